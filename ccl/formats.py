@@ -1,0 +1,289 @@
+"""The files that stages hand to each other: see docs/formats.md, which says the same in prose.
+
+Each format is one frozen dataclass with a ``write`` and a ``read``.  HDF5 files carry the ``key`` of what
+made them, so that a stage can tell a finished slide from a stale one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ccl.errors import InputError
+from ccl.files import atomic_path, existing, read_table, write_table
+
+
+@contextmanager
+def _open_h5(path: Path, kind: str) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading; a damaged one is an :class:`InputError` that says how to mend it."""
+    existing(path)
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except (OSError, KeyError) as error:
+        raise InputError(
+            f"not a {kind} file, or a damaged one",
+            where=str(path),
+            found=str(error),
+            expected=f"an HDF5 file as docs/formats.md describes {kind}",
+            todo="delete the file and run its stage again with --forcerun",
+        ) from error
+
+
+def stored_key(path: Path) -> str | None:
+    """Return the key of an HDF5 file, or None where there is no readable file with a key."""
+    try:
+        with h5py.File(path, "r") as file:
+            return str(file.attrs["ccl_key"])
+    except (OSError, KeyError):
+        return None
+
+
+def _text(values: Any) -> list[str]:
+    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+
+
+@dataclass(frozen=True)
+class Slide:
+    """One row of ``slides.csv``: a slide, its patient, its file, and its scale where the user gave one."""
+
+    slide_id: str
+    patient_id: str
+    path: Path
+    mpp: float | None
+    """Micrometres per pixel at level 0 from the sample sheet; None leaves it to the file."""
+
+
+SLIDE_COLUMNS = ("slide_id", "patient_id", "path", "mpp")
+
+
+def read_slides(path: Path) -> list[Slide]:
+    """Read the ``slides.csv`` of the cohort stage, in its order (sorted by slide)."""
+    table = read_table(path, required=SLIDE_COLUMNS, text=("slide_id", "patient_id", "path"))
+    return [
+        Slide(str(row.slide_id), str(row.patient_id), Path(str(row.path)), None if pd.isna(row.mpp) else float(row.mpp))
+        for row in table.itertuples()
+    ]
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Where the patches of one slide lie: TRIDENT's coordinate layout (``tile/{slide}.h5``)."""
+
+    coords: NDArray[np.int64]
+    """(N, 2) level-0 pixel of each patch's top-left corner, (x, y), row by row."""
+    attributes: Mapping[str, Any]
+    """TRIDENT's attributes of ``coords`` (see docs/formats.md), and ``level0_mpp``, ``target_mpp`` (um/px)."""
+
+    def write(self, path: Path, key: str) -> None:
+        """Write the file atomically under the stage's `key`."""
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            file.attrs["ccl_key"] = key
+            _write_coords(file, self.coords, self.attributes)
+
+    @classmethod
+    def read(cls, path: Path) -> Tiles:
+        """Read a file that :meth:`write`, or TRIDENT, wrote."""
+        with _open_h5(path, "tile") as file:
+            return cls(file["coords"][:].astype(np.int64), dict(file["coords"].attrs))
+
+
+def _write_coords(file: h5py.File, coords: NDArray[np.int64], attributes: Mapping[str, Any]) -> None:
+    dataset = file.create_dataset("coords", data=coords.astype(np.int64), maxshape=(None, 2))
+    dataset.attrs.update(attributes)
+
+
+@dataclass(frozen=True)
+class Features:
+    """The patch embeddings of one slide: TRIDENT's feature layout (``embed/{encoder}/{slide}.h5``)."""
+
+    features: NDArray[np.floating[Any]]
+    """(N, D) float16 or float32, in the order of ``coords``."""
+    coords: NDArray[np.int64]
+    """(N, 2) as in :class:`Tiles`."""
+    encoder: str
+    weights: str
+    """``hub``, ``file:<sha256>``, ``random`` or ``imported``; anything ``random`` must be shown as such."""
+    attributes: Mapping[str, Any]
+    """The attributes of ``coords``, copied from the tiles."""
+
+    def write(self, path: Path, key: str) -> None:
+        """Write the file atomically under the stage's `key`."""
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            file.attrs["ccl_key"] = key
+            dataset = file.create_dataset("features", data=self.features)
+            dataset.attrs.update(
+                name=path.stem, savetodir=str(path.parent), encoder=self.encoder, weights=self.weights
+            )
+            _write_coords(file, self.coords, self.attributes)
+
+    @classmethod
+    def read(cls, path: Path) -> Features:
+        """Read a file that :meth:`write`, or TRIDENT, wrote.
+
+        Raises
+        ------
+        InputError
+            The file is damaged, or its arrays have other shapes than (N, D) and (N, 2).
+        """
+        with _open_h5(path, "embed") as file:
+            features, coords = file["features"], file["coords"]
+            if features.ndim != 2 or coords.shape != (features.shape[0], 2):
+                raise InputError(
+                    "features and coordinates do not fit each other",
+                    where=str(path),
+                    found=f"features {features.shape}, coords {coords.shape}",
+                    expected="features (N, D) and coords (N, 2)",
+                    todo="delete the file and make it again",
+                )
+            attributes = dict(features.attrs)
+            return cls(
+                features[:],
+                coords[:].astype(np.int64),
+                str(attributes.get("encoder", "unknown")),
+                str(attributes.get("weights", "imported")),
+                dict(coords.attrs),
+            )
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """The K-means centres of every patient (``cluster/{encoder}/k{k}.h5``)."""
+
+    patients: tuple[str, ...]
+    """P patients that have a bag, sorted."""
+    centres: NDArray[np.float32]
+    """(P, k, D)."""
+    sizes: NDArray[np.int64]
+    """(P, k) patches of each cluster."""
+    labels: Mapping[str, NDArray[np.int64]]
+    """For each slide (N,) the cluster, 0 to k-1, of each of its patches, in the order of its features."""
+    encoder: str
+    weights: str
+    left_out: Mapping[str, str]
+    """Patients without centres, each with the reason."""
+
+    def write(self, path: Path) -> None:
+        """Write the file atomically."""
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            file.attrs.update(encoder=self.encoder, weights=self.weights)
+            file["patients"] = list(self.patients)
+            file["centres"] = self.centres.astype(np.float32)
+            file["sizes"] = self.sizes.astype(np.int64)
+            for group, items in (("labels", self.labels), ("left_out", self.left_out)):
+                folder = file.create_group(group)
+                for name, value in items.items():
+                    folder[name] = value
+
+    @classmethod
+    def read(cls, path: Path) -> Clusters:
+        """Read a file that :meth:`write` wrote."""
+        with _open_h5(path, "cluster") as file:
+            return cls(
+                patients=tuple(_text(file["patients"][:])),
+                centres=file["centres"][:],
+                sizes=file["sizes"][:],
+                labels={name: labels[:] for name, labels in file["labels"].items()},
+                encoder=str(file.attrs["encoder"]),
+                weights=str(file.attrs["weights"]),
+                left_out={name: _text([reason[()]])[0] for name, reason in file["left_out"].items()},
+            )
+
+
+@dataclass(frozen=True)
+class Family:
+    """One gene family: its columns of the omics tables, unscaled."""
+
+    name: str
+    columns: tuple[str, ...]
+    """``GENE_rnaseq``, ``GENE_cnv`` or ``GENE_mut``, sorted."""
+    values: NDArray[np.float32]
+    """(P, n) raw values; NaN where missing. Scaling belongs to training, which knows the training patients."""
+
+
+@dataclass(frozen=True)
+class Genomics:
+    """The omics of a cohort by gene family (``genomics/genomics.h5``)."""
+
+    patients: tuple[str, ...]
+    families: tuple[Family, ...]
+
+    def write(self, path: Path) -> None:
+        """Write the file atomically."""
+        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+            file["patients"] = list(self.patients)
+            file["families"] = [family.name for family in self.families]
+            for family in self.families:
+                folder = file.create_group(f"values/{family.name}")
+                folder["columns"] = list(family.columns)
+                folder["values"] = family.values.astype(np.float32)
+
+    @classmethod
+    def read(cls, path: Path) -> Genomics:
+        """Read a file that :meth:`write` wrote."""
+        with _open_h5(path, "genomics") as file:
+            families = tuple(
+                Family(
+                    name,
+                    tuple(_text(file[f"values/{name}/columns"][:])),
+                    file[f"values/{name}/values"][:],
+                )
+                for name in _text(file["families"][:])
+            )
+            return cls(tuple(_text(file["patients"][:])), families)
+
+
+MANIFEST_COLUMNS = ("slide_id", "status", "path", "key", "count", "message")
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """What a slide stage made of one slide."""
+
+    slide_id: str
+    status: str
+    """``ok`` or ``excluded``."""
+    path: Path
+    """The slide's file; stored relative to the manifest's folder."""
+    key: str
+    count: int
+    """Outlines, tiles or patches in the file."""
+    message: str
+    """Why the slide was excluded, by which stage."""
+
+
+def write_manifest(path: Path, rows: list[ManifestRow]) -> None:
+    """Write the manifest of a shard (``{stage}/manifests/{shard}.tsv``), paths relative to its folder."""
+    table = pd.DataFrame([vars(row) for row in rows], columns=list(MANIFEST_COLUMNS))
+    table["path"] = [_relative(Path(item), path.parent) for item in table["path"]]
+    write_table(path, table)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return Path(os.path.relpath(path, folder)).as_posix()
+
+
+def read_manifest(path: Path) -> list[ManifestRow]:
+    """Read a manifest; `path` of each row becomes usable from the current folder."""
+    text = ("slide_id", "status", "path", "key", "message")
+    table = read_table(path, required=MANIFEST_COLUMNS, text=text).fillna({"message": "", "path": "", "key": ""})
+    return [
+        ManifestRow(
+            str(row.slide_id),
+            str(row.status),
+            path.parent / str(row.path),
+            str(row.key),
+            int(str(row[4])),
+            str(row.message),
+        )
+        for row in table.itertuples(index=False)
+    ]
