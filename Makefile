@@ -1,0 +1,39 @@
+# `make demo` and `make test` do all their own set-up in .venv; nothing has to be installed by hand.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CORES ?= 2
+# For another build of torch, e.g. make install PIP_FLAGS="--index-url https://download.pytorch.org/whl/cpu"
+PIP_FLAGS ?=
+
+# Snakemake's shell jobs find `ccl` here, also from a path with a space in it.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: install demo test check bench clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml envs/constraints.txt
+	"$(PYTHON)" -m venv .venv
+	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt $(PIP_FLAGS) torch torchvision
+	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --editable ".[dev]"
+	touch $@
+
+demo: install
+	ccl demo data/demo --patients 40 --seed 0
+	snakemake --cores $(CORES) --configfile config/demo.yaml
+
+test: install
+	python -m pytest --numprocesses $(CORES) --dist loadgroup
+
+check: install
+	ruff check .
+	ruff format --check .
+	mypy
+	snakefmt --check Snakefile workflow
+	snakemake --lint --configfile config/demo.yaml
+
+bench: install
+	for script in benchmarks/*.py; do python "$$script" || exit 1; done
+
+clean:
+	rm -rf results/demo data/demo .snakemake

@@ -1,0 +1,59 @@
+# From whole-slide images, omics tables and follow-up to survival risk and a report.
+#
+#   snakemake --cores 8 --resources gpu=1 --configfile config/my.yaml
+#
+# One rule file per stage; docs/formats.md describes the files between them, config/README.md the config.
+from snakemake.utils import min_version, validate
+
+min_version("9.27")
+
+
+# A config named on the command line is the whole config: merging it with another would add that one's cohorts.
+if "cohorts" not in config:
+
+    configfile: "config/config.yaml"
+
+
+validate(config, "workflow/schemas/config.schema.yaml")
+
+
+pathvars:
+    results=config["results"],
+    logs="<results>/logs",
+    benchmarks="<results>/benchmarks",
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/cohort.smk"
+include: "workflow/rules/tissue.smk"
+include: "workflow/rules/tile.smk"
+include: "workflow/rules/embed.smk"
+include: "workflow/rules/import.smk"
+include: "workflow/rules/genomics.smk"
+include: "workflow/rules/cluster.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+wildcard_constraints:
+    cohort=one_of(config["cohorts"]),
+    encoder=one_of(all_encoders()),
+    model=one_of(config["models"]),
+    shard=r"\d+",
+    fold=r"\d+",
+    k=r"\d+",
+
+
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        "<results>/report/report.html",
+
+
+onsuccess:
+    print(closing_words())

@@ -1,0 +1,240 @@
+"""The command line: one sub-command per stage, no logic.
+
+Snakemake calls these commands; each can be called by hand with the same words.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccl import __version__
+from ccl.cluster import ClusterSettings
+from ccl.cohort import CohortSettings
+from ccl.demo import DemoSettings
+from ccl.embed import EmbedSettings
+from ccl.errors import CclError
+from ccl.genomics import GenomicsSettings
+from ccl.report import ReportSettings
+from ccl.settings import settings_options
+from ccl.tile import TileSettings
+from ccl.tissue import TissueSettings
+from ccl.train import TrainSettings
+
+PATH = click.Path(path_type=Path)
+DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+THREADS = click.option("--threads", type=int, default=1, show_default=True, help="CPU threads to use")
+ON_BAD_SLIDE = click.option("--on-bad-slide", type=click.Choice(["fail", "exclude"]), default="fail", show_default=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ccl")
+def cli() -> None:
+    """From whole-slide images and genomics to survival risk.
+
+    Each command is one stage of the graph that `snakemake` runs; docs/formats.md describes their files.
+    """
+
+
+def main() -> None:
+    """Run the command line; an error that ccl raised on purpose prints as its message and exits with 1."""
+    try:
+        cli()
+    except CclError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+@cli.command("demo")
+@click.argument("out", type=PATH)
+@settings_options(DemoSettings)
+def demo(out: Path, settings: DemoSettings) -> None:
+    """Make the synthetic cohort in OUT."""
+    from ccl.demo.make import make_demo
+
+    make_demo(out, settings)
+
+
+@cli.command("cohort")
+@click.option("--name", required=True, help="name of the cohort")
+@click.option("--patients", type=PATH, required=True, help="table of follow-up")
+@click.option("--slides", type=PATH, help="sample sheet of slides")
+@click.option("--folds", type=PATH, multiple=True, help="file of a fold, in order (repeat)")
+@click.option("--out", type=PATH, required=True, help="folder of the results")
+@settings_options(CohortSettings)
+def cohort(name: str, out: Path, **inputs: Any) -> None:
+    """Check patients, slides and folds."""
+    from ccl.cohort.run import make_cohort
+
+    make_cohort(name, out, **inputs)
+
+
+def shard_options(command: Any) -> Any:
+    """Give a slide stage's command the options that every slide stage has."""
+    for option in (
+        click.option("--slides", type=PATH, required=True, help="slides.csv of the cohort stage"),
+        click.option("--shard", type=int, required=True, help="which share of the slides, from 0"),
+        click.option("--shards", type=int, required=True, help="how many shares there are"),
+        click.option("--out", type=PATH, required=True, help="folder of the slides' files"),
+        click.option("--manifest", type=PATH, required=True, help="manifest to write"),
+        ON_BAD_SLIDE,
+        click.option("--overwrite", is_flag=True, help="make every slide again, finished or not"),
+    ):
+        command = option(command)
+    return command
+
+
+def run_slide_stage(stage: Any, *, slides: Path, shard: int, shards: int, upstream: Path | None, **rest: Any) -> None:
+    """Run a slide stage over one shard."""
+    from ccl.formats import read_slides
+    from ccl.shards import Shard, run_shard, shard_slides
+
+    run_shard(stage, Shard(shard_slides(read_slides(slides), shard, shards), upstream, **rest))
+
+
+UPSTREAM = click.option("--upstream", type=PATH, required=True, help="the shard's manifest of the stage before")
+
+
+@cli.command("tissue")
+@shard_options
+@settings_options(TissueSettings)
+def tissue(settings: TissueSettings, out: Path, **shard: Any) -> None:
+    """Outline the tissue of slides."""
+    from ccl.tissue.stage import TissueStage
+
+    run_slide_stage(TissueStage(out, settings), upstream=None, **shard)
+
+
+@cli.command("tile")
+@shard_options
+@UPSTREAM
+@settings_options(TileSettings)
+def tile(settings: TileSettings, out: Path, **shard: Any) -> None:
+    """Lay the grid of patches over the tissue."""
+    from ccl.tile.stage import TileStage
+
+    run_slide_stage(TileStage(out, settings), **shard)
+
+
+@cli.command("embed")
+@shard_options
+@UPSTREAM
+@settings_options(EmbedSettings)
+@click.option("--batch-size", type=int, default=64, show_default=True, help="patches per forward pass")
+@DEVICE
+@THREADS
+def embed(settings: EmbedSettings, out: Path, batch_size: int, device: str, threads: int, **shard: Any) -> None:
+    """Embed patches with an encoder."""
+    import torch
+
+    from ccl.embed.stage import EmbedStage, pick_device
+
+    torch.set_num_threads(threads)
+    run_slide_stage(EmbedStage(out, settings, batch_size, pick_device(device)), **shard)
+
+
+@cli.command("import")
+@click.option("--slides", type=PATH, required=True, help="slides.csv of the cohort stage")
+@click.option("--features", type=PATH, required=True, help="folder of {slide}.h5")
+@click.option("--manifest", type=PATH, required=True, help="manifest to write")
+@ON_BAD_SLIDE
+def import_(manifest: Path, **inputs: Any) -> None:
+    """Take features made elsewhere."""
+    from ccl.interop.importing import import_features
+
+    import_features(manifest, **inputs)
+
+
+@cli.command("genomics")
+@click.option("--wide", type=PATH, help="one table of GENE_rnaseq, GENE_cnv and GENE_mut")
+@click.option("--rna", type=PATH, help="table of expression, a column per gene")
+@click.option("--cnv", type=PATH, help="table of copy numbers, a column per gene")
+@click.option("--snv", type=PATH, help="table of mutations, a column per gene")
+@click.option("--gmt", type=PATH, required=True, help="GMT file of gene families")
+@click.option("--out", type=PATH, required=True, help="file to write")
+@settings_options(GenomicsSettings)
+def genomics(out: Path, gmt: Path, settings: GenomicsSettings, **tables: Path | None) -> None:
+    """Group omics by gene family."""
+    from ccl.genomics.run import group_genomics
+
+    group_genomics(out, settings=settings, tables={kind: path for kind, path in tables.items() if path}, gmt=gmt)
+
+
+@cli.command("cluster")
+@click.option("--slides", type=PATH, required=True, help="slides.csv of the cohort stage")
+@click.option("--manifests", type=PATH, multiple=True, required=True, help="manifest of features (repeat)")
+@click.option("--out", type=PATH, required=True, help="file to write")
+@ON_BAD_SLIDE
+@THREADS
+@settings_options(ClusterSettings)
+def cluster(manifests: tuple[Path, ...], **inputs: Any) -> None:
+    """Cluster the patches of each patient."""
+    from ccl.cluster.run import cluster_cohort
+
+    cluster_cohort(manifests=list(manifests), **inputs)
+
+
+@cli.command("train")
+@click.option("--cohort", required=True, help="name of the cohort")
+@click.option("--encoder", required=True, help="name of the encoder, none for a method that reads no slides")
+@click.option("--model", required=True, help="name of the method")
+@click.option("--fold", type=int, required=True, help="fold to train")
+@click.option("--patients", type=PATH, required=True, help="patients.csv of the cohort stage")
+@click.option("--folds", type=PATH, required=True, help="folds.csv of the cohort stage")
+@click.option("--genomics", type=PATH, help="file of the genomics stage")
+@click.option("--clusters", type=PATH, help="file of the cluster stage")
+@click.option("--out", type=PATH, required=True, help="folder of the run")
+@click.option("--overrides", default="{}", help="the method's hyper-parameters that differ from its own, as JSON")
+@click.option("--synthetic/--real", default=False, help="whether the cohort is synthetic")
+@DEVICE
+@THREADS
+@settings_options(TrainSettings)
+def train(overrides: str, **inputs: Any) -> None:
+    """Train a method on one fold."""
+    from ccl.train.run import train_fold
+
+    train_fold(overrides=json.loads(overrides), **inputs)
+
+
+@cli.command("evaluate")
+@click.argument("runs", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="folder of the evaluation")
+def evaluate(runs: tuple[Path, ...], out: Path) -> None:
+    """Judge the folds (RUNS) of a method."""
+    from ccl.evaluate.run import evaluate_runs
+
+    evaluate_runs(runs=runs, out=out)
+
+
+@cli.command("report")
+@click.argument("evaluations", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="folder of the report")
+@click.option("--config", default="{}", help="the workflow's config as JSON, shown in the report")
+@settings_options(ReportSettings)
+def report(evaluations: tuple[Path, ...], out: Path, config: str, settings: ReportSettings) -> None:
+    """Write the report on EVALUATIONS."""
+    from ccl.report.run import write_report
+
+    write_report(out=out, evaluations=evaluations, config=json.loads(config), settings=settings)
+
+
+@cli.command("encoders")
+def encoders() -> None:
+    """List the known encoders."""
+    from ccl.encoders import ENCODERS
+
+    for encoder in ENCODERS.values():
+        click.echo(f"{encoder.name:<12}{encoder.dim:>6}-d  timm {encoder.timm_name}, {encoder.licence}; {encoder.citation}")
+
+
+@cli.command("models")
+def models() -> None:
+    """List the known methods."""
+    from ccl.models import METHODS
+
+    for method in METHODS.values():
+        click.echo(f"{method.name:<12}reads {' and '.join(method.reads)}; {method.citation}")

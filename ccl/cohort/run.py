@@ -1,0 +1,101 @@
+"""The cohort stage: one clean set of tables out of whatever the user has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from lifelines import KaplanMeierFitter
+
+from ccl.cohort import CohortSettings
+from ccl.cohort.folds import check_events, draw_folds, read_folds
+from ccl.cohort.sheets import read_patients, read_slide_sheet
+from ccl.errors import InputError
+from ccl.files import write_json, write_table
+from ccl.formats import SLIDE_COLUMNS, Slide
+
+
+def make_cohort(
+    name: str,
+    out: Path,
+    *,
+    settings: CohortSettings,
+    patients: Path,
+    slides: Path | None = None,
+    folds: Sequence[Path] = (),
+) -> None:
+    """Check the user's tables and write ``patients.csv``, ``slides.csv``, ``folds.csv`` and ``summary.json``.
+
+    Parameters
+    ----------
+    name : str
+        The cohort's name, for the summary.
+    out : Path
+        Folder of the results.
+    patients, slides : Path
+        Tables as :func:`read_patients` and :func:`read_slide_sheet` take them.
+    folds : sequence of Path
+        One file per fold in order; drawn where empty.
+
+    Raises
+    ------
+    InputError, ConfigError
+        As the readers say; or a slide belongs to a patient without follow-up.
+    """
+    table = read_patients(patients, settings)
+    sheet = read_slide_sheet(slides) if slides else []
+    _check_owners(sheet, set(table["patient_id"]), slides)
+    split = (
+        read_folds(folds, list(table["patient_id"]))
+        if folds
+        else draw_folds(table, settings.n_folds, settings.fold_seed)
+    )
+    check_events(split, table, folds[0].parent if folds else patients)
+    write_table(out / "patients.csv", table)
+    write_table(out / "slides.csv", pd.DataFrame([vars(slide) for slide in sheet], columns=list(SLIDE_COLUMNS)))
+    write_table(out / "folds.csv", split)
+    write_json(out / "summary.json", _summary(name, table, sheet, split, settings.synthetic))
+
+
+def _check_owners(sheet: Sequence[Slide], patients: set[str], path: Path | None) -> None:
+    for slide in sheet:
+        if slide.patient_id not in patients:
+            raise InputError(
+                "a slide belongs to a patient without follow-up",
+                where=f"{path}, slide {slide.slide_id}",
+                found=f"patient {slide.patient_id}",
+                expected="a patient of the patients table",
+                todo="add the patient's follow-up, or take the slide out of the sheet",
+            )
+
+
+def _summary(
+    name: str, patients: pd.DataFrame, sheet: Sequence[Slide], folds: pd.DataFrame, synthetic: bool
+) -> dict[str, Any]:
+    """Count what the report's first page shows; the median follow-up is the reverse Kaplan-Meier's."""
+    reverse = KaplanMeierFitter().fit(patients["months"], event_observed=patients["censorship"] == 1)
+    median = float(reverse.median_survival_time_)
+    dead = set(patients.loc[patients["censorship"] == 0, "patient_id"])
+    return {
+        "cohort": name,
+        "synthetic": synthetic,
+        "patients": len(patients),
+        "events": len(dead),
+        "censored_share": float(patients["censorship"].mean()),
+        "slides": len(sheet),
+        "patients_without_slides": sorted(set(patients["patient_id"]) - {slide.patient_id for slide in sheet}),
+        "median_follow_up_months": median if median < float("inf") else None,
+        "months_max": float(patients["months"].max()),
+        "folds": [
+            {
+                "fold": int(fold),
+                "train": int((rows["role"] == "train").sum()),
+                "test": int((rows["role"] == "test").sum()),
+                "train_events": len(dead & set(rows.loc[rows["role"] == "train", "patient_id"])),
+                "test_events": len(dead & set(rows.loc[rows["role"] == "test", "patient_id"])),
+            }
+            for fold, rows in folds.groupby("fold")
+        ],
+    }

@@ -1,0 +1,115 @@
+"""RNA, CNV and SNV tables, as one matrix with a column per gene and kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ccl.errors import InputError
+from ccl.files import read_table, row_of
+from ccl.genomics import GenomicsSettings
+
+SUFFIXES = {"rna": "_rnaseq", "cnv": "_cnv", "snv": "_mut"}
+"""Kind of omics to the ending of its columns, as MCAT and PORPOISE name them."""
+
+
+def read_omics(tables: Mapping[str, Path], settings: GenomicsSettings) -> pd.DataFrame:
+    """Read omics into one float32 table, a row per patient and a column per gene and kind.
+
+    Parameters
+    ----------
+    tables : mapping
+        ``{"wide": path}`` for one table whose columns end in ``_rnaseq``, ``_cnv`` or ``_mut``, or any of
+        ``rna``, ``cnv`` and ``snv`` for tables whose columns are genes.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by patient, sorted; columns such as ``TP53_rnaseq``; NaN where a patient is in some tables only.
+
+    Raises
+    ------
+    InputError
+        A value is not a number, is infinite, or is missing although ``missing`` is ``error``; rows of one
+        patient disagree; a table has no omics column.
+    """
+    parts = []
+    for kind, path in tables.items():
+        raw = read_table(path, required=(settings.patient_column,), text=(settings.patient_column,))
+        raw = raw.set_index(settings.patient_column)
+        if kind == "wide":
+            part = raw[[name for name in raw.columns if str(name).endswith(tuple(SUFFIXES.values()))]]
+        else:
+            part = raw.add_suffix(SUFFIXES[kind])
+        if part.shape[1] == 0:
+            raise InputError(
+                "no omics columns",
+                where=f"{path}, header",
+                found=", ".join(map(str, raw.columns[:8])),
+                expected="columns such as TP53_rnaseq, TP53_cnv, TP53_mut" if kind == "wide" else "a column per gene",
+                todo="check the config's `omics`: wide, rna, cnv or snv",
+            )
+        parts.append(_one_row_a_patient(path, _numbers(path, part, settings)))
+    table = pd.concat(parts, axis=1).sort_index()
+    _check_complete(table, tables, settings)
+    return table
+
+
+def _numbers(path: Path, part: pd.DataFrame, settings: GenomicsSettings) -> pd.DataFrame:
+    numbers = part.apply(pd.to_numeric, errors="coerce")
+    values = numbers.to_numpy(dtype=float)
+    missing = part.isna().to_numpy()
+    bad = ~np.isfinite(values) & ~missing
+    if settings.missing == "error":
+        bad |= missing
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        empty = bool(missing[row, column])
+        raise InputError(
+            "an omics value is missing" if empty else "an omics value is not a finite number",
+            where=f"{path}, row {row_of(row)} (patient {part.index[row]}), column {part.columns[column]}",
+            found=f"{'nothing' if empty else part.iat[row, column]} ({int(bad.sum())} such values in the table)",
+            expected="a finite number",
+            todo="fill the value, or set `genomics: missing: mean` to take the mean of the training patients"
+            if empty
+            else "correct the value",
+        )
+    return numbers.astype(np.float32)
+
+
+def _one_row_a_patient(path: Path, part: pd.DataFrame) -> pd.DataFrame:
+    if part.index.isna().any():
+        row = int(np.flatnonzero(part.index.isna())[0])
+        raise InputError(
+            "a row names no patient", where=f"{path}, row {row_of(row)}", expected="a patient", todo="fill or remove it"
+        )
+    first = part[~part.index.duplicated()]
+    again = part[part.index.duplicated()]
+    same = np.isclose(again.to_numpy(), first.loc[again.index].to_numpy(), equal_nan=True).all(axis=1)
+    if not same.all():
+        raise InputError(
+            "the omics rows of a patient disagree",
+            where=f"{path}, patient {again.index[~same][0]}",
+            found="different values in two rows",
+            expected="one row a patient, or equal rows",
+            todo="keep the row of the primary tumour",
+        )
+    return first
+
+
+def _check_complete(table: pd.DataFrame, tables: Mapping[str, Path], settings: GenomicsSettings) -> None:
+    """A patient of one table only has gaps in the others, which no single table shows."""
+    gaps = table.isna().any(axis=1)
+    if settings.missing == "error" and gaps.any():
+        patient = table.index[gaps][0]
+        column = table.columns[table.loc[patient].isna()][0]
+        raise InputError(
+            "a patient is missing from an omics table",
+            where=f"{', '.join(str(path) for path in tables.values())}, patient {patient}",
+            found=f"no value for {column} ({int(gaps.sum())} such patients)",
+            expected="the same patients in each table",
+            todo="add the patient, or set `genomics: missing: mean` to take the mean of the training patients",
+        )

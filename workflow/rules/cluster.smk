@@ -1,0 +1,24 @@
+rule cluster:
+    input:
+        slides=ancient("<results>/{cohort}/cohort/slides.csv"),
+        manifests=manifests,
+    output:
+        "<results>/{cohort}/cluster/{encoder}/k{k}.h5",
+    log:
+        "<logs>/cluster/{cohort}/{encoder}.k{k}.log",
+    benchmark:
+        "<benchmarks>/cluster/{cohort}/{encoder}.k{k}.tsv"
+    params:
+        version=cluster.VERSION,
+        inputs=as_options,
+        flags=lambda w: flags("cluster", k=int(w.k)),
+        owners=owners,
+    threads: 4
+    resources:
+        mem_mb=16000,
+        runtime=240,
+    conda:
+        "../../envs/ccl.yaml"
+    shell:
+        "ccl cluster {params.inputs} --out {output:q} --on-bad-slide {config[on_bad_slide]} --threads {threads}"
+        " {params.flags} > {log:q} 2>&1"

@@ -1,0 +1,200 @@
+# What the rules share: the config resolved to paths, the shards, and the flags of each stage's command.
+import json
+import re
+import shlex
+from pathlib import Path
+
+from ccl import cluster, cohort, embed, evaluate, genomics, interop, report as reporting, tile, tissue, train
+from ccl.cohort.folds import fold_files
+from ccl.cohort.sheets import read_slide_sheet
+from ccl.encoders import get_encoder
+from ccl.errors import CclError, ConfigError
+from ccl.files import digest, read_table
+from ccl.models import get_method, hyper
+from ccl.settings import to_flags
+from ccl.shards import shard_of, shard_slides
+
+
+SETTINGS = {
+    "cohort": cohort.CohortSettings,
+    "tissue": tissue.TissueSettings,
+    "tile": tile.TileSettings,
+    "embed": embed.EmbedSettings,
+    "genomics": genomics.GenomicsSettings,
+    "cluster": cluster.ClusterSettings,
+    "train": train.TrainSettings,
+    "report": reporting.ReportSettings,
+}
+
+
+def one_of(names):
+    """A wildcard constraint that admits exactly these names."""
+    return "|".join(re.escape(name) for name in names)
+
+
+def data_path(path):
+    """A path of the config, from the `data` folder; an absolute one stays what it is."""
+    return str(Path(config["data"]) / path)
+
+
+def cohort_path(cohort, key):
+    """The input file that a cohort names under `key`, or nothing."""
+    path = config["cohorts"][cohort].get(key)
+    return [data_path(path)] if path else []
+
+
+def omics_path(cohort, kind):
+    """The omics table of one kind, or nothing."""
+    path = config["cohorts"][cohort].get("omics", {}).get(kind)
+    return [data_path(path)] if path else []
+
+
+def cohort_folds(cohort):
+    """The fold files of a cohort; none where folds are drawn."""
+    folder = config["cohorts"][cohort].get("folds")
+    return [str(path) for path in fold_files(Path(data_path(folder)))] if folder else []
+
+
+def n_folds(cohort):
+    return len(cohort_folds(cohort)) or config["cohort"]["n_folds"]
+
+
+def encoders_of(cohort):
+    """Encoders whose features a cohort has: those imported, else those of the config."""
+    return list(config["cohorts"][cohort].get("features", config["embed"]["encoders"]))
+
+
+def all_encoders():
+    return sorted({"none"}.union(*map(encoders_of, config["cohorts"])))
+
+
+def runs():
+    """Every (cohort, encoder, model) of the config; the encoder is `none` for a method that reads no slides."""
+    return [
+        (cohort, encoder, model)
+        for cohort in config["cohorts"]
+        for model in config["models"]
+        for encoder in (encoders_of(cohort) if "clusters" in get_method(model).reads else ["none"])
+    ]
+
+
+def check_config():
+    """What the schema cannot say, before any slide is read."""
+    for cohort, entry in config["cohorts"].items():
+        if "features" not in entry and "slides" in entry:
+            for encoder in config["embed"]["encoders"]:
+                get_encoder(encoder)
+        for model, overrides in config["models"].items():
+            for source, key in (("clusters", "slides"), ("genomics", "omics")):
+                if source in get_method(model).reads and key not in entry:
+                    raise ConfigError(
+                        "a method asks for data that a cohort does not have",
+                        where=f"config, models: {model} and cohorts: {cohort}",
+                        found=f"no `{key}` in the cohort",
+                        expected=f"`{key}`, which {model} reads",
+                        todo=f"give {cohort} its `{key}`, or run the method in a config of its own",
+                    )
+            if overrides:
+                hyper(model, overrides)
+
+
+def read_sheets():
+    """Slides of each cohort, in shards."""
+    sheets = {cohort: [Path(p) for p in cohort_path(cohort, "slides")] for cohort in config["cohorts"]}
+    return {cohort: read_slide_sheet(sheet[0]) if sheet else [] for cohort, sheet in sheets.items()}
+
+
+try:
+    check_config()
+    SLIDES = read_sheets()
+    FOLDS = {cohort: n_folds(cohort) for cohort in config["cohorts"]}
+except CclError as error:
+    raise WorkflowError(str(error))
+
+
+def flags(stage, **more):
+    """The options of a stage's command, from its section of the config: a job runs again when one changes."""
+    return to_flags(SETTINGS[stage], config[stage] | more)
+
+
+def cohort_flags(wildcards):
+    return flags("cohort", **config["cohorts"][wildcards.cohort])
+
+
+def embed_flags(wildcards):
+    return flags("embed", encoder=wildcards.encoder, **{"sha256": None} | config["embed"]["encoders"][wildcards.encoder])
+
+
+def genomics_flags(wildcards):
+    return flags("genomics", patient_column=config["cohorts"][wildcards.cohort]["patient_column"])
+
+
+def overrides(wildcards):
+    """The hyper-parameters that the config sets, as the JSON that `ccl train` takes."""
+    return json.dumps(config["models"][wildcards.model], sort_keys=True)
+
+
+def as_options(wildcards, input):
+    """The inputs of a job as options of the same names; an input that a cohort does not have gives none."""
+    pairs = [(name, path) for name in input.keys() for path in ([input[name]] if isinstance(input[name], str) else input[name])]
+    return " ".join(f"--{name} {shlex.quote(path)}" for name, path in pairs)
+
+
+def shards(cohort):
+    """The shards of a cohort that have slides."""
+    return sorted({shard_of(slide.slide_id, config["shards"]) for slide in SLIDES[cohort]})
+
+
+def slides_of(wildcards):
+    return shard_slides(SLIDES[wildcards.cohort], int(wildcards.shard), config["shards"])
+
+
+def slide_files(wildcards):
+    """Slides of a shard; one that is not there is for the stage to refuse, so that it costs the others nothing."""
+    return [str(slide.path) for slide in slides_of(wildcards) if slide.path.exists()]
+
+
+def slide_rows(wildcards):
+    """What the sheet says of a shard's slides, as one value: other slides' rows do not concern the shard."""
+    return digest([(s.slide_id, str(s.path), s.mpp) for s in slides_of(wildcards)])
+
+
+def owners(wildcards):
+    """Which slide belongs to whom, as one value."""
+    return digest([(s.slide_id, s.patient_id) for s in SLIDES[wildcards.cohort]])
+
+
+def manifests(wildcards):
+    """The manifests that list a cohort's features."""
+    if "features" in config["cohorts"][wildcards.cohort]:
+        return ["<results>/{cohort}/import/{encoder}/manifest.tsv"]
+    return [f"<results>/{{cohort}}/embed/{{encoder}}/manifests/{shard}.tsv" for shard in shards(wildcards.cohort)]
+
+
+def train_input(wildcards):
+    """The files that a method reads, by the name of their option."""
+    reads = get_method(wildcards.model).reads
+    files = {"patients": "<results>/{cohort}/cohort/patients.csv", "folds": "<results>/{cohort}/cohort/folds.csv"}
+    if "genomics" in reads:
+        files["genomics"] = "<results>/{cohort}/genomics/genomics.h5"
+    if "clusters" in reads:
+        files["clusters"] = f"<results>/{{cohort}}/cluster/{{encoder}}/k{config['cluster']['k']}.h5"
+    return files
+
+
+def run_folders(wildcards, input):
+    return [str(Path(path).parent) for path in input]
+
+
+def gpus(stage):
+    """How many GPUs a job of a stage takes from `--resources gpu=`."""
+    return 0 if config[stage]["device"] == "cpu" else 1
+
+
+def closing_words():
+    """The C-index table and where the report is, for the end of a run."""
+    report = Path(config["results"]) / "report"
+    table = report / "tables" / "c_index.csv"
+    if not table.exists():
+        return ""
+    return f"\n{read_table(table).to_string(index=False)}\n\nReport: {report / 'report.html'}\n"

@@ -1,0 +1,24 @@
+rule evaluate:
+    input:
+        lambda w: [
+            f"<results>/{{cohort}}/train/{{encoder}}/{{model}}/fold{fold}/run.json" for fold in range(FOLDS[w.cohort])
+        ],
+    output:
+        evaluation="<results>/{cohort}/evaluate/{encoder}/{model}/evaluation.json",
+        risks="<results>/{cohort}/evaluate/{encoder}/{model}/risks.csv",
+        curves="<results>/{cohort}/evaluate/{encoder}/{model}/curves.csv",
+    log:
+        "<logs>/evaluate/{cohort}/{encoder}/{model}.log",
+    benchmark:
+        "<benchmarks>/evaluate/{cohort}/{encoder}/{model}.tsv"
+    params:
+        version=evaluate.VERSION,
+        runs=run_folders,
+        out=subpath(output.evaluation, parent=True),
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    conda:
+        "../../envs/ccl.yaml"
+    shell:
+        "ccl evaluate {params.runs:q} --out {params.out:q} > {log:q} 2>&1"

@@ -1,0 +1,21 @@
+rule import_features:
+    input:
+        slides=ancient("<results>/{cohort}/cohort/slides.csv"),
+        features=lambda w: data_path(config["cohorts"][w.cohort]["features"][w.encoder]),
+    output:
+        manifest="<results>/{cohort}/import/{encoder}/manifest.tsv",
+    log:
+        "<logs>/import/{cohort}/{encoder}.log",
+    benchmark:
+        "<benchmarks>/import/{cohort}/{encoder}.tsv"
+    params:
+        version=interop.VERSION,
+        rows=owners,
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    conda:
+        "../../envs/ccl.yaml"
+    shell:
+        "ccl import --slides {input.slides:q} --features {input.features:q} --manifest {output.manifest:q}"
+        " --on-bad-slide {config[on_bad_slide]} > {log:q} 2>&1"

@@ -1,0 +1,24 @@
+rule tile:
+    input:
+        slides=ancient("<results>/{cohort}/cohort/slides.csv"),
+        upstream="<results>/{cohort}/tissue/manifests/{shard}.tsv",
+    output:
+        manifest="<results>/{cohort}/tile/manifests/{shard}.tsv",
+    log:
+        "<logs>/tile/{cohort}/{shard}.log",
+    benchmark:
+        "<benchmarks>/tile/{cohort}/{shard}.tsv"
+    params:
+        version=tile.VERSION,
+        flags=flags("tile"),
+        out="<results>/{cohort}/tile",
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    conda:
+        "../../envs/ccl.yaml"
+    shell:
+        "ccl tile --slides {input.slides:q} --upstream {input.upstream:q}"
+        " --shard {wildcards.shard} --shards {config[shards]}"
+        " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide {config[on_bad_slide]}"
+        " {params.flags} > {log:q} 2>&1"

@@ -1,0 +1,25 @@
+rule tissue:
+    input:
+        # ancient: the shard's own rows are in `rows`, so a slide added to another shard does not concern this one
+        slides=ancient("<results>/{cohort}/cohort/slides.csv"),
+        files=slide_files,
+    output:
+        manifest="<results>/{cohort}/tissue/manifests/{shard}.tsv",
+    log:
+        "<logs>/tissue/{cohort}/{shard}.log",
+    benchmark:
+        "<benchmarks>/tissue/{cohort}/{shard}.tsv"
+    params:
+        version=tissue.VERSION,
+        flags=flags("tissue"),
+        rows=slide_rows,
+        out="<results>/{cohort}/tissue",
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    conda:
+        "../../envs/ccl.yaml"
+    shell:
+        "ccl tissue --slides {input.slides:q} --shard {wildcards.shard} --shards {config[shards]}"
+        " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide {config[on_bad_slide]}"
+        " {params.flags} > {log:q} 2>&1"

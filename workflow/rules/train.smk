@@ -1,0 +1,29 @@
+rule train:
+    input:
+        unpack(train_input),
+    output:
+        history="<results>/{cohort}/train/{encoder}/{model}/fold{fold}/history.csv",
+        predictions="<results>/{cohort}/train/{encoder}/{model}/fold{fold}/predictions.csv",
+        model="<results>/{cohort}/train/{encoder}/{model}/fold{fold}/model.safetensors",
+        run="<results>/{cohort}/train/{encoder}/{model}/fold{fold}/run.json",
+    log:
+        "<logs>/train/{cohort}/{encoder}/{model}.fold{fold}.log",
+    benchmark:
+        "<benchmarks>/train/{cohort}/{encoder}/{model}.fold{fold}.tsv"
+    params:
+        version=train.VERSION,
+        inputs=as_options,
+        flags=flags("train"),
+        overrides=overrides,
+        kind=lambda w: "--synthetic" if config["cohorts"][w.cohort]["synthetic"] else "--real",
+        out=subpath(output.run, parent=True),
+    resources:
+        gpu=gpus("train"),
+        mem_mb=8000,
+        runtime=480,
+    conda:
+        "../../envs/ccl.yaml"
+    shell:
+        "ccl train --cohort {wildcards.cohort} --encoder {wildcards.encoder} --model {wildcards.model}"
+        " --fold {wildcards.fold} {params.inputs} --out {params.out:q} --overrides {params.overrides:q}"
+        " {params.kind} --device {config[train][device]} --threads {threads} {params.flags} > {log:q} 2>&1"
