@@ -1,0 +1,114 @@
+"""The genomics stage: families, kinds of omics, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ccl.errors import ConfigError, InputError
+from ccl.formats import Genomics
+from ccl.genomics import GenomicsSettings
+from ccl.genomics.run import group_genomics
+
+STRICT = GenomicsSettings("patient_id", (), "error")
+GMT = "ONE\tfirst\tTP53\tKRAS\nTWO\tsecond\tKRAS\tMYC\tMISSING\n"
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def gmt(tmp_path: Path) -> Path:
+    return write(tmp_path / "families.gmt", GMT)
+
+
+def test_families_take_their_genes_of_every_kind(tmp_path: Path, gmt: Path) -> None:
+    rna = write(tmp_path / "rna.csv", "patient_id,KRAS,TP53,OTHER\nP2,2.5,1.5,9\nP1,-1,36900,9\n")
+    snv = write(tmp_path / "snv.csv", "patient_id,TP53,MYC\nP1,0,1\nP2,1,0\n")
+    group_genomics(tmp_path / "g.h5", settings=STRICT, tables={"rna": rna, "snv": snv}, gmt=gmt)
+    genomics = Genomics.read(tmp_path / "g.h5")
+    assert genomics.patients == ("P1", "P2")
+    one, two = genomics.families
+    assert one.columns == ("KRAS_rnaseq", "TP53_mut", "TP53_rnaseq")
+    assert two.columns == ("KRAS_rnaseq", "MYC_mut")
+    np.testing.assert_array_equal(one.values, np.array([[-1, 0, 36900], [2.5, 1, 1.5]], dtype=np.float32))
+
+
+def test_a_wide_table_with_a_row_per_slide(tmp_path: Path, gmt: Path) -> None:
+    wide = write(
+        tmp_path / "all.csv",
+        ",patient_id,age,KRAS_rnaseq,MYC_cnv,TP53_mut\n0,P1,60,1.5,-2,1\n1,P1,60,1.5,-2,1\n2,P2,,0.5,2,0\n",
+    )
+    group_genomics(tmp_path / "g.h5", settings=STRICT, tables={"wide": wide}, gmt=gmt)
+    genomics = Genomics.read(tmp_path / "g.h5")
+    assert genomics.patients == ("P1", "P2")
+    assert genomics.families[1].columns == ("KRAS_rnaseq", "MYC_cnv")
+
+
+def test_the_config_picks_and_orders_families(tmp_path: Path, gmt: Path) -> None:
+    rna = write(tmp_path / "rna.csv", "patient_id,KRAS\nP1,1\n")
+    settings = GenomicsSettings("patient_id", ("TWO", "ONE"), "error")
+    group_genomics(tmp_path / "g.h5", settings=settings, tables={"rna": rna}, gmt=gmt)
+    assert [family.name for family in Genomics.read(tmp_path / "g.h5").families] == ["TWO", "ONE"]
+    unknown = GenomicsSettings("patient_id", ("THREE",), "error")
+    with pytest.raises(ConfigError, match="unknown gene family"):
+        group_genomics(tmp_path / "h.h5", settings=unknown, tables={"rna": rna}, gmt=gmt)
+
+
+def test_missing_values_are_kept_for_training_only_when_asked(tmp_path: Path, gmt: Path) -> None:
+    rna = write(tmp_path / "rna.csv", "patient_id,KRAS\nP1,1\nP2,\n")
+    with pytest.raises(InputError) as error:
+        group_genomics(tmp_path / "g.h5", settings=STRICT, tables={"rna": rna}, gmt=gmt)
+    assert "row 3 (patient P2), column KRAS" in str(error.value)
+    assert not (tmp_path / "g.h5").exists()
+    group_genomics(
+        tmp_path / "g.h5", settings=GenomicsSettings("patient_id", (), "mean"), tables={"rna": rna}, gmt=gmt
+    )
+    assert np.isnan(Genomics.read(tmp_path / "g.h5").families[0].values).tolist() == [[False], [True]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("patient_id,KRAS\nP1,high\n", "not a finite number"),
+        ("patient_id,KRAS\nP1,inf\n", "not a finite number"),
+        ("patient_id,KRAS\nP1,1\nP1,2\n", "disagree"),
+        ("patient_id,KRAS\n,1\n", "names no patient"),
+        ("patient_id\nP1\n", "no omics columns"),
+        ("case,KRAS\nP1,1\n", "a column is missing"),
+        ("patient_id,BRAF\nP1,1\n", "no column in the omics tables"),
+    ],
+)
+def test_bad_tables_are_refused(tmp_path: Path, gmt: Path, text: str, expected: str) -> None:
+    rna = write(tmp_path / "rna.csv", text)
+    with pytest.raises(InputError, match=expected):
+        group_genomics(tmp_path / "g.h5", settings=STRICT, tables={"rna": rna}, gmt=gmt)
+    assert not (tmp_path / "g.h5").exists()
+
+
+def test_a_patient_of_one_table_only_is_refused(tmp_path: Path, gmt: Path) -> None:
+    rna = write(tmp_path / "rna.csv", "patient_id,KRAS\nP1,1\nP2,2\n")
+    cnv = write(tmp_path / "cnv.csv", "patient_id,KRAS\nP1,1\n")
+    with pytest.raises(InputError, match="patient P2"):
+        group_genomics(tmp_path / "g.h5", settings=STRICT, tables={"rna": rna, "cnv": cnv}, gmt=gmt)
+
+
+@pytest.mark.parametrize("text", ["NAME only\n", "A\td\tTP53\nA\td\tMYC\n", "A\tdescription\n", "a/b\td\tTP53\n"])
+def test_a_bad_gmt_line_is_named(tmp_path: Path, text: str) -> None:
+    rna = write(tmp_path / "rna.csv", "patient_id,KRAS\nP1,1\n")
+    gmt = write(tmp_path / "bad.gmt", text)
+    with pytest.raises(InputError, match="line"):
+        group_genomics(tmp_path / "g.h5", settings=STRICT, tables={"rna": rna}, gmt=gmt)
+
+
+def test_real_families_have_the_published_sizes(tmp_path: Path, real_data: Path) -> None:
+    settings = GenomicsSettings("case_id", (), "error")
+    table = real_data / "tcga_omics_mcat" / "tcga_blca_all_clean.csv.zip"
+    group_genomics(tmp_path / "g.h5", settings=settings, tables={"wide": table}, gmt=real_data / "gene_families.gmt")
+    genomics = Genomics.read(tmp_path / "g.h5")
+    assert [len(family.columns) for family in genomics.families] == [94, 334, 521, 468, 1496, 479]
+    assert len(genomics.patients) == 373
