@@ -228,7 +228,8 @@ def encoders() -> None:
     from ccl.encoders import ENCODERS
 
     for encoder in ENCODERS.values():
-        click.echo(f"{encoder.name:<12}{encoder.dim:>6}-d  timm {encoder.timm_name}, {encoder.licence}; {encoder.citation}")
+        what = f"timm {encoder.timm_name}, {encoder.licence}; {encoder.citation}"
+        click.echo(f"{encoder.name:<12}{encoder.dim:>6}-d  {what}")
 
 
 @cli.command("models")

@@ -70,8 +70,8 @@ def read_slides(path: Path) -> list[Slide]:
     """Read the ``slides.csv`` of the cohort stage, in its order (sorted by slide)."""
     table = read_table(path, required=SLIDE_COLUMNS, text=("slide_id", "patient_id", "path"))
     return [
-        Slide(str(row.slide_id), str(row.patient_id), Path(str(row.path)), None if pd.isna(row.mpp) else float(row.mpp))
-        for row in table.itertuples()
+        Slide(row["slide_id"], row["patient_id"], Path(row["path"]), None if pd.isna(row["mpp"]) else float(row["mpp"]))
+        for row in table.to_dict("records")
     ]
 
 
@@ -121,9 +121,7 @@ class Features:
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
             file.attrs["ccl_key"] = key
             dataset = file.create_dataset("features", data=self.features)
-            dataset.attrs.update(
-                name=path.stem, savetodir=str(path.parent), encoder=self.encoder, weights=self.weights
-            )
+            dataset.attrs.update(name=path.stem, savetodir=str(path.parent), encoder=self.encoder, weights=self.weights)
             _write_coords(file, self.coords, self.attributes)
 
     @classmethod

@@ -14,5 +14,6 @@ Item = TypeVar("Item")
 def progress(items: Collection[Item], what: str, *, unit: str) -> Iterator[Item]:
     """Iterate over `items` with a bar; a log file gets a line every 10 s instead of a redrawn one."""
     terminal = sys.stderr.isatty()
-    bar = tqdm(items, what, unit=unit, mininterval=0.1 if terminal else 10.0, ascii=not terminal, dynamic_ncols=terminal)
-    yield from bar
+    yield from tqdm(
+        items, what, unit=unit, mininterval=0.1 if terminal else 10.0, ascii=not terminal, dynamic_ncols=terminal
+    )

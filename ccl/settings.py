@@ -18,7 +18,7 @@ from typing import Any, Literal
 import click
 
 
-def setting(help: str) -> Any:  # noqa: A002 - click's own word
+def setting(help: str) -> Any:
     """Declare one field of a settings dataclass, with the text that ``--help`` shows."""
     return field(metadata={"help": help})
 
@@ -33,9 +33,10 @@ def settings_options(cls: type) -> Callable[[Callable[..., None]], Callable[...,
             settings = cls(**{f.name: values.pop(f.name) for f in fields(cls)})
             command(settings=settings, **values)
 
+        decorated: Callable[..., None] = collected
         for item in reversed(fields(cls)):
-            collected = _option(item.name, hints[item.name], item.metadata["help"])(collected)
-        return collected
+            decorated = _option(item.name, hints[item.name], item.metadata["help"])(decorated)
+        return decorated
 
     return decorate
 

@@ -21,9 +21,8 @@ def fold_files(folder: Path) -> list[Path]:
     InputError
         There are none, or their numbers do not run from 0 without a gap.
     """
-    numbers = {
-        int(match[1]): path for path in existing(folder).iterdir() if (match := re.fullmatch(r"splits_(\d+)\.csv", path.name))
-    }
+    names = {path: re.fullmatch(r"splits_(\d+)\.csv", path.name) for path in existing(folder).iterdir()}
+    numbers = {int(match[1]): path for path, match in names.items() if match}
     if sorted(numbers) != list(range(len(numbers))) or not numbers:
         raise InputError(
             "the folds are not complete",

@@ -90,7 +90,7 @@ def _summary(
         "months_max": float(patients["months"].max()),
         "folds": [
             {
-                "fold": int(fold),
+                "fold": int(str(fold)),
                 "train": int((rows["role"] == "train").sum()),
                 "test": int((rows["role"] == "test").sum()),
                 "train_events": len(dead & set(rows.loc[rows["role"] == "train", "patient_id"])),

@@ -138,12 +138,12 @@ def read_slide_sheet(path: Path) -> list[Slide]:
     table["mpp"] = _mpp(path, table)
     return [
         Slide(
-            str(row.slide_id),
-            str(row.patient_id),
-            path.parent / str(row.path) if isinstance(row.path, str) else Path(),
-            None if pd.isna(row.mpp) else float(row.mpp),
+            row["slide_id"],
+            row["patient_id"],
+            path.parent / row["path"] if isinstance(row["path"], str) else Path(),
+            None if pd.isna(row["mpp"]) else float(row["mpp"]),
         )
-        for row in table.sort_values("slide_id").itertuples()
+        for row in table.sort_values("slide_id").to_dict("records")
     ]
 
 

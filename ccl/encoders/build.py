@@ -36,8 +36,8 @@ class PatchEncoder(nn.Module):
         """Embed a batch of patches."""
         if patches.shape[-1] != self.input_px:
             patches = transforms.resize(patches, [self.input_px, self.input_px], antialias=True)
-        (features,) = self.backbone((patches.float() - self.mean) / self.std)
-        return features.mean(dim=(2, 3)).float()
+        levels: list[Tensor] = self.backbone((patches.float() - self.mean) / self.std)
+        return levels[0].mean(dim=(2, 3)).float()
 
 
 def weights_key(weights: str, expected_sha256: str | None) -> str:
@@ -103,7 +103,9 @@ def _backbone(encoder: Encoder, *, pretrained: bool) -> nn.Module:
 def _load(backbone: nn.Module, path: Path) -> None:
     try:
         state: dict[str, Any] = (
-            load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
+            load_file(path)
+            if path.suffix == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
         )
         # A classifier's own layers are not part of the backbone; everything the backbone has must be there.
         missing = backbone.load_state_dict(state, strict=False).missing_keys

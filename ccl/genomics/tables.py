@@ -71,13 +71,13 @@ def _numbers(path: Path, part: pd.DataFrame, settings: GenomicsSettings) -> pd.D
         raise InputError(
             "an omics value is missing" if empty else "an omics value is not a finite number",
             where=f"{path}, row {row_of(row)} (patient {part.index[row]}), column {part.columns[column]}",
-            found=f"{'nothing' if empty else part.iat[row, column]} ({int(bad.sum())} such values in the table)",
+            found=f"{'nothing' if empty else str(part.iat[row, column])} ({int(bad.sum())} such values in the table)",
             expected="a finite number",
             todo="fill the value, or set `genomics: missing: mean` to take the mean of the training patients"
             if empty
             else "correct the value",
         )
-    return numbers.astype(np.float32)
+    return pd.DataFrame(numbers.astype(np.float32))
 
 
 def _one_row_a_patient(path: Path, part: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +101,7 @@ def _one_row_a_patient(path: Path, part: pd.DataFrame) -> pd.DataFrame:
 
 
 def _check_complete(table: pd.DataFrame, tables: Mapping[str, Path], settings: GenomicsSettings) -> None:
-    """A patient of one table only has gaps in the others, which no single table shows."""
+    """Refuse a patient of one table only: the gaps in the others show in no single table."""
     gaps = table.isna().any(axis=1)
     if settings.missing == "error" and gaps.any():
         patient = table.index[gaps][0]

@@ -65,9 +65,7 @@ def test_missing_values_are_kept_for_training_only_when_asked(tmp_path: Path, gm
         group_genomics(tmp_path / "g.h5", settings=STRICT, tables={"rna": rna}, gmt=gmt)
     assert "row 3 (patient P2), column KRAS" in str(error.value)
     assert not (tmp_path / "g.h5").exists()
-    group_genomics(
-        tmp_path / "g.h5", settings=GenomicsSettings("patient_id", (), "mean"), tables={"rna": rna}, gmt=gmt
-    )
+    group_genomics(tmp_path / "g.h5", settings=GenomicsSettings("patient_id", (), "mean"), tables={"rna": rna}, gmt=gmt)
     assert np.isnan(Genomics.read(tmp_path / "g.h5").families[0].values).tolist() == [[False], [True]]
 
 
