@@ -16,8 +16,9 @@ PROPERTIES = SCHEMA["properties"]
 
 def rows(properties: dict[str, Any]) -> list[str]:
     """One line of a Markdown table per key."""
+    defaults = {key: f"`{json.dumps(value['default'])}`" for key, value in properties.items() if "default" in value}
     return [
-        f"| `{key}` | {f'`{json.dumps(value["default"])}`' if 'default' in value else ''} | {value['description']} |"
+        f"| `{key}` | {defaults.get(key, '')} | {value['description']} |"
         for key, value in properties.items()
         if not value.get("properties")
     ]
