@@ -164,6 +164,17 @@ def owners(wildcards):
     return digest([(s.slide_id, s.patient_id) for s in SLIDES[wildcards.cohort]])
 
 
+def feature_folder(wildcards):
+    """The folder of a cohort's ready features."""
+    return data_path(config["cohorts"][wildcards.cohort]["features"][wildcards.encoder])
+
+
+def feature_files(wildcards):
+    """A cohort's ready features; one that is not there is for the import to refuse."""
+    files = [Path(feature_folder(wildcards)) / f"{slide.slide_id}.h5" for slide in SLIDES[wildcards.cohort]]
+    return [str(file) for file in files if file.exists()]
+
+
 def manifests(wildcards):
     """The manifests that list a cohort's features."""
     if "features" in config["cohorts"][wildcards.cohort]:

@@ -1,7 +1,7 @@
 rule import_features:
     input:
         slides=ancient("<results>/{cohort}/cohort/slides.csv"),
-        features=lambda w: data_path(config["cohorts"][w.cohort]["features"][w.encoder]),
+        files=feature_files,
     output:
         manifest="<results>/{cohort}/import/{encoder}/manifest.tsv",
     log:
@@ -10,6 +10,7 @@ rule import_features:
         "<benchmarks>/import/{cohort}/{encoder}.tsv"
     params:
         version=interop.VERSION,
+        features=feature_folder,
         rows=owners,
     resources:
         mem_mb=8000,
@@ -17,5 +18,5 @@ rule import_features:
     conda:
         "../../envs/ccl.yaml"
     shell:
-        "ccl import --slides {input.slides:q} --features {input.features:q} --manifest {output.manifest:q}"
+        "ccl import --slides {input.slides:q} --features {params.features:q} --manifest {output.manifest:q}"
         " --on-bad-slide {config[on_bad_slide]} > {log:q} 2>&1"

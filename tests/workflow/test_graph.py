@@ -1,0 +1,108 @@
+"""The graph as a user meets it: from tables and slides to the report, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from ccl.formats import Clusters, Features
+from tests.workflow.workspace import ROOT, Workspace
+
+pytestmark = pytest.mark.xdist_group("graph")
+
+
+def test_every_run_ends_in_the_report(finished: Workspace) -> None:
+    results = finished.folder / "results"
+    assert (results / "report" / "report.html").stat().st_size > 10_000
+    table = pd.read_csv(results / "report" / "tables" / "c_index.csv")
+    assert {"ccl", "snn"} <= set(table.astype(str).to_numpy().ravel())
+
+
+def test_random_weights_and_synthetic_data_are_labelled_everywhere(finished: Workspace) -> None:
+    results = finished.folder / "results"
+    slide = min((results / "tiny" / "embed" / "resnet50").glob("*.h5"))
+    assert Features.read(slide).weights == "random"
+    assert Clusters.read(results / "tiny" / "cluster" / "resnet50" / "k3.h5").weights == "random"
+    evaluation = json.loads((results / "tiny" / "evaluate" / "resnet50" / "ccl" / "evaluation.json").read_text())
+    assert (evaluation["weights"], evaluation["synthetic"]) == ("random", True)
+    html = (results / "report" / "report.html").read_text().lower()
+    assert "synthetic" in html
+    assert "random" in html
+
+
+def test_each_job_has_a_log_and_a_benchmark(finished: Workspace) -> None:
+    results = finished.folder / "results"
+    logs = {path.relative_to(results / "logs").with_suffix("") for path in (results / "logs").rglob("*.log")}
+    benchmarks = {
+        path.relative_to(results / "benchmarks").with_suffix("") for path in (results / "benchmarks").rglob("*.tsv")
+    }
+    assert logs == benchmarks
+    assert len(logs) == 2 + 3 * 3 + 1 + 2 + 2 + 8 + 4 + 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("train.lrr", 0.1, "'lrr' was unexpected"),
+        ("tiel", {}, "'tiel' was unexpected"),
+        ("train.lr", "fast", "'fast' is not of type 'number'"),
+        ("models", {"cll": {}}, "cll"),
+        ("models", {"ccl": {"cohort_wait": 1}}, "cohort_wait"),
+        ("embed.encoders", {"resnet51": {}}, "unknown encoder"),
+        ("cohorts.tiny.slides", "nowhere.csv", "no such file"),
+        ("cohorts.bags.folds", "bags", "no splits_"),
+        ("cohorts", {"a/b": {"patients": "tiny/patients.csv"}}, "a/b"),
+        ("cohorts", {"genes": {"patients": "tiny/patients.csv"}}, "a method asks for data"),
+    ],
+)
+def test_a_wrong_config_is_refused_before_anything_runs(
+    workspace: Workspace, key: str, value: Any, expected: str
+) -> None:
+    workspace.set(key, value)
+    result = workspace.snakemake("--dry-run")
+    assert result.returncode != 0
+    assert expected in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+def test_a_bad_slide_costs_the_others_nothing(workspace: Workspace) -> None:
+    sheet = pd.read_csv(workspace.folder / "tiny" / "slides.csv")
+    bad = workspace.folder / "tiny" / sheet["path"].iloc[0]
+    bad.write_bytes(b"not a slide")
+    result = workspace.snakemake("--until", "tissue")
+    assert result.returncode != 0
+    assert sheet["slide_id"].iloc[0] in result.stdout
+    workspace.set("on_bad_slide", "exclude")
+    result = workspace.snakemake()
+    assert result.returncode == 0, result.stdout[-4000:]
+    assert sheet["slide_id"].iloc[0] in (workspace.folder / "results" / "report" / "report.html").read_text()
+
+
+def test_snakemake_s_own_report_needs_no_network(finished: Workspace) -> None:
+    nowhere = {f"{scheme}_proxy": "http://127.0.0.1:9" for scheme in ("http", "https", "HTTP", "HTTPS")}
+    target = finished.folder / "snakemake.html"
+    result = finished.snakemake("--report", str(target), env=nowhere)
+    assert result.returncode == 0, result.stdout[-3000:]
+    assert target.stat().st_size > 100_000
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["snakefmt", "--check", "Snakefile", "workflow"],
+        ["snakemake", "--lint", "--configfile", "config/tcga.yaml", "--config", "data=DATA"],
+    ],
+)
+def test_the_workflow_is_clean(command: list[str], request: pytest.FixtureRequest) -> None:
+    if "data=DATA" in command:
+        command = [*command[:-1], f"data={request.getfixturevalue('real_data')}"]
+    result = subprocess.run(
+        [Path(sys.executable).parent / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr

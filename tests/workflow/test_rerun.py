@@ -1,0 +1,139 @@
+"""The rerun matrix: for each key and each kind of input, what runs again, and nothing else.
+
+The workspace has a cohort of slides (``tiny``) and one of ready features (``bags``), two methods and two folds.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.workflow.workspace import Workspace
+
+pytestmark = pytest.mark.xdist_group("graph")
+
+SLIDE_STAGES = ("tissue", "tile", "embed")
+END = {"evaluate", "report"}
+
+
+def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
+    assert finished.planned() == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "again"),
+    [
+        ("report.title", "Other", {"report": 1}),
+        ("report.thumbnails", 1, {"report": 1}),
+        ("train.lr", 0.01, {"train": 8, "evaluate": 4, "report": 1}),
+        ("train.epochs", 3, {"train": 8, "evaluate": 4, "report": 1}),
+        ("train.weight_decay", 0.1, {"train": 8, "evaluate": 4, "report": 1}),
+        ("train.seeds", [1], {"train": 8, "evaluate": 4, "report": 1}),
+        ("train.intervals_from", "cohort", {"train": 8, "evaluate": 4, "report": 1}),
+        ("models.ccl", {"cohort_weight": 0.5}, {"train": 4, "evaluate": 2, "report": 1}),
+        ("cluster.k", 4, {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
+        ("cluster.restarts", 2, {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
+        ("genomics.missing", "mean", {"genomics": 2, "train": 8, "evaluate": 4, "report": 1}),
+        ("embed.dtype", "float16", {"embed": 3, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}),
+        ("tile.mpp", 0.6, {"tile": 3, "embed": 3, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}),
+        ("tile.min_tissue", 0.6, {"tile": 3, "embed": 3, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}),
+        (
+            "tissue.threshold",
+            0.1,
+            {"tissue": 3, "tile": 3, "embed": 3, "cluster": 1, "train": 2, "evaluate": 1, "report": 1},
+        ),
+        ("cohort.fold_seed", 1, {"cohort": 2, "train": 8, "evaluate": 4, "report": 1}),
+        # What changes speed alone changes no result; the report, which shows the config, is written again.
+        ("embed.batch_size", 8, {"report": 1}),
+        ("on_bad_slide", "exclude", {"report": 1}),
+    ],
+)
+def test_a_config_key_runs_again_what_reads_it(
+    workspace: Workspace, key: str, value: Any, again: dict[str, int]
+) -> None:
+    workspace.set(key, value)
+    assert workspace.planned() == again
+
+
+def test_another_encoder_runs_beside_the_first(workspace: Workspace) -> None:
+    workspace.set("embed.encoders.resnet50.weights", "hub")
+    assert workspace.planned() == {"embed": 3, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}
+
+
+def test_an_omics_value(workspace: Workspace) -> None:
+    table = pd.read_csv(workspace.folder / "tiny" / "rna.csv")
+    table.iloc[0, 1] += 1
+    table.to_csv(workspace.folder / "tiny" / "rna.csv", index=False)
+    assert workspace.planned() == {"genomics": 1, "train": 4, "evaluate": 2, "report": 1}
+
+
+def test_a_follow_up_value(workspace: Workspace) -> None:
+    table = pd.read_csv(workspace.folder / "tiny" / "patients.csv")
+    table.loc[0, "months"] += 1
+    table.to_csv(workspace.folder / "tiny" / "patients.csv", index=False)
+    assert workspace.planned() == {"cohort": 1, "train": 4, "evaluate": 2, "report": 1}
+
+
+def test_a_fold_file(workspace: Workspace, edit: Callable[[str, str, str], None]) -> None:
+    edit("bags/folds/splits_0.csv", ",train,val", "number,train,val")
+    assert workspace.planned() == {"cohort": 1, "train": 4, "evaluate": 2, "report": 1}
+
+
+def test_a_gene_family(workspace: Workspace, edit: Callable[[str, str, str], None]) -> None:
+    edit("tiny/families.gmt", "\tSYN", "\tSYNTHETIC\tSYN")
+    assert workspace.planned() == {"genomics": 1, "train": 4, "evaluate": 2, "report": 1}
+
+
+def test_an_imported_feature_file(workspace: Workspace) -> None:
+    file = min((workspace.folder / "bags" / "features").iterdir())
+    file.write_bytes(file.read_bytes() + b"\0")
+    assert workspace.planned() == {"import_features": 1, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}
+
+
+def test_a_changed_slide_costs_its_shard_to_plan_and_itself_to_run(workspace: Workspace) -> None:
+    sheet = pd.read_csv(workspace.folder / "tiny" / "slides.csv")
+    first, last = (workspace.folder / "tiny" / sheet["path"].iloc[i] for i in (0, -1))
+    shutil.copyfile(last, first)
+    again = {"cluster": 1, "train": 2, "evaluate": 1, "report": 1}
+    assert workspace.planned() == {stage: 1 for stage in SLIDE_STAGES} | again
+    tiles = workspace.folder / "results" / "tiny" / "tile"
+    before = {path.name: path.stat().st_mtime_ns for path in tiles.glob("*.h5")}
+    result = workspace.snakemake("--until", "tile")
+    assert result.returncode == 0, result.stdout
+    after = {path.name: path.stat().st_mtime_ns for path in tiles.glob("*.h5")}
+    assert {name for name in after if after[name] != before[name]} == {f"{sheet['slide_id'].iloc[0]}.h5"}
+
+
+def test_an_added_slide_moves_no_other(workspace: Workspace) -> None:
+    path = workspace.folder / "tiny" / "slides.csv"
+    sheet = pd.read_csv(path)
+    extra = sheet.iloc[[0]].assign(slide_id="EXTRA")
+    pd.concat([sheet, extra]).to_csv(path, index=False)
+    slides = {stage: 1 for stage in SLIDE_STAGES}
+    assert workspace.planned() == {"cohort": 1, **slides, "cluster": 1, "train": 4, "evaluate": 2, "report": 1}
+
+
+def test_more_shards_make_no_slide_again(workspace: Workspace) -> None:
+    tissue = workspace.folder / "results" / "tiny" / "tissue"
+    before = {path.name: path.stat().st_mtime_ns for path in tissue.glob("*.geojson")}
+    workspace.set("shards", 4)
+    result = workspace.snakemake("--until", "tissue")
+    assert result.returncode == 0, result.stdout
+    assert {path.name: path.stat().st_mtime_ns for path in tissue.glob("*.geojson")} == before
+
+
+def test_a_deleted_slide_file_is_named_and_mended(workspace: Workspace) -> None:
+    victim = min((workspace.folder / "results" / "tiny" / "embed" / "resnet50").glob("*.h5"))
+    victim.unlink()
+    workspace.set("cluster.k", 4)
+    result = workspace.snakemake("--until", "cluster")
+    assert result.returncode != 0
+    assert victim.name in result.stdout
+    assert "--forcerun embed" in result.stdout
+    result = workspace.snakemake("--until", "cluster", "--forcerun", "embed")
+    assert result.returncode == 0, result.stdout
+    assert victim.exists()

@@ -1,0 +1,88 @@
+"""A folder with data, a config and results, in which snakemake is called as a user would."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def tables(name: str) -> dict[str, Any]:
+    """Return the entry of a demo cohort in the config, its slides or features left out."""
+    return {
+        "patients": f"{name}/patients.csv",
+        "omics": {kind: f"{name}/{kind}.csv" for kind in ("rna", "cnv", "snv")},
+        "families": f"{name}/families.gmt",
+        "synthetic": True,
+    }
+
+
+CONFIG: dict[str, Any] = {
+    "results": "results",
+    "shards": 3,
+    "cohorts": {
+        "tiny": {**tables("tiny"), "slides": "tiny/slides.csv"},
+        "bags": {
+            **tables("bags"),
+            "slides": "bags/slides.csv",
+            "features": {"planted": "bags/features"},
+            "folds": "bags/folds",
+        },
+    },
+    "cohort": {"n_folds": 2},
+    "tissue": {"min_area_mm2": 0.02},
+    "embed": {"encoders": {"resnet50": {"weights": "random"}}, "device": "cpu"},
+    "cluster": {"k": 3, "restarts": 1},
+    "models": {"ccl": {}, "snn": {}},
+    "train": {"epochs": 2, "intervals": 2, "device": "cpu"},
+    "report": {"title": "Tiny"},
+}
+
+
+class Workspace:
+    """A folder with data, a config and results, in which snakemake is called as a user would."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = deepcopy(CONFIG)
+
+    def set(self, key: str, value: Any) -> None:
+        """Set one key of the config, e.g. ``tile.mpp``."""
+        *path, last = key.split(".")
+        section = self.config
+        for name in path:
+            section = section.setdefault(name, {})
+        section[last] = value
+
+    def snakemake(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Call snakemake on the config; the output holds both streams."""
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(self.config))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.run(
+            [*command, "--directory", str(self.folder), "--configfile", str(self.folder / "config.yaml"), *arguments],
+            env={**os.environ, "PATH": path, **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def planned(self) -> Counter[str]:
+        """Return how many jobs of each rule a run would do now, the target itself left out."""
+        result = self.snakemake("--dry-run")
+        assert result.returncode == 0, result.stdout
+        if "Nothing to be done" in result.stdout:
+            return Counter()
+        table = result.stdout.split("Job stats:")[1].split("total")[0]
+        jobs = re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)
+        return Counter({rule: int(count) for rule, count in jobs if rule != "all"})
