@@ -50,9 +50,9 @@ wildcard_constraints:
 
 rule all:
     default_target: True
-    localrule: True
     input:
         "<results>/report/report.html",
+    localrule: True
 
 
 onsuccess:

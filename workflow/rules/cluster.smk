@@ -8,17 +8,17 @@ rule cluster:
         "<logs>/cluster/{cohort}/{encoder}.k{k}.log",
     benchmark:
         "<benchmarks>/cluster/{cohort}/{encoder}.k{k}.tsv"
+    conda:
+        "../../envs/ccl.yaml"
+    threads: 4
+    resources:
+        mem_mb=16000,
+        runtime=240,
     params:
         version=cluster.VERSION,
         inputs=as_options,
         flags=lambda w: flags("cluster", k=int(w.k)),
         owners=owners,
-    threads: 4
-    resources:
-        mem_mb=16000,
-        runtime=240,
-    conda:
-        "../../envs/ccl.yaml"
     shell:
         "ccl cluster {params.inputs} --out {output:q} --on-bad-slide {config[on_bad_slide]} --threads {threads}"
         " {params.flags} > {log:q} 2>&1"

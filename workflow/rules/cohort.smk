@@ -12,15 +12,15 @@ rule cohort:
         "<logs>/cohort/{cohort}.log",
     benchmark:
         "<benchmarks>/cohort/{cohort}.tsv"
+    conda:
+        "../../envs/ccl.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
         version=cohort.VERSION,
         inputs=as_options,
         flags=cohort_flags,
         out=subpath(output.patients, parent=True),
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    conda:
-        "../../envs/ccl.yaml"
     shell:
         "ccl cohort --name {wildcards.cohort} {params.inputs} --out {params.out:q} {params.flags} > {log:q} 2>&1"

@@ -4,7 +4,8 @@ import re
 import shlex
 from pathlib import Path
 
-from ccl import cluster, cohort, embed, evaluate, genomics, interop, report as reporting, tile, tissue, train
+from ccl import cluster, cohort, embed, evaluate, genomics, interop, tile, tissue, train
+from ccl import report as reporting
 from ccl.cohort.folds import fold_files
 from ccl.cohort.sheets import read_slide_sheet
 from ccl.encoders import get_encoder
@@ -13,7 +14,6 @@ from ccl.files import digest, read_table
 from ccl.models import get_method, hyper
 from ccl.settings import to_flags
 from ccl.shards import shard_of, shard_slides
-
 
 SETTINGS = {
     "cohort": cohort.CohortSettings,
@@ -74,7 +74,9 @@ def runs():
         (cohort, encoder, model)
         for cohort in config["cohorts"]
         for model in config["models"]
-        for encoder in (encoders_of(cohort) if "clusters" in get_method(model).reads else ["none"])
+        for encoder in (
+            encoders_of(cohort) if "clusters" in get_method(model).reads else ["none"]
+        )
     ]
 
 
@@ -100,8 +102,14 @@ def check_config():
 
 def read_sheets():
     """Slides of each cohort, in shards."""
-    sheets = {cohort: [Path(p) for p in cohort_path(cohort, "slides")] for cohort in config["cohorts"]}
-    return {cohort: read_slide_sheet(sheet[0]) if sheet else [] for cohort, sheet in sheets.items()}
+    sheets = {
+        cohort: [Path(p) for p in cohort_path(cohort, "slides")]
+        for cohort in config["cohorts"]
+    }
+    return {
+        cohort: read_slide_sheet(sheet[0]) if sheet else []
+        for cohort, sheet in sheets.items()
+    }
 
 
 try:
@@ -122,11 +130,17 @@ def cohort_flags(wildcards):
 
 
 def embed_flags(wildcards):
-    return flags("embed", encoder=wildcards.encoder, **{"sha256": None} | config["embed"]["encoders"][wildcards.encoder])
+    return flags(
+        "embed",
+        encoder=wildcards.encoder,
+        **{"sha256": None} | config["embed"]["encoders"][wildcards.encoder],
+    )
 
 
 def genomics_flags(wildcards):
-    return flags("genomics", patient_column=config["cohorts"][wildcards.cohort]["patient_column"])
+    return flags(
+        "genomics", patient_column=config["cohorts"][wildcards.cohort]["patient_column"]
+    )
 
 
 def overrides(wildcards):
@@ -136,17 +150,25 @@ def overrides(wildcards):
 
 def as_options(wildcards, input):
     """The inputs of a job as options of the same names; an input that a cohort does not have gives none."""
-    pairs = [(name, path) for name in input.keys() for path in ([input[name]] if isinstance(input[name], str) else input[name])]
+    pairs = [
+        (name, path)
+        for name in input.keys()
+        for path in ([input[name]] if isinstance(input[name], str) else input[name])
+    ]
     return " ".join(f"--{name} {shlex.quote(path)}" for name, path in pairs)
 
 
 def shards(cohort):
     """The shards of a cohort that have slides."""
-    return sorted({shard_of(slide.slide_id, config["shards"]) for slide in SLIDES[cohort]})
+    return sorted(
+        {shard_of(slide.slide_id, config["shards"]) for slide in SLIDES[cohort]}
+    )
 
 
 def slides_of(wildcards):
-    return shard_slides(SLIDES[wildcards.cohort], int(wildcards.shard), config["shards"])
+    return shard_slides(
+        SLIDES[wildcards.cohort], int(wildcards.shard), config["shards"]
+    )
 
 
 def slide_files(wildcards):
@@ -171,7 +193,10 @@ def feature_folder(wildcards):
 
 def feature_files(wildcards):
     """A cohort's ready features; one that is not there is for the import to refuse."""
-    files = [Path(feature_folder(wildcards)) / f"{slide.slide_id}.h5" for slide in SLIDES[wildcards.cohort]]
+    files = [
+        Path(feature_folder(wildcards)) / f"{slide.slide_id}.h5"
+        for slide in SLIDES[wildcards.cohort]
+    ]
     return [str(file) for file in files if file.exists()]
 
 
@@ -179,17 +204,25 @@ def manifests(wildcards):
     """The manifests that list a cohort's features."""
     if "features" in config["cohorts"][wildcards.cohort]:
         return ["<results>/{cohort}/import/{encoder}/manifest.tsv"]
-    return [f"<results>/{{cohort}}/embed/{{encoder}}/manifests/{shard}.tsv" for shard in shards(wildcards.cohort)]
+    return [
+        f"<results>/{{cohort}}/embed/{{encoder}}/manifests/{shard}.tsv"
+        for shard in shards(wildcards.cohort)
+    ]
 
 
 def train_input(wildcards):
     """The files that a method reads, by the name of their option."""
     reads = get_method(wildcards.model).reads
-    files = {"patients": "<results>/{cohort}/cohort/patients.csv", "folds": "<results>/{cohort}/cohort/folds.csv"}
+    files = {
+        "patients": "<results>/{cohort}/cohort/patients.csv",
+        "folds": "<results>/{cohort}/cohort/folds.csv",
+    }
     if "genomics" in reads:
         files["genomics"] = "<results>/{cohort}/genomics/genomics.h5"
     if "clusters" in reads:
-        files["clusters"] = f"<results>/{{cohort}}/cluster/{{encoder}}/k{config['cluster']['k']}.h5"
+        files["clusters"] = (
+            f"<results>/{{cohort}}/cluster/{{encoder}}/k{config['cluster']['k']}.h5"
+        )
     return files
 
 
@@ -204,8 +237,8 @@ def gpus(stage):
 
 def closing_words():
     """The C-index table and where the report is, for the end of a run."""
-    report = Path(config["results"]) / "report"
-    table = report / "tables" / "c_index.csv"
+    folder = Path(config["results"]) / "report"
+    table = folder / "tables" / "c_index.csv"
     if not table.exists():
         return ""
-    return f"\n{read_table(table).to_string(index=False)}\n\nReport: {report / 'report.html'}\n"
+    return f"\n{read_table(table).to_string(index=False)}\n\nReport: {folder / 'report.html'}\n"

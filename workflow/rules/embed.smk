@@ -8,17 +8,17 @@ rule embed:
         "<logs>/embed/{cohort}/{encoder}/{shard}.log",
     benchmark:
         "<benchmarks>/embed/{cohort}/{encoder}/{shard}.tsv"
-    params:
-        version=embed.VERSION,
-        flags=embed_flags,
-        out="<results>/{cohort}/embed/{encoder}",
+    conda:
+        "../../envs/ccl.yaml"
     threads: 4
     resources:
         gpu=gpus("embed"),
         mem_mb=16000,
         runtime=720,
-    conda:
-        "../../envs/ccl.yaml"
+    params:
+        version=embed.VERSION,
+        flags=embed_flags,
+        out="<results>/{cohort}/embed/{encoder}",
     shell:
         "ccl embed --slides {input.slides:q} --upstream {input.upstream:q}"
         " --shard {wildcards.shard} --shards {config[shards]}"

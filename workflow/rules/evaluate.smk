@@ -1,7 +1,8 @@
 rule evaluate:
     input:
         lambda w: [
-            f"<results>/{{cohort}}/train/{{encoder}}/{{model}}/fold{fold}/run.json" for fold in range(FOLDS[w.cohort])
+            f"<results>/{{cohort}}/train/{{encoder}}/{{model}}/fold{fold}/run.json"
+            for fold in range(FOLDS[w.cohort])
         ],
     output:
         evaluation="<results>/{cohort}/evaluate/{encoder}/{model}/evaluation.json",
@@ -11,14 +12,14 @@ rule evaluate:
         "<logs>/evaluate/{cohort}/{encoder}/{model}.log",
     benchmark:
         "<benchmarks>/evaluate/{cohort}/{encoder}/{model}.tsv"
+    conda:
+        "../../envs/ccl.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
     params:
         version=evaluate.VERSION,
         runs=run_folders,
         out=subpath(output.evaluation, parent=True),
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    conda:
-        "../../envs/ccl.yaml"
     shell:
         "ccl evaluate {params.runs:q} --out {params.out:q} > {log:q} 2>&1"

@@ -11,14 +11,14 @@ rule genomics:
         "<logs>/genomics/{cohort}.log",
     benchmark:
         "<benchmarks>/genomics/{cohort}.tsv"
+    conda:
+        "../../envs/ccl.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=30,
     params:
         version=genomics.VERSION,
         inputs=as_options,
         flags=genomics_flags,
-    resources:
-        mem_mb=8000,
-        runtime=30,
-    conda:
-        "../../envs/ccl.yaml"
     shell:
         "ccl genomics {params.inputs} --out {output:q} {params.flags} > {log:q} 2>&1"

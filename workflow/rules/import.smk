@@ -8,15 +8,15 @@ rule import_features:
         "<logs>/import/{cohort}/{encoder}.log",
     benchmark:
         "<benchmarks>/import/{cohort}/{encoder}.tsv"
+    conda:
+        "../../envs/ccl.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=240,
     params:
         version=interop.VERSION,
         features=feature_folder,
         rows=owners,
-    resources:
-        mem_mb=8000,
-        runtime=240,
-    conda:
-        "../../envs/ccl.yaml"
     shell:
         "ccl import --slides {input.slides:q} --features {params.features:q} --manifest {output.manifest:q}"
         " --on-bad-slide {config[on_bad_slide]} > {log:q} 2>&1"

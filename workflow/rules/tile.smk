@@ -8,15 +8,15 @@ rule tile:
         "<logs>/tile/{cohort}/{shard}.log",
     benchmark:
         "<benchmarks>/tile/{cohort}/{shard}.tsv"
+    conda:
+        "../../envs/ccl.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         version=tile.VERSION,
         flags=flags("tile"),
         out="<results>/{cohort}/tile",
-    resources:
-        mem_mb=4000,
-        runtime=120,
-    conda:
-        "../../envs/ccl.yaml"
     shell:
         "ccl tile --slides {input.slides:q} --upstream {input.upstream:q}"
         " --shard {wildcards.shard} --shards {config[shards]}"

@@ -9,16 +9,16 @@ rule tissue:
         "<logs>/tissue/{cohort}/{shard}.log",
     benchmark:
         "<benchmarks>/tissue/{cohort}/{shard}.tsv"
+    conda:
+        "../../envs/ccl.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
     params:
         version=tissue.VERSION,
         flags=flags("tissue"),
         rows=slide_rows,
         out="<results>/{cohort}/tissue",
-    resources:
-        mem_mb=4000,
-        runtime=240,
-    conda:
-        "../../envs/ccl.yaml"
     shell:
         "ccl tissue --slides {input.slides:q} --shard {wildcards.shard} --shards {config[shards]}"
         " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide {config[on_bad_slide]}"

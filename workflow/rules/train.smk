@@ -10,19 +10,21 @@ rule train:
         "<logs>/train/{cohort}/{encoder}/{model}.fold{fold}.log",
     benchmark:
         "<benchmarks>/train/{cohort}/{encoder}/{model}.fold{fold}.tsv"
+    conda:
+        "../../envs/ccl.yaml"
+    resources:
+        gpu=gpus("train"),
+        mem_mb=8000,
+        runtime=480,
     params:
         version=train.VERSION,
         inputs=as_options,
         flags=flags("train"),
         overrides=overrides,
-        kind=lambda w: "--synthetic" if config["cohorts"][w.cohort]["synthetic"] else "--real",
+        kind=lambda w: (
+            "--synthetic" if config["cohorts"][w.cohort]["synthetic"] else "--real"
+        ),
         out=subpath(output.run, parent=True),
-    resources:
-        gpu=gpus("train"),
-        mem_mb=8000,
-        runtime=480,
-    conda:
-        "../../envs/ccl.yaml"
     shell:
         "ccl train --cohort {wildcards.cohort} --encoder {wildcards.encoder} --model {wildcards.model}"
         " --fold {wildcards.fold} {params.inputs} --out {params.out:q} --overrides {params.overrides:q}"
