@@ -131,7 +131,8 @@ def embed(settings: EmbedSettings, out: Path, batch_size: int, device: str, thre
     """Embed patches with an encoder."""
     import torch
 
-    from ccl.embed.stage import EmbedStage, pick_device
+    from ccl.devices import pick_device
+    from ccl.embed.stage import EmbedStage
 
     torch.set_num_threads(threads)
     run_slide_stage(EmbedStage(out, settings, batch_size, pick_device(device)), **shard)

@@ -23,13 +23,6 @@ from ccl.slides.patches import patches
 from ccl.slides.reader import open_slide
 
 
-def pick_device(device: str) -> torch.device:
-    """Return the torch device called `device`; ``auto`` is a GPU where there is one."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)
-
-
 @dataclass(frozen=True)
 class EmbedStage:
     """The ``embed`` stage of :func:`ccl.shards.run_shard`; the encoder is built when the first slide needs it."""
