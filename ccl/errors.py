@@ -49,18 +49,17 @@ class CclError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        rows = [
-            ("where", self.where),
-            ("found", self.found),
-            ("expected", self.expected),
-            ("to do", self.todo),
-        ]
-        return "\n".join([self.problem, *(f"  {name + ':':<10}{text}" for name, text in rows if text)])
+        return "\n".join([self.problem, *(f"  {name + ':':<10}{text}" for name, text in self._parts())])
 
     @property
     def line(self) -> str:
         """The whole message on one line, for tables and manifests."""
-        return " ".join(str(self).split())
+        parts = [self.problem, *(f"{name}: {text}" for name, text in self._parts())]
+        return " ".join("; ".join(parts).split())
+
+    def _parts(self) -> list[tuple[str, str]]:
+        parts = [("where", self.where), ("found", self.found), ("expected", self.expected), ("to do", self.todo)]
+        return [(name, text) for name, text in parts if text]
 
 
 class ConfigError(CclError):

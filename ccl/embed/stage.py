@@ -88,4 +88,5 @@ class EmbedStage:
     @torch.inference_mode()
     def _embed(self, batch: list[NDArray[np.uint8]]) -> NDArray[np.floating]:
         stacked: Tensor = torch.from_numpy(np.stack(batch)).to(self.device).permute(0, 3, 1, 2)
-        return self.model(stacked).cpu().numpy().astype(self.settings.dtype)
+        embedded: NDArray[np.float32] = self.model(stacked).cpu().numpy()
+        return embedded.astype(self.settings.dtype)
