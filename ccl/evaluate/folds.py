@@ -1,0 +1,179 @@
+"""Reading the folds of a method, and refusing those that cannot be judged together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ccl.errors import InputError
+from ccl.files import read_json, read_table
+
+FILES = ("run.json", "predictions.csv")
+
+COLUMNS = ("seed", "epoch", "patient_id", "months", "censorship", "risk")
+
+AGREED = ("cohort", "encoder", "model", "weights", "synthetic", "hyper", "settings", "seeds", "parameters")
+"""Entries of ``run.json`` in which the folds of one evaluation must not differ."""
+
+
+@dataclass(frozen=True)
+class FoldRun:
+    """One trained fold: what ``train`` wrote of it."""
+
+    folder: Path
+    facts: Mapping[str, Any]
+    """``run.json``."""
+    predictions: pd.DataFrame
+    """``predictions.csv``: the test patients after every epoch, for every seed."""
+
+    @property
+    def fold(self) -> int:
+        """Number of the fold."""
+        return int(self.facts["fold"])
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs trained."""
+        return int(self.predictions["epoch"].max())
+
+
+def read_folds(folders: Sequence[Path]) -> list[FoldRun]:
+    """Read the fold folders of one method, in the order of their folds.
+
+    Raises
+    ------
+    InputError
+        A file is missing or incomplete, or the folds do not belong together.
+    """
+    if not folders:
+        raise InputError(
+            "there is no fold to evaluate",
+            expected="one folder or more that `ccl train` wrote",
+            todo="name the fold folders",
+        )
+    runs = sorted((_read_fold(Path(folder)) for folder in folders), key=lambda run: run.fold)
+    _check_agreement(runs)
+    _check_patients(runs)
+    return runs
+
+
+def _read_fold(folder: Path) -> FoldRun:
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise InputError(
+            "a fold is not trained, or only half",
+            where=str(folder),
+            found=f"no {' and no '.join(missing)}",
+            expected=" and ".join(FILES),
+            todo="train the fold again",
+        )
+    facts = read_json(folder / "run.json")
+    lacking = [name for name in (*AGREED, "fold", "left_out") if name not in facts]
+    if lacking:
+        raise InputError(
+            "the description of a run is incomplete",
+            where=str(folder / "run.json"),
+            found=f"no {', '.join(lacking)}",
+            expected="the entries that docs/formats.md lists",
+            todo="train the fold again",
+        )
+    path = folder / "predictions.csv"
+    predictions = read_table(path, required=COLUMNS, text=("patient_id",))
+    _check_values(path, predictions)
+    _check_grid(path, predictions, facts["seeds"])
+    return FoldRun(folder, facts, predictions)
+
+
+def _check_values(path: Path, predictions: pd.DataFrame) -> None:
+    """Refuse a risk that is no number, and follow-up that is impossible or changes from row to row."""
+    numeric = predictions[["months", "censorship", "risk"]].apply(pd.to_numeric, errors="coerce")
+    valid = np.isfinite(numeric).all(axis=1) & numeric["censorship"].isin([0, 1]) & (numeric["months"] >= 0)
+    if not valid.all():
+        row = predictions[~valid].iloc[0]
+        raise InputError(
+            "a prediction cannot be judged",
+            where=f"{path}, patient {row['patient_id']}, seed {row['seed']}, epoch {row['epoch']}",
+            found=f"months {row['months']}, censorship {row['censorship']}, risk {row['risk']}",
+            expected="months >= 0, censorship 0 or 1, and a finite risk",
+            todo="train the fold again; a risk that is no number means that training diverged",
+        )
+    answers = predictions.groupby("patient_id")[["months", "censorship"]].nunique()
+    changing = answers.index[(answers > 1).any(axis=1)]
+    if len(changing):
+        raise InputError(
+            "the follow-up of a patient differs between rows",
+            where=f"{path}, patient {changing[0]}",
+            expected="the same months and censorship in every row of a patient",
+            todo="train the fold again",
+        )
+
+
+def _check_grid(path: Path, predictions: pd.DataFrame, seeds: Sequence[int]) -> None:
+    """Refuse predictions that do not hold each patient once for each seed and epoch."""
+    patients = predictions["patient_id"].nunique()
+    epochs = range(1, 1 + (int(predictions["epoch"].max()) if len(predictions) else 0))
+    expected = {(seed, epoch) for seed in seeds for epoch in epochs}
+    groups = predictions.groupby(["seed", "epoch"])["patient_id"]
+    counts = groups.agg(["size", "nunique"])
+    whole = counts[(counts["size"] == patients) & (counts["nunique"] == patients)]
+    if not expected or set(whole.index) != expected or len(counts) != len(expected):
+        raise InputError(
+            "the predictions of a fold are not complete",
+            where=str(path),
+            found=f"{len(whole)} whole pairs of seed and epoch",
+            expected=f"{len(expected)} (seeds {', '.join(map(str, seeds))}; epochs 1 to {len(epochs)}), "
+            f"each with the same {patients} patients once",
+            todo="train the fold again",
+        )
+
+
+def _check_agreement(runs: Sequence[FoldRun]) -> None:
+    """Refuse folds of different methods, settings or length, and a fold given twice."""
+    first = runs[0]
+    for before, run in pairwise(runs):
+        if run.fold == before.fold:
+            raise InputError(
+                "a fold is given twice",
+                where=f"{before.folder} and {run.folder}",
+                found=f"fold {run.fold} in both",
+                expected="each fold once",
+                todo="name each fold folder once",
+            )
+    for run in runs[1:]:
+        pairs = {name: (first.facts[name], run.facts[name]) for name in AGREED}
+        pairs["number of epochs"] = (first.epochs, run.epochs)
+        for name, (one, other) in pairs.items():
+            if one != other:
+                raise InputError(
+                    f"the folds differ in their {name}",
+                    where=f"{first.folder} and {run.folder}",
+                    found=f"{one} and {other}",
+                    expected="folds of one cohort, encoder and model, trained alike",
+                    todo="train all folds with the same config",
+                )
+
+
+def _check_patients(runs: Sequence[FoldRun]) -> None:
+    """Refuse patients of whom some are tested more often than others.
+
+    Repeated cross-validation tests everybody equally often.  Anything else is a fold file with a slip, or a
+    scheme whose pooled risks would mix averages of unequal size.
+    """
+    tested = pd.concat([run.predictions[["patient_id"]].drop_duplicates().assign(fold=run.fold) for run in runs])
+    folds = tested.groupby("patient_id")["fold"].agg(list)
+    times = folds.map(len)
+    if times.nunique() > 1:
+        most = str(times.idxmax())
+        raise InputError(
+            "some patients are tested more often than others",
+            where=f"{runs[0].folder.parent}, patient {most}",
+            found=f"tested in folds {', '.join(map(str, folds[most]))}; others in only {times.min()}",
+            expected="every patient in one test fold, or in equally many (repeated cross-validation)",
+            todo="correct the folds of the cohort",
+        )

@@ -1,0 +1,95 @@
+"""The epoch that a protocol judges, and what follows from it: the C-index of each fold and each patient's risk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ccl.evaluate import Protocol
+from ccl.evaluate.concordance import concordance_index
+from ccl.evaluate.folds import FoldRun
+
+
+@dataclass(frozen=True)
+class FoldScore:
+    """How one seed of one fold did at the epoch that the protocol judges."""
+
+    fold: int
+    seed: int
+    epoch: int
+    c_index: float | None
+    """None where no pair of the fold's test patients is comparable."""
+    n_test: int
+    n_events: int
+
+
+def score_epochs(run: FoldRun) -> pd.DataFrame:
+    """Return the C-index on the test patients after every epoch: ``seed``, ``epoch``, ``c_index`` (NaN if none)."""
+    rows = [
+        (seed, epoch, concordance_index(rows["months"], rows["censorship"], rows["risk"]))
+        for (seed, epoch), rows in run.predictions.groupby(["seed", "epoch"])
+    ]
+    return pd.DataFrame(rows, columns=["seed", "epoch", "c_index"])
+
+
+def judge_fold(run: FoldRun, epochs: pd.DataFrame, protocol: Protocol) -> list[FoldScore]:
+    """Pick each seed's epoch out of :func:`score_epochs` and return its score.
+
+    ``best-on-test`` takes the later epoch of a tie.  A fold without a comparable pair has no best epoch and is
+    judged, without a C-index, after its last.
+    """
+    scores = []
+    for seed, rows in epochs.groupby("seed"):
+        # NaN sorts first, so a fold without any C-index falls through to its last epoch.
+        order = ["epoch"] if protocol == "last" else ["c_index", "epoch"]
+        chosen = rows.sort_values(order, na_position="first").iloc[-1]
+        epoch = int(chosen["epoch"])
+        tested = run.predictions[(run.predictions["seed"] == seed) & (run.predictions["epoch"] == epoch)]
+        c_index = None if math.isnan(chosen["c_index"]) else float(chosen["c_index"])
+        deaths = int((tested["censorship"] == 0).sum())
+        scores.append(FoldScore(run.fold, int(str(seed)), epoch, c_index, len(tested), deaths))
+    return scores
+
+
+def pool_risks(runs: Sequence[FoldRun], scores: Sequence[FoldScore]) -> pd.DataFrame:
+    """Return one out-of-fold risk per patient, the mean over seeds (and over repeats of cross-validation).
+
+    Returns
+    -------
+    DataFrame
+        ``fold`` (several, separated by a space, in repeated cross-validation), ``patient_id`` (sorted), ``months``,
+        ``censorship``, ``risk``, and ``group``: ``high`` above the median risk, else ``low``.
+    """
+    chosen = pd.DataFrame([asdict(score) for score in scores])[["fold", "seed", "epoch"]]
+    tested = pd.concat([run.predictions.assign(fold=run.fold) for run in runs]).merge(chosen)
+    grouped = tested.groupby("patient_id")
+    risks = grouped.agg(
+        fold=("fold", lambda folds: " ".join(map(str, sorted(set(folds))))),
+        months=("months", "first"),
+        censorship=("censorship", "first"),
+        risk=("risk", "mean"),
+    ).reset_index()
+    risks["group"] = np.where(risks["risk"] > risks["risk"].median(), "high", "low")
+    return risks[["fold", "patient_id", "months", "censorship", "risk", "group"]]
+
+
+def summarise(scores: Sequence[FoldScore], risks: pd.DataFrame) -> dict[str, Any]:
+    """Return the C-index of a protocol: per fold and seed, mean and spread over folds, and pooled.
+
+    Seeds are averaged within a fold first.  ``std`` is the population's (divided by the number of folds).  Folds
+    without a C-index stand in ``folds`` with null and do not enter mean and spread.
+    """
+    table = pd.DataFrame([asdict(score) for score in scores]).astype({"c_index": float})
+    per_fold = table.groupby("fold")["c_index"].mean().dropna()
+    pooled = concordance_index(risks["months"], risks["censorship"], risks["risk"])
+    return {
+        "folds": [asdict(score) for score in scores],
+        "mean": float(per_fold.mean()) if len(per_fold) else None,
+        "std": float(per_fold.std(ddof=0)) if len(per_fold) else None,
+        "pooled": None if math.isnan(pooled) else pooled,
+    }
