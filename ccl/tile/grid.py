@@ -1,0 +1,79 @@
+"""The grid of patches: where they lie, and how much tissue each holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry import Polygon
+
+RASTER_UM = 4.0
+"""Tissue fractions are counted on pixels of about this side."""
+
+SUBPIXEL_BITS = 8
+"""OpenCV draws polygons with corners on 1/256 of a pixel."""
+
+ROUNDING_PX = 1e-6
+"""What floating-point arithmetic may add to a length in pixels."""
+
+
+def grid_positions(length_px: int, pitch_px: float) -> NDArray[np.int64]:
+    """Return where patches start along one side of a slide.
+
+    Patch ``i`` starts at ``i * pitch_px`` rounded to the nearest level-0 pixel, so that errors never add up: two
+    neighbours overlap by less than one level-0 pixel, or leave out as little.  No patch leaves the slide.
+
+    Parameters
+    ----------
+    length_px : int
+        Side of the slide in level-0 pixels.
+    pitch_px : float
+        Side of a patch in level-0 pixels; may be fractional.
+
+    Returns
+    -------
+    ndarray of int64, (N,)
+    """
+    starts = np.rint(np.arange(int(length_px / pitch_px) + 1) * pitch_px).astype(np.int64)
+    return np.asarray(starts[starts + pitch_px <= length_px + ROUNDING_PX])
+
+
+def tissue_fractions(
+    polygons: Iterable[Polygon], columns: int, rows: int, *, pitch_px: float, mpp: float
+) -> NDArray[np.float64]:
+    """Return the share of each patch of the grid that lies in tissue.
+
+    The outlines are drawn on a raster of about 4 um that divides the patches evenly; the raster's mean over a patch is
+    its share, up to half a raster pixel along the outlines.
+
+    Parameters
+    ----------
+    polygons : iterable of Polygon
+        Pieces of tissue in level-0 pixels.
+    columns, rows : int
+        Size of the grid.
+    pitch_px : float
+        Side of a patch in level-0 pixels.
+    mpp : float
+        um/px at level 0.
+
+    Returns
+    -------
+    ndarray of float64, (rows, columns)
+        0 to 1.
+    """
+    samples = max(1, round(pitch_px * mpp / RASTER_UM))
+    raster = np.zeros((rows * samples, columns * samples), np.uint8)
+    for polygon in polygons:
+        rings = [_corners(ring.coords, samples / pitch_px) for ring in (polygon.exterior, *polygon.interiors)]
+        # One call for all rings of a piece: OpenCV fills between them by the even-odd rule, which leaves holes.
+        cv2.fillPoly(raster, rings, (1,), shift=SUBPIXEL_BITS)
+    return np.asarray(raster.reshape(rows, samples, columns, samples).mean(axis=(1, 3)))
+
+
+def _corners(coordinates: Iterable[tuple[float, ...]], scale: float) -> NDArray[np.int32]:
+    """Convert level-0 coordinates to OpenCV's fixed-point ones, whose whole numbers are pixel centres."""
+    points = np.array([point[:2] for point in coordinates]) * scale - 0.5
+    return np.rint(points * (1 << SUBPIXEL_BITS)).astype(np.int32)

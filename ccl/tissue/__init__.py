@@ -1,0 +1,20 @@
+"""Stage ``tissue``: outlines of the tissue on each slide, without pen and borders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ccl.settings import setting
+
+VERSION = 1
+"""Bumped when the stage's output changes for the same input."""
+
+
+@dataclass(frozen=True)
+class TissueSettings:
+    """What counts as tissue."""
+
+    mpp: float = setting("scale of the thumbnail that tissue is sought on (um/px)")
+    threshold: float = setting("least colour saturation of tissue (0 to 1)")
+    min_area_mm2: float = setting("smaller pieces of tissue are dropped (mm2)")
+    min_hole_mm2: float = setting("smaller holes are filled (mm2)")

@@ -1,0 +1,74 @@
+"""The tissue stage: outlines of one slide after the other."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from ccl.errors import SlideError
+from ccl.files import digest
+from ccl.formats import ManifestRow, Slide
+from ccl.slides.patches import thumbnail
+from ccl.slides.pictures import overview
+from ccl.slides.reader import open_slide, slide_fingerprint
+from ccl.tissue import VERSION, TissueSettings
+from ccl.tissue.mask import tissue_mask
+from ccl.tissue.outlines import Outlines, stored_outlines, trace
+
+
+@dataclass(frozen=True)
+class TissueStage:
+    """The ``tissue`` stage of :func:`ccl.shards.run_shard`."""
+
+    out: Path
+    settings: TissueSettings
+    name: str = field(default="tissue", init=False)
+
+    def output(self, slide: Slide) -> Path:
+        """Return ``tissue/{slide}.geojson``."""
+        return self.out / f"{slide.slide_id}.geojson"
+
+    def picture(self, slide: Slide) -> Path:
+        """Return ``tissue/{slide}.jpg``: the outlines on the slide."""
+        return self.out / f"{slide.slide_id}.jpg"
+
+    def key(self, slide: Slide, upstream: ManifestRow | None) -> str:
+        """Return the digest of the slide's content, the sheet's scale and the settings."""
+        return digest("tissue", VERSION, slide_fingerprint(slide), slide.mpp, asdict(self.settings))
+
+    def stored(self, slide: Slide) -> tuple[str, int] | None:
+        """Return the key and the number of outlines of a finished slide."""
+        return stored_outlines(self.output(slide)) if self.picture(slide).exists() else None
+
+    def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
+        """Outline the tissue of a slide, and draw it.
+
+        Raises
+        ------
+        SlideError
+            The slide cannot be read, has no scale, or shows no tissue.
+        """
+        with open_slide(slide) as reader:
+            width, height = reader.dimensions
+            seen = thumbnail(reader, self.settings.mpp)
+            mm2_per_px = (reader.mpp / 1000) ** 2
+            polygons = trace(
+                tissue_mask(seen, self.settings),
+                (width / seen.shape[1], height / seen.shape[0]),
+                min_area_px=self.settings.min_area_mm2 / mm2_per_px,
+                min_hole_px=self.settings.min_hole_mm2 / mm2_per_px,
+            )
+            if not polygons:
+                raise SlideError(
+                    "no tissue on the slide",
+                    where=f"slide {slide.slide_id}, {slide.path}",
+                    found=f"nothing of saturation {self.settings.threshold:g} and {self.settings.min_area_mm2:g} mm2",
+                    todo="look at the slide; lower `tissue: threshold` for pale tissue, `min_area_mm2` for small pieces",
+                )
+            picture = overview(reader, seen)
+            outlines = Outlines(slide.slide_id, reader.mpp, width, height, polygons)
+        picture.outline(polygons)
+        picture.scale_bar()
+        picture.write(self.picture(slide))
+        outlines.write(self.output(slide), key)
+        return len(polygons)
