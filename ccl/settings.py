@@ -45,7 +45,7 @@ def _option(name: str, hint: Any, text: str) -> Callable[[Callable[..., None]], 
     flag = "--" + name.replace("_", "-")
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is bool:
-        return click.option(f"{flag}/--no-{flag[2:]}", name, required=True, help=text)
+        return click.option(f"{flag}/--no-{flag[2:]}", name, default=False, help=text)
     if origin is Literal:
         return click.option(flag, name, required=True, type=click.Choice(arguments), help=text)
     if origin is tuple:

@@ -18,7 +18,7 @@ rule embed:
     params:
         version=embed.VERSION,
         flags=embed_flags,
-        out="<results>/{cohort}/embed/{encoder}",
+        out=subpath(output.manifest, ancestor=2),
     shell:
         "ccl embed --slides {input.slides:q} --upstream {input.upstream:q}"
         " --shard {wildcards.shard} --shards {config[shards]}"

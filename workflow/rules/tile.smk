@@ -16,7 +16,7 @@ rule tile:
     params:
         version=tile.VERSION,
         flags=flags("tile"),
-        out="<results>/{cohort}/tile",
+        out=subpath(output.manifest, ancestor=2),
     shell:
         "ccl tile --slides {input.slides:q} --upstream {input.upstream:q}"
         " --shard {wildcards.shard} --shards {config[shards]}"

@@ -18,7 +18,7 @@ rule tissue:
         version=tissue.VERSION,
         flags=flags("tissue"),
         rows=slide_rows,
-        out="<results>/{cohort}/tissue",
+        out=subpath(output.manifest, ancestor=2),
     shell:
         "ccl tissue --slides {input.slides:q} --shard {wildcards.shard} --shards {config[shards]}"
         " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide {config[on_bad_slide]}"
