@@ -55,7 +55,7 @@ def concordance_index(months: ArrayLike, censorship: ArrayLike, risk: ArrayLike)
         rows = died[start : start + step, None]
         pairs = (time[rows] < time) | ((time[rows] == time) & ~death)
         ties = np.abs(score[rows] - score) <= TIED_TOLERANCE
-        comparable += np.count_nonzero(pairs)
-        tied += np.count_nonzero(pairs & ties)
-        concordant += np.count_nonzero(pairs & ~ties & (score[rows] > score))
+        comparable += int(np.count_nonzero(pairs))
+        tied += int(np.count_nonzero(pairs & ties))
+        concordant += int(np.count_nonzero(pairs & ~ties & (score[rows] > score)))
     return (concordant + 0.5 * tied) / comparable if comparable else float("nan")

@@ -1,0 +1,123 @@
+"""The survival methods: a registry by name, and their hyper-parameters.
+
+A method is one module that holds two names: ``Hyper``, a frozen dataclass of hyper-parameters made with
+:func:`parameter`, and ``Model``, a :class:`ccl.models.interface.SurvivalModel` built from the shape of the data
+and a ``Hyper``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import ModuleType
+from typing import Any, Literal
+
+from ccl.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Method:
+    """What has to be known of a method before it is loaded."""
+
+    name: str
+    module: str
+    reads: tuple[Literal["clusters", "genomics"], ...]
+    """The stages whose files it learns from."""
+    citation: str
+
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method(
+            name="ccl",
+            module="ccl.models.ccl",
+            reads=("clusters", "genomics"),
+            citation="Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
+        ),
+        Method(
+            name="snn",
+            module="ccl.models.snn",
+            reads=("genomics",),
+            citation="Klambauer et al., NeurIPS 2017; for survival Chen et al., ICCV 2021",
+        ),
+    )
+}
+
+
+def get_method(name: str) -> Method:
+    """Return the method called `name`, or raise :class:`ConfigError` listing those there are."""
+    if name not in METHODS:
+        raise ConfigError(
+            "unknown method",
+            where="config, models",
+            found=name,
+            expected=", ".join(sorted(METHODS)),
+            todo="correct the name",
+        )
+    return METHODS[name]
+
+
+def load(name: str) -> ModuleType:
+    """Import the module of a method: its ``Hyper`` and its ``Model``."""
+    return importlib.import_module(get_method(name).module)
+
+
+def parameter(
+    default: float, *, minimum: float = -math.inf, maximum: float = math.inf, multiple_of: int | None = None
+) -> Any:
+    """Declare one field of a ``Hyper``: an ``int`` or ``float``, its default, and the values it may have."""
+    return field(default=default, metadata={"minimum": minimum, "maximum": maximum, "multiple_of": multiple_of})
+
+
+def hyper(name: str, overrides: Mapping[str, Any]) -> Any:
+    """Return the hyper-parameters of a method, its defaults replaced by `overrides`.
+
+    Raises
+    ------
+    ConfigError
+        The method or a key is unknown, or a value has the wrong type or lies outside its range.
+    """
+    cls = load(name).Hyper
+    known = {item.name: item for item in fields(cls)}
+    hints = typing.get_type_hints(cls)
+    for key, value in overrides.items():
+        if key not in known:
+            raise ConfigError(
+                f"the method {name} has no such hyper-parameter",
+                where=f"config, models: {name}",
+                found=key,
+                expected=", ".join(known),
+                todo="correct the name, or remove the key",
+            )
+        if not _fits(value, hints[key], known[key].metadata):
+            raise ConfigError(
+                "a hyper-parameter has a value that it cannot have",
+                where=f"config, models: {name}: {key}",
+                found=repr(value),
+                expected=_wording(hints[key], known[key].metadata),
+                todo=f"correct the value, or remove the key to have {known[key].default}",
+            )
+    return cls(**{key: hints[key](value) for key, value in overrides.items()})
+
+
+def _fits(value: Any, kind: type, limits: Mapping[str, Any]) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
+        return False
+    if not math.isfinite(value) or not limits["minimum"] <= value <= limits["maximum"]:
+        return False
+    return limits["multiple_of"] is None or value % limits["multiple_of"] == 0
+
+
+def _wording(kind: type, limits: Mapping[str, Any]) -> str:
+    words = "a whole number" if kind is int else "a number"
+    if limits["multiple_of"] is not None:
+        words += f", a multiple of {limits['multiple_of']}"
+    if math.isfinite(limits["minimum"]):
+        words += f", at least {limits['minimum']}"
+    if math.isfinite(limits["maximum"]):
+        words += f", at most {limits['maximum']}"
+    return words

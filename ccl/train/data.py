@@ -1,0 +1,224 @@
+"""The data of one fold: who is in it, what is read of them, scaled by what the training patients show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from ccl.errors import ConfigError, ModelError
+from ccl.files import read_table
+from ccl.formats import Clusters, Genomics
+from ccl.models import Method
+from ccl.models.interface import Batch, Outcomes, Shape
+from ccl.train import TrainSettings
+from ccl.train.intervals import interval_edges, interval_labels
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The files of earlier stages that training reads."""
+
+    patients: Path
+    folds: Path
+    genomics: Path | None
+    clusters: Path | None
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Mean and standard deviation of a family's columns over the training patients."""
+
+    mean: NDArray[np.float64]
+    """(n,); NaN where no training patient has a value."""
+    scale: NDArray[np.float64]
+    """(n,); 1 for a constant column."""
+
+    @classmethod
+    def fit(cls, values: NDArray[np.floating]) -> Scaler:
+        """Fit to the values (P, n) of the training patients; NaN does not count."""
+        scaler = StandardScaler().fit(values.astype(np.float64))
+        return cls(scaler.mean_, scaler.scale_)
+
+    def apply(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Scale (P, n) values; what is missing becomes 0, the training mean."""
+        return np.nan_to_num((values.astype(np.float64) - self.mean) / self.scale, nan=0.0).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Side:
+    """The training or the test patients of a fold, P of them, sorted."""
+
+    patients: tuple[str, ...]
+    months: NDArray[np.float64]
+    censorship: NDArray[np.int64]
+    genomics: tuple[Tensor, ...]
+    """Per family (P, n_f), scaled."""
+    centres: Tensor | None
+    """(P, k, D)"""
+
+    def batch(self) -> Batch:
+        """Return all patients without their outcome, as a method sees them when it predicts."""
+        return Batch(self.genomics, self.centres, outcomes=None)
+
+    def training_batches(self, edges: NDArray[np.float64]) -> list[Batch]:
+        """Return one batch per patient, with the outcome in intervals between `edges` (months)."""
+        device = self.genomics[0].device
+        labels = torch.from_numpy(interval_labels(self.months, edges)).to(device)
+        censorship = torch.from_numpy(self.censorship.astype(np.float32)).to(device)
+        rows = [slice(i, i + 1) for i in range(len(self.patients))]
+        return [
+            Batch(
+                tuple(family[row] for family in self.genomics),
+                None if self.centres is None else self.centres[row],
+                Outcomes(labels[row], censorship[row]),
+            )
+            for row in rows
+        ]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """All that a method needs to be trained on one fold."""
+
+    train: Side
+    test: Side
+    shape: Shape
+    edges: NDArray[np.float64]
+    """(n + 1,) edges of the survival intervals in months."""
+    families: Mapping[str, tuple[str, ...]]
+    """The columns of each gene family."""
+    scalers: Mapping[str, Scaler]
+    """Per gene family."""
+    weights: str
+    """Weights of the encoder behind the centres; ``none`` where no slides are read."""
+    left_out: Mapping[str, str]
+    """Patients of the fold that lack what the method reads, each with the reason."""
+
+
+def load_fold(method: Method, inputs: Inputs, fold: int, *, settings: TrainSettings, device: torch.device) -> Fold:
+    """Read the data of one fold.
+
+    Scaling and, by default, the survival intervals come from the training patients alone.
+
+    Raises
+    ------
+    ConfigError
+        A file that the method reads is not given, there is no such fold, or the intervals cannot be made.
+    ModelError
+        No training or no test patient has what the method reads.
+    """
+    tables = _Tables(
+        read_table(inputs.patients, required=("patient_id", "months", "censorship"), text=("patient_id",)).set_index(
+            "patient_id"
+        ),
+        Genomics.read(_given(inputs.genomics, "genomics")),
+        Clusters.read(_given(inputs.clusters, "clusters")) if "clusters" in method.reads else None,
+    )
+    roles = _roles(inputs.folds, fold)
+    left_out = tables.left_out(sorted(roles))
+    train, test = (_members(roles, left_out, role=role) for role in ("train", "test"))
+    genomics, clusters = tables.genomics, tables.clusters
+    scalers = {f.name: Scaler.fit(f.values[_rows(genomics.patients, train)]) for f in genomics.families}
+    basis = tables.outcomes.loc[train] if settings.intervals_from == "train" else tables.outcomes
+    return Fold(
+        train=tables.side(train, scalers, device=device),
+        test=tables.side(test, scalers, device=device),
+        shape=Shape(
+            families=tuple(len(family.columns) for family in genomics.families),
+            intervals=settings.intervals,
+            clusters=clusters.centres.shape[1] if clusters else 0,
+            features=clusters.centres.shape[2] if clusters else 0,
+        ),
+        edges=interval_edges(basis["months"], basis["censorship"], settings.intervals),
+        families={family.name: family.columns for family in genomics.families},
+        scalers=scalers,
+        weights=clusters.weights if clusters else "none",
+        left_out=left_out,
+    )
+
+
+def _given(path: Path | None, name: str) -> Path:
+    if path is None:
+        raise ConfigError(
+            "the method was not given what it reads",
+            found=f"no file of the {name} stage",
+            expected=f"the file that the method's {name} come from",
+            todo=f"give --{name}",
+        )
+    return path
+
+
+def _roles(path: Path, fold: int) -> dict[str, str]:
+    """Return ``train`` or ``test`` for each patient of a fold, sorted by patient."""
+    folds = read_table(path, required=("fold", "patient_id", "role"), text=("patient_id", "role"))
+    here = folds[folds["fold"] == fold].sort_values("patient_id")
+    if here.empty:
+        raise ConfigError(
+            "there is no such fold",
+            where=str(path),
+            found=f"fold {fold}",
+            expected=", ".join(map(str, sorted(folds["fold"].unique()))),
+            todo="ask for one of these folds",
+        )
+    return dict(zip(here["patient_id"], here["role"], strict=True))
+
+
+def _members(roles: Mapping[str, str], left_out: Mapping[str, str], *, role: str) -> list[str]:
+    """Return the patients of one side of the fold that have what the method reads."""
+    members = [patient for patient in roles if roles[patient] == role and patient not in left_out]
+    if not members:
+        raise ModelError(
+            f"no {role} patient has what the method reads",
+            found="; ".join(f"{patient}: {reason}" for patient, reason in list(left_out.items())[:3]),
+            expected=f"at least one {role} patient of the fold in the files of the stages before",
+            todo="check that the tables and the sample sheet name the patients alike",
+        )
+    return members
+
+
+def _rows(known: Sequence[str], wanted: Sequence[str]) -> NDArray[np.intp]:
+    """Return where in `known` each of `wanted` is."""
+    return pd.Index(known).get_indexer(pd.Index(wanted))
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What the earlier stages know of all patients."""
+
+    outcomes: pd.DataFrame
+    genomics: Genomics
+    clusters: Clusters | None
+
+    def left_out(self, patients: Sequence[str]) -> dict[str, str]:
+        """Return who of `patients` lacks something, each with the reason."""
+        reasons: dict[str, str] = {}
+        if self.clusters is not None:
+            for patient in set(patients) - set(self.clusters.patients):
+                reasons[patient] = self.clusters.left_out.get(patient, "no slides")
+        for patient in set(patients) - set(self.genomics.patients):
+            reasons[patient] = "no row in the omics tables"
+        return dict(sorted(reasons.items()))
+
+    def side(self, patients: Sequence[str], scalers: Mapping[str, Scaler], *, device: torch.device) -> Side:
+        """Return the scaled data of some patients."""
+        rows, outcomes = _rows(self.genomics.patients, patients), self.outcomes.loc[list(patients)]
+        genomics = [scalers[family.name].apply(family.values[rows]) for family in self.genomics.families]
+        centres = None
+        if self.clusters is not None:
+            own = self.clusters.centres[_rows(self.clusters.patients, patients)]
+            centres = torch.from_numpy(own).to(device)
+        return Side(
+            patients=tuple(patients),
+            months=outcomes["months"].to_numpy(dtype=np.float64),
+            censorship=outcomes["censorship"].to_numpy(dtype=np.int64),
+            genomics=tuple(torch.from_numpy(values).to(device) for values in genomics),
+            centres=centres,
+        )
