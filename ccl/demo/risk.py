@@ -1,0 +1,87 @@
+"""The planted risk: latent factors of a patient, the log-risk they make, and the follow-up drawn from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import expon, norm
+
+LATENTS = ("shared", "pathology", "genomics", "synergy_slide", "synergy_gene")
+"""``shared`` shows in slides and genes, ``pathology`` and ``synergy_slide`` in slides, the others in genes."""
+
+WEIGHTS = {"shared": 1.7, "pathology": 0.9, "genomics": 1.6, "synergy": 0.9}
+"""Weight of each part in the log-risk; the parts have unit variance."""
+
+WEIBULL_SHAPE = 2.5
+"""Spreads the times of death over some decade of months; without influence on who dies first."""
+
+STUDY_MONTHS = 84.0
+"""Administrative end of follow-up, counted from the entry of the first patient."""
+
+CANDIDATES = 256
+"""Draws of the latents, of which the least correlated is kept."""
+
+
+@dataclass(frozen=True)
+class Risk:
+    """The patients' latent factors and log-risk."""
+
+    latents: pd.DataFrame
+    """(P, 5) one column per name in :data:`LATENTS`; each holds the P normal scores in some order."""
+    parts: pd.DataFrame
+    """(P, 4) weighted parts of the log-risk: ``shared``, ``pathology``, ``genomics``, ``synergy``."""
+
+    @property
+    def log_risk(self) -> NDArray[np.float64]:
+        """Log-hazard ratio of each patient, (P,)."""
+        return self.parts.sum(axis=1).to_numpy()
+
+
+def draw_risk(patients: int, rng: np.random.Generator) -> Risk:
+    """Draw the latents and weigh them into the four parts of the log-risk.
+
+    Each latent is a permutation of the normal scores, so that a small cohort covers the whole range.  Of many
+    permutations the one is kept whose latents, and whose product of the two synergy latents, correlate least: a
+    chance correlation of 0.3, common among 40 patients, would give the product a main effect.
+    """
+    scores = norm.ppf((np.arange(patients) + 0.5) / patients)
+    scores /= scores.std()
+    best, least = np.empty(0), np.inf
+    for _ in range(CANDIDATES):
+        drawn = np.stack([rng.permutation(scores) for _ in LATENTS], axis=1)
+        product = drawn[:, 3] * drawn[:, 4]
+        correlation = np.corrcoef(np.column_stack([drawn, product]), rowvar=False)
+        worst = np.abs(correlation - np.eye(len(correlation))).max()
+        if worst < least:
+            best, least = drawn, worst
+    latents = pd.DataFrame(best, columns=list(LATENTS))
+    sources = latents[["shared", "pathology", "genomics"]].assign(
+        synergy=latents["synergy_slide"] * latents["synergy_gene"]
+    )
+    return Risk(latents, sources * pd.Series(WEIGHTS))
+
+
+def draw_follow_up(log_risk: NDArray[np.float64], rng: np.random.Generator) -> pd.DataFrame:
+    """Draw times of death from a Weibull law, and censor half of the patients.
+
+    As with the latents, the cumulative hazards at death are the exponential law's quantiles in some order.
+    Patients enter evenly over the first 70 % of the study and some drop out early.  A patient's time at risk is
+    ``c`` times the length of the study, so death is seen if the study is longer than ``death / c``: the median of
+    these ratios is the length that sees half of the deaths, and it is called :data:`STUDY_MONTHS`.
+
+    Returns
+    -------
+    DataFrame
+        ``months`` (0.1 or more, to one decimal, so that ties occur) and ``censorship`` (1 = censored).
+    """
+    patients = log_risk.size
+    hazard = expon.ppf((rng.permutation(patients) + 0.5) / patients)
+    death = (hazard / np.exp(log_risk)) ** (1 / WEIBULL_SHAPE)
+    at_risk = np.minimum(rng.uniform(0.3, 1.0, patients), rng.exponential(3.0, patients))
+    study = np.median(death / at_risk)
+    months = np.minimum(death, study * at_risk) * STUDY_MONTHS / study
+    censorship = (death > study * at_risk).astype(int)
+    return pd.DataFrame({"months": months.round(1).clip(0.1), "censorship": censorship})
