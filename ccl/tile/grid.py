@@ -12,6 +12,9 @@ from shapely.geometry import Polygon
 RASTER_UM = 4.0
 """Tissue fractions are counted on pixels of about this side."""
 
+INSIDE = 2
+"""Value of a raster pixel in tissue; one on the outline has half of it."""
+
 SUBPIXEL_BITS = 8
 """OpenCV draws polygons with corners on 1/256 of a pixel."""
 
@@ -69,8 +72,10 @@ def tissue_fractions(
     for polygon in polygons:
         rings = [_corners(ring.coords, samples / pitch_px) for ring in (polygon.exterior, *polygon.interiors)]
         # One call for all rings of a piece: OpenCV fills between them by the even-odd rule, which leaves holes.
-        cv2.fillPoly(raster, rings, (1,), shift=SUBPIXEL_BITS)
-    return np.asarray(raster.reshape(rows, samples, columns, samples).mean(axis=(1, 3)))
+        cv2.fillPoly(raster, rings, (INSIDE,), shift=SUBPIXEL_BITS)
+        # It fills the pixels on the outline too, about half of which lie outside.
+        cv2.polylines(raster, rings, isClosed=True, color=(INSIDE // 2,), shift=SUBPIXEL_BITS)
+    return np.asarray(raster.reshape(rows, samples, columns, samples).mean(axis=(1, 3)) / INSIDE)
 
 
 def _corners(coordinates: Iterable[tuple[float, ...]], scale: float) -> NDArray[np.int32]:

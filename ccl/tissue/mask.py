@@ -18,11 +18,14 @@ from ccl.tissue import TissueSettings
 CLOSING_UM = 16.0
 """Gaps up to twice this are closed: tissue is full of white slits."""
 
-STROKE_UM = 24.0
+STROKE_UM = 20.0
 """Thinner marks are no pen stroke (a felt tip draws 300 um and more) but dots in the tissue."""
 
 BLEED_UM = 64.0
 """How far around a stroke its paler rim reaches."""
+
+RIM_DEGREES = 10.0
+"""How far the hue of the rim, where glass shines through, may lie from that of the ink."""
 
 DARK, DIM = 0.35, 0.65
 """Brightness (0 to 1) below which a colourless pixel is black ink or border, and that of its rim."""
@@ -63,7 +66,7 @@ def tissue_mask(thumbnail: NDArray[np.uint8], settings: TissueSettings) -> Mask:
     -------
     ndarray of bool, (H, W)
     """
-    rgb = thumbnail.astype(np.float32) / 255
+    rgb = thumbnail.astype(np.float32) / np.float32(255)
     hsv = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV), np.float32)
     ink = _ink(hsv, rgb[..., 0], settings)
     coloured = cv2.medianBlur(np.ascontiguousarray(hsv[..., 1]), 3) >= settings.threshold
@@ -77,17 +80,20 @@ def _ink(hsv: NDArray[np.float32], red: NDArray[np.float32], settings: TissueSet
     colourless = saturation * value < COLOURLESS
     kinds = [(colourless & (value < DARK), colourless & (value < DIM))]
     for ink in INKS:
-        inside = (
-            (hue >= ink.first) & (hue < ink.last) if ink.first < ink.last else (hue >= ink.first) | (hue < ink.last)
-        )
-        core = inside & (saturation >= ink.least_saturation) & (red <= ink.most_red)
-        kinds.append((core, inside & (saturation >= settings.threshold)))
+        core = _between(hue, ink.first, ink.last) & (saturation >= ink.least_saturation) & (red <= ink.most_red)
+        pale = _between(hue, ink.first - RIM_DEGREES, ink.last + RIM_DEGREES) & (saturation >= settings.threshold)
+        kinds.append((core, pale))
     stroke, bleed = _disc(STROKE_UM / 2, settings.mpp), _disc(BLEED_UM, settings.mpp)
     found = np.zeros(hue.shape, bool)
     for core, pale in kinds:
         opened = cv2.morphologyEx(_bytes(core), cv2.MORPH_OPEN, stroke)
         found |= (opened > 0) | (pale & (cv2.dilate(opened, bleed) > 0))
-    return cv2.dilate(_bytes(found), _disc(STROKE_UM / 2, settings.mpp)) > 0
+    return cv2.dilate(_bytes(found), stroke) > 0
+
+
+def _between(hue: NDArray[np.float32], first: float, last: float) -> Mask:
+    """Return where a hue lies between two others, clockwise, in degrees."""
+    return np.asarray((hue - first) % 360 < (last - first) % 360, bool)
 
 
 def _large(mask: Mask, least_px: float) -> Mask:

@@ -63,7 +63,7 @@ class TissueStage:
                     "no tissue on the slide",
                     where=f"slide {slide.slide_id}, {slide.path}",
                     found=f"nothing of saturation {self.settings.threshold:g} and {self.settings.min_area_mm2:g} mm2",
-                    todo="look at the slide; lower `tissue: threshold` for pale tissue, `min_area_mm2` for small pieces",
+                    todo="look at the slide; lower `tissue: threshold` for pale tissue, `min_area_mm2` for small ones",
                 )
             picture = overview(reader, seen)
             outlines = Outlines(slide.slide_id, reader.mpp, width, height, polygons)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,15 @@ def test_a_small_disagreement_is_not_noted(write_slide, capsys):
     with open_slide(write_slide(GREY, file_mpp=0.25, sheet_mpp=0.252)) as reader:
         assert reader.mpp == 0.252
     assert capsys.readouterr().err == ""
+
+
+def test_only_the_files_best_source_can_disagree(capsys):
+    """An objective of 40x and 0.5 um/px is a file that says 0.5."""
+    properties = {"openslide.mpp-x": "0.5", "openslide.mpp-y": "0.5", "openslide.objective-power": "40"}
+    assert level0_mpp(replace(SLIDE, mpp=0.49), properties) == 0.49
+    assert capsys.readouterr().err == ""
+    assert level0_mpp(replace(SLIDE, mpp=0.25), properties) == 0.25
+    assert "0.5" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("file_mpp", [None, 352.8, 0.001])

@@ -12,7 +12,13 @@ from ccl.tissue.mask import tissue_mask
 SETTINGS = TissueSettings(mpp=8.0, threshold=0.06, min_area_mm2=0.05, min_hole_mm2=0.01)
 GLASS = (243, 241, 244)
 SIZE = (300, 400)
-INKS = {"green": (30, 140, 70), "blue": (35, 60, 165), "navy": (20, 30, 100), "red": (200, 30, 45), "black": (40, 38, 44)}
+INKS = {
+    "green": (30, 140, 70),
+    "blue": (35, 60, 165),
+    "navy": (20, 30, 100),
+    "red": (200, 30, 45),
+    "black": (40, 38, 44),
+}
 
 # Optical densities (natural) of the two stains in red, green, blue.
 STAINS = {
@@ -85,6 +91,27 @@ def test_ink_beside_tissue_is_not_tissue(ink):
     assert not found[:, 285:].any()
 
 
+@pytest.mark.parametrize("ink", INKS)
+def test_the_pale_rim_of_ink_is_not_tissue(ink):
+    pen = cv2.GaussianBlur(stroke([(60, 40), (330, 150), (120, 250)]).astype(np.float32), (0, 0), 2.5)[..., None]
+    picture = np.rint(glass() * (1 - pen) + np.array(INKS[ink]) * pen).astype(np.uint8)
+    assert tissue_mask(picture, SETTINGS).mean() < 0.001
+
+
+def test_a_thin_stroke_is_not_tissue():
+    picture = drawn(stroke([(60, 40), (330, 150), (120, 250)], thickness=5), INKS["blue"], glass())
+    assert not tissue_mask(picture, SETTINGS).any()
+
+
+def test_the_gap_between_tissue_and_ink_is_not_closed():
+    picture = glass()
+    picture[50:250, 100:200] = (205, 130, 180)
+    picture[50:250, 204:230] = INKS["green"]
+    found = tissue_mask(picture, SETTINGS)
+    assert found[55:245, 102:198].all()
+    assert not found[:, 201:].any()
+
+
 @pytest.mark.parametrize("ink", ["green", "blue", "navy", "black"])
 def test_ink_over_tissue_is_cut_out(ink):
     shape, pen = tissue_shape(), stroke([(60, 110), (260, 200)], thickness=16)
@@ -98,8 +125,8 @@ def test_ink_over_tissue_is_cut_out(ink):
 @pytest.mark.parametrize("stain", STAINS)
 def test_no_mix_of_the_stains_is_taken_for_ink(stain):
     """Large fields of every mix, up to the densities that the average over 8 um reaches, are tissue."""
-    concentrations = np.repeat(np.linspace(0.3, 2.4, 15), 20)
-    picture = stained(*np.meshgrid(concentrations, concentrations), STAINS[stain])
+    hematoxylin, eosin = (np.repeat(np.linspace(least, 2.5, 15), 20) for least in (0.3, 0.0))
+    picture = stained(*np.meshgrid(hematoxylin, eosin), STAINS[stain])
     assert tissue_mask(picture, SETTINGS).all()
 
 
