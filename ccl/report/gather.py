@@ -1,0 +1,164 @@
+"""Collecting what the stages left under ``results/``: docs/formats.md says where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ccl.errors import InputError
+from ccl.files import read_json, read_table
+from ccl.formats import ManifestRow, read_manifest, read_slides
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One method on one cohort: what ``evaluate`` and ``train`` wrote of it."""
+
+    facts: Mapping[str, Any]
+    """``evaluation.json``."""
+    risks: pd.DataFrame
+    curves: pd.DataFrame
+    runs: tuple[Mapping[str, Any], ...]
+    """``run.json`` of each fold."""
+    history: pd.DataFrame
+    """``history.csv`` of all folds, with a column ``fold``."""
+
+    @property
+    def cohort(self) -> str:
+        """Name of the cohort."""
+        return str(self.facts["cohort"])
+
+    @property
+    def encoder(self) -> str:
+        """Name of the encoder; ``none`` for a method that reads no slides."""
+        return str(self.facts["encoder"])
+
+    @property
+    def model(self) -> str:
+        """Name of the method."""
+        return str(self.facts["model"])
+
+    @property
+    def name(self) -> str:
+        """The evaluation's name, which its figures' files carry."""
+        return f"{self.cohort}.{self.encoder}.{self.model}"
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the patients are invented."""
+        return bool(self.facts["synthetic"])
+
+    @property
+    def random_weights(self) -> bool:
+        """Whether the encoder was never trained."""
+        return bool(self.facts["weights"] == "random")
+
+    @property
+    def caveats(self) -> list[str]:
+        """Labels that must stand beside every number and figure of the evaluation."""
+        return ["synthetic data"] * self.synthetic + ["random encoder weights"] * self.random_weights
+
+
+@dataclass(frozen=True)
+class SlideFile:
+    """What became of one slide, and the pictures of it."""
+
+    slide_id: str
+    reason: str
+    """Why the slide was excluded, and by which stage; empty for a slide in use."""
+    patches: int | None
+    """Patches of the slide; None where it never came so far."""
+    outline: Path | None
+    """Picture of the tissue's outline."""
+    grid: Path | None
+    """Picture of the grid of patches."""
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """One cohort, its slides, and the methods judged on it."""
+
+    name: str
+    summary: Mapping[str, Any]
+    """``summary.json``."""
+    slides: tuple[SlideFile, ...]
+    evaluations: tuple[Evaluation, ...]
+
+
+def gather(evaluations: Sequence[Path]) -> list[Cohort]:
+    """Read the cohorts of some ``evaluation.json`` files, in the order in which they are first named.
+
+    Raises
+    ------
+    InputError
+        No evaluation is named, or a file that the layout promises is missing or damaged.
+    """
+    if not evaluations:
+        raise InputError(
+            "there is nothing to report",
+            expected="one evaluation.json or more that `ccl evaluate` wrote",
+            todo="name the files",
+        )
+    members: dict[Path, list[Evaluation]] = {}
+    for path in evaluations:
+        folder = Path(path).absolute().parents[3]
+        members.setdefault(folder, []).append(_read_evaluation(Path(path).absolute(), folder))
+    return [_read_cohort(folder, tuple(found)) for folder, found in members.items()]
+
+
+def _read_evaluation(path: Path, folder: Path) -> Evaluation:
+    facts = read_json(path)
+    trained = folder / "train" / facts["encoder"] / facts["model"]
+    folds = sorted({int(row["fold"]) for row in facts["protocols"]["last"]["folds"]})
+    histories = [read_table(trained / f"fold{fold}" / "history.csv").assign(fold=fold) for fold in folds]
+    return Evaluation(
+        facts=facts,
+        risks=read_table(path.parent / "risks.csv", text=("patient_id",)),
+        curves=read_table(path.parent / "curves.csv"),
+        runs=tuple(read_json(trained / f"fold{fold}" / "run.json") for fold in folds),
+        history=pd.concat(histories),
+    )
+
+
+def _read_cohort(folder: Path, evaluations: tuple[Evaluation, ...]) -> Cohort:
+    summary = read_json(folder / "cohort" / "summary.json")
+    return Cohort(str(summary["cohort"]), summary, tuple(_read_slides(folder, evaluations)), evaluations)
+
+
+def _read_slides(folder: Path, evaluations: Sequence[Evaluation]) -> list[SlideFile]:
+    """Return the cohort's slides with their fate; none for a cohort without slides."""
+    sheet = folder / "cohort" / "slides.csv"
+    known = [slide.slide_id for slide in read_slides(sheet)] if sheet.is_file() else []
+    stages = {stage: _newest_rows(sorted((folder / stage / "manifests").glob("*.tsv"))) for stage in ("tissue", "tile")}
+    features: list[dict[str, ManifestRow]] = []
+    for encoder in sorted({evaluation.encoder for evaluation in evaluations}):
+        features.append(_newest_rows(sorted((folder / "embed" / encoder / "manifests").glob("*.tsv"))))
+        features.append(_newest_rows(sorted((folder / "import" / encoder).glob("manifest.tsv"))))
+    slides = []
+    for slide in known:
+        rows = [stage[slide] for stage in (*stages.values(), *features) if slide in stage]
+        tiles = stages["tile"].get(slide)
+        slides.append(
+            SlideFile(
+                slide_id=slide,
+                reason="; ".join(dict.fromkeys(row.message for row in rows if row.status == "excluded")),
+                patches=tiles.count if tiles is not None and tiles.status == "ok" else None,
+                outline=_picture(folder / "tissue" / f"{slide}.jpg"),
+                grid=_picture(folder / "tile" / f"{slide}.jpg"),
+            )
+        )
+    return slides
+
+
+def _newest_rows(manifests: Sequence[Path]) -> dict[str, ManifestRow]:
+    """Return the row of each slide; a manifest left from another number of shards gives way to a newer one."""
+    by_age = sorted(manifests, key=lambda path: path.stat().st_mtime_ns)
+    return {row.slide_id: row for path in by_age for row in read_manifest(path)}
+
+
+def _picture(path: Path) -> Path | None:
+    return path if path.is_file() else None

@@ -1,0 +1,191 @@
+"""The page: what the template shows, and rendering it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ccl.encoders import ENCODERS
+from ccl.evaluate import PROTOCOLS
+from ccl.models import METHODS
+from ccl.report import ReportSettings
+from ccl.report.figures import figure_name, format_p
+from ccl.report.gather import Cohort, Evaluation
+from ccl.report.provenance import git_commit, software
+from ccl.report.tables import evaluations_of, headline
+from ccl.report.thumbnails import gallery
+
+MISSING = "–"  # noqa: RUF001 (an en dash is what a printed table has in an empty cell)
+
+
+def render(
+    cohorts: Sequence[Cohort],
+    tables: Mapping[str, pd.DataFrame],
+    drawn: Mapping[str, Markup],
+    *,
+    config: Mapping[str, Any],
+    settings: ReportSettings,
+) -> str:
+    """Return the whole page.
+
+    Parameters
+    ----------
+    cohorts : sequence of Cohort
+        What :func:`ccl.report.gather.gather` found.
+    tables : mapping
+        What :func:`ccl.report.tables.make_tables` made of it.
+    drawn : mapping
+        Figures by name, as elements of the page.
+    config : mapping
+        The workflow's config.
+    settings : ReportSettings
+        Title of the page and length of its gallery.
+    """
+    evaluations = evaluations_of(cohorts)
+    page = _environment().get_template("report.html")
+    return page.render(
+        title=settings.title,
+        cohorts=[_cohort(cohort, drawn) for cohort in cohorts],
+        names=[cohort.name for cohort in cohorts],
+        protocols=PROTOCOLS,
+        headline=headline(cohorts),
+        c_index_figure=drawn["c_index"],
+        without_c_index=_without_c_index(evaluations),
+        synthetic=[cohort.name for cohort in cohorts if any(e.synthetic for e in cohort.evaluations)],
+        random_weights=sorted({e.encoder for e in evaluations if e.random_weights}),
+        protocol=_protocol(evaluations),
+        excluded=tables["excluded_slides"].to_dict("records"),
+        left_out=_left_out(tables["left_out_patients"]),
+        thumbnails=gallery(cohorts, settings.thumbnails),
+        slides=sum(len(cohort.slides) for cohort in cohorts),
+        software=software(evaluations),
+        commit=git_commit(),
+        citations=_citations(evaluations),
+        config=yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True) if config else "",
+        date=datetime.now(UTC),
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("ccl.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        c_index=lambda value: MISSING if value is None else f"{value:.3f}",
+        months=lambda value: MISSING if value is None else f"{value:.1f}",
+        p=format_p,
+        count=lambda value: f"{value:,}".replace(",", "\u202f"),
+        plural=lambda count, word: f"{count} {word}" + ("" if count == 1 else "s"),
+    )
+    return environment
+
+
+def _plain(value: Any) -> Any:
+    """Return the config as plain dicts and lists, whatever it was made of."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _cohort(cohort: Cohort, drawn: Mapping[str, Markup]) -> dict[str, Any]:
+    return {
+        "name": cohort.name,
+        "summary": cohort.summary,
+        "synthetic": any(evaluation.synthetic for evaluation in cohort.evaluations),
+        "excluded": sum(bool(slide.reason) for slide in cohort.slides),
+        "methods": [_method(evaluation, drawn) for evaluation in cohort.evaluations],
+    }
+
+
+def _method(evaluation: Evaluation, drawn: Mapping[str, Markup]) -> dict[str, Any]:
+    return {
+        "name": evaluation.name,
+        "model": evaluation.model,
+        "encoder": evaluation.encoder,
+        "caveats": evaluation.caveats,
+        "facts": evaluation.facts,
+        "run": evaluation.runs[0],
+        "folds": _folds(evaluation.facts["protocols"]),
+        "figures": {
+            "learning_curve": drawn[figure_name(evaluation, "learning_curve")],
+            **{
+                kind: {protocol: drawn[figure_name(evaluation, kind, protocol)] for protocol in PROTOCOLS}
+                for kind in ("kaplan_meier", "t_test")
+            },
+        },
+    }
+
+
+def _folds(protocols: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row per fold, seeds averaged: its test patients, and C-index and epochs under each protocol."""
+    rows: dict[int, dict[str, Any]] = {}
+    for protocol in PROTOCOLS:
+        for score in protocols[protocol]["folds"]:
+            row = rows.setdefault(score["fold"], {key: score[key] for key in ("fold", "n_test", "n_events")})
+            row.setdefault(protocol, []).append(score)
+    for row in rows.values():
+        for protocol in PROTOCOLS:
+            scores = row[protocol]
+            numbers = [score["c_index"] for score in scores if score["c_index"] is not None]
+            row[protocol] = {
+                "c_index": sum(numbers) / len(numbers) if numbers else None,
+                "epochs": ", ".join(str(score["epoch"]) for score in scores),
+            }
+    return list(rows.values())
+
+
+def _without_c_index(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    """Return the folds that no C-index can be computed for; it is the same ones under every protocol."""
+    return [
+        {"cohort": evaluation.cohort, "model": evaluation.model, **row}
+        for evaluation in evaluations
+        for row in _folds(evaluation.facts["protocols"])
+        if row["last"]["c_index"] is None
+    ]
+
+
+def _protocol(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    """Return what the box on the protocol says: counts of folds, seeds and epochs, and whose times make intervals."""
+    runs = [run for evaluation in evaluations for run in evaluation.runs]
+    return {
+        "folds": _range(len(evaluation.runs) for evaluation in evaluations),
+        "seeds": _range(len(run["seeds"]) for run in runs),
+        "epochs": _range(run["settings"]["epochs"] for run in runs),
+        "edges_from_all": any(run["settings"]["intervals_from"] == "cohort" for run in runs),
+        "reads_slides": any(evaluation.encoder != "none" for evaluation in evaluations),
+    }
+
+
+def _range(numbers: Any) -> str:
+    found = sorted(set(numbers))
+    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+def _left_out(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a row per patient and reason, with the methods that it holds for."""
+    rows: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for row in table.to_dict("records"):
+        key = (row["cohort"], row["patient_id"], row["reason"])
+        rows.setdefault(key, {**dict(zip(("cohort", "patient_id", "reason"), key, strict=True)), "methods": []})[
+            "methods"
+        ].append(row["model"])
+    return [{**row, "methods": ", ".join(dict.fromkeys(row["methods"]))} for row in rows.values()]
+
+
+def _citations(evaluations: Sequence[Evaluation]) -> list[tuple[str, str]]:
+    """Return what to cite for each method and encoder that the registries know."""
+    known = {name: item.citation for name, item in (METHODS | ENCODERS).items()}
+    used = dict.fromkeys([*(e.model for e in evaluations), *(e.encoder for e in evaluations)])
+    return [(name, known[name]) for name in used if name in known]

@@ -1,0 +1,56 @@
+"""The C-indices of the publication's Table I, to stand beside one's own.
+
+Zhou, Zhou and Chen, "Cohort-Individual Cooperative Learning for Multimodal Cancer Survival Analysis": five-fold
+cross-validation on five TCGA cohorts; the epoch was chosen on the test folds, so the numbers compare with the
+protocol ``best-on-test`` alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ccl.files import read_table
+
+COHORTS = ("blca", "brca", "gbmlgg", "luad", "ucec")
+
+OVERALL = "overall"
+
+
+@dataclass(frozen=True)
+class Published:
+    """One cell of Table I."""
+
+    method: str
+    """The method as the publication names it."""
+    mean: float
+    std: float | None
+    """None for the mean over the five cohorts."""
+
+
+def published(model: str, encoder: str, cohort: str) -> Published | None:
+    """Return the published C-index of a method with an encoder on a cohort, or None if there is none.
+
+    Parameters
+    ----------
+    cohort : str
+        One of the five cohorts, in any case and with or without ``tcga_`` before it; or ``overall``.
+    """
+    return _table().get((model, encoder, plain_name(cohort)))
+
+
+def plain_name(cohort: str) -> str:
+    """Return a cohort's name as the table writes it."""
+    return cohort.lower().removeprefix("tcga_").removeprefix("tcga-")
+
+
+@cache
+def _table() -> dict[tuple[str, str, str], Published]:
+    table = read_table(Path(__file__).with_name("published.csv"), text=("model", "encoder", "cohort", "method"))
+    return {
+        (row["model"], row["encoder"], row["cohort"]): Published(
+            row["method"], float(row["mean"]), None if row["std"] != row["std"] else float(row["std"])
+        )
+        for row in table.to_dict("records")
+    }

@@ -1,0 +1,140 @@
+"""A folder of results as the stages leave it, small and made in a second."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from ccl.evaluate.run import evaluate_runs
+from ccl.formats import ManifestRow, write_manifest
+
+FOLDS = 3
+
+
+def draw_patients(cohort, n):
+    rng = np.random.default_rng(n)
+    death, end = rng.exponential(30, n), rng.uniform(5, 80, n)
+    return pd.DataFrame(
+        {
+            "patient_id": [f"{cohort}-P{i:02d}" for i in range(n)],
+            "months": np.minimum(death, end),
+            "censorship": (end < death).astype(int),
+            "fold": np.arange(n) % FOLDS,
+        }
+    )
+
+
+def write_cohort(folder, patients, *, synthetic, slides):
+    (folder / "cohort").mkdir(parents=True)
+    dead = patients["censorship"] == 0
+    sides = {fold: patients["fold"] == fold for fold in range(FOLDS)}
+    folds = [
+        {
+            "fold": fold,
+            "train": int((~test).sum()),
+            "test": int(test.sum()),
+            "train_events": int((~test & dead).sum()),
+            "test_events": int((test & dead).sum()),
+        }
+        for fold, test in sides.items()
+    ]
+    summary = {
+        "cohort": folder.name,
+        "synthetic": synthetic,
+        "patients": len(patients),
+        "events": int(dead.sum()),
+        "censored_share": float((~dead).mean()),
+        "slides": len(slides),
+        "patients_without_slides": [],
+        "median_follow_up_months": None,
+        "months_max": float(patients["months"].max()),
+        "folds": folds,
+    }
+    (folder / "cohort" / "summary.json").write_text(json.dumps(summary))
+    rows = [(slide, patients["patient_id"][0], f"{i}.svs", None) for i, slide in enumerate(slides)]
+    pd.DataFrame(rows, columns=["slide_id", "patient_id", "path", "mpp"]).to_csv(
+        folder / "cohort" / "slides.csv", index=False
+    )
+
+
+def write_slides(folder, slides):
+    """Manifests and pictures of two slide stages; `slides` maps a slide to the reason for its exclusion, or ''."""
+    for stage in ("tissue", "tile"):
+        rows = []
+        for slide, reason in slides.items():
+            status = "excluded" if reason else "ok"
+            rows.append(ManifestRow(slide, status, folder / stage / f"{slide}.x", "", 0 if reason else 1234, reason))
+            if not (reason and stage == "tile"):
+                (folder / stage).mkdir(exist_ok=True)
+                cv2.imwrite(str(folder / stage / f"{slide}.jpg"), np.full((600, 900, 3), 200, np.uint8))
+        write_manifest(folder / stage / "manifests" / "0.tsv", rows)
+
+
+def write_fold(folder, patients, fold, facts):
+    """A run whose risks follow survival ever more closely from epoch to epoch, with noise."""
+    rng = np.random.default_rng(fold)
+    folder.mkdir(parents=True)
+    tested = patients[patients["fold"] == fold].drop(columns="fold")
+    rows, history = [], []
+    for seed in facts["seeds"]:
+        for epoch in range(1, facts["settings"]["epochs"] + 1):
+            risk = rng.normal(0, 20, len(tested)) - epoch * tested["months"]
+            rows.append(tested.assign(seed=seed, epoch=epoch, risk=risk))
+            history.append((seed, epoch, 2 - epoch / 10, 0.6 + epoch / 50, 0.55 + epoch / 50 + fold / 20, 0.1))
+    pd.concat(rows).to_csv(folder / "predictions.csv", index=False)
+    columns = ["seed", "epoch", "loss", "c_index_train", "c_index_test", "seconds"]
+    pd.DataFrame(history, columns=columns).to_csv(folder / "history.csv", index=False)
+    (folder / "run.json").write_text(json.dumps({**facts, "fold": fold}))
+
+
+@pytest.fixture(scope="session")
+def make_results():
+    """Make the results of one cohort and return its evaluations."""
+
+    def make(
+        results,
+        cohort,
+        *,
+        methods=(("resnet50", "ccl"),),
+        synthetic=False,
+        weights="hub",
+        slides=None,
+        left_out=None,
+        censored_fold=None,
+        intervals_from="train",
+        n=36,
+    ):
+        folder, slides = results / cohort, slides or {}
+        patients = draw_patients(cohort, n)
+        patients.loc[patients["fold"] == censored_fold, "censorship"] = 1
+        write_cohort(folder, patients, synthetic=synthetic, slides=slides)
+        if slides:
+            write_slides(folder, slides)
+        evaluations = []
+        for encoder, model in methods:
+            facts = {
+                "cohort": cohort,
+                "encoder": encoder,
+                "model": model,
+                "weights": "none" if encoder == "none" else weights,
+                "synthetic": synthetic,
+                "hyper": {},
+                "settings": {"epochs": 4, "intervals_from": intervals_from},
+                "seeds": [0, 1],
+                "parameters": 1234567,
+                "left_out": left_out or {},
+                "versions": {"ccl": "0.1.0", "python": "3.11.9", "torch": "2.14.0"},
+            }
+            trained = folder / "train" / encoder / model
+            for fold in range(FOLDS):
+                write_fold(trained / f"fold{fold}", patients, fold, facts)
+            out = folder / "evaluate" / encoder / model
+            evaluate_runs(runs=[trained / f"fold{fold}" for fold in range(FOLDS)], out=out)
+            evaluations.append(out / "evaluation.json")
+        return evaluations
+
+    return make

@@ -1,0 +1,187 @@
+"""What the page, its tables and its gallery make of unusual results; figures are not drawn here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import defaultdict
+
+import pandas as pd
+import pytest
+from markupsafe import Markup
+
+from ccl.errors import InputError
+from ccl.formats import ManifestRow, write_manifest
+from ccl.report import ReportSettings, provenance
+from ccl.report.figures import format_p
+from ccl.report.gather import gather
+from ccl.report.html import render
+from ccl.report.published import COHORTS, published
+from ccl.report.tables import headline, make_tables
+from ccl.report.thumbnails import gallery
+
+
+def page_of(cohorts, thumbnails=0):
+    drawn = defaultdict(Markup)
+    text = render(cohorts, make_tables(cohorts), drawn, config={}, settings=ReportSettings("Page", thumbnails))
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("p", "words"),
+    [(0.04213, "0.042"), (0.001, "0.001"), (0.00099, "9.9e-4"), (5.71e-11, "5.7e-11"), (0.0, "< 1e-300"), (1, "1.000")],
+)
+def test_p_is_scientific_below_a_thousandth(p, words):
+    assert format_p(p) == words
+
+
+def test_undefined_p_is_no_number():
+    assert format_p(None) == "not defined"
+
+
+def test_overall_is_the_mean_over_cohorts_and_missing_where_one_is(tmp_path, make_results):
+    both = (("resnet50", "ccl"), ("none", "snn"))
+    evaluations = make_results(tmp_path, "a", methods=both) + make_results(tmp_path, "b", methods=both[:1], n=60)
+    rows = {row["model"]: row for row in headline(gather(evaluations))}
+    means = [cell["last"]["mean"] for cell in rows["ccl"]["cells"]]
+    assert len(set(means)) == 2
+    assert rows["ccl"]["overall"]["last"] == pytest.approx(sum(means) / 2)
+    assert rows["snn"]["overall"] == {"last": None, "best-on-test": None}
+    assert rows["snn"]["cells"][1] == {}
+
+
+def test_published_overall_stands_only_beside_all_five_cohorts(tmp_path, make_results):
+    evaluations = [path for name in COHORTS for path in make_results(tmp_path, name, n=24)]
+    five, four = headline(gather(evaluations)), headline(gather(evaluations[:4]))
+    assert [row["published"] for row in five] == ["", "CCL (Ours)"]
+    assert five[1]["overall"]["best-on-test"] == 0.7260
+    assert five[1]["cells"][2]["best-on-test"] == {"method": "CCL (Ours)", "mean": 0.8614, "std": 0.0149}
+    assert all("last" not in cell for cell in five[1]["cells"])
+    assert four[1]["overall"]["best-on-test"] is None
+
+
+@pytest.mark.parametrize("cohort", ["ucec", "UCEC", "tcga_ucec", "TCGA-UCEC"])
+def test_published_number_is_found_under_any_spelling_of_the_cohort(cohort):
+    assert published("ccl", "resnet50", cohort).mean == 0.7026
+
+
+@pytest.mark.parametrize(
+    ("model", "encoder", "cohort"),
+    [("ccl", "resnet50", "kirc"), ("ccl", "none", "blca"), ("snn", "resnet50", "blca"), ("mine", "resnet50", "blca")],
+)
+def test_there_is_no_published_number_for_anything_else(model, encoder, cohort):
+    assert published(model, encoder, cohort) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "encoder"), [("snn", "none"), ("cmta", "resnet50"), ("ccl", "resnet50"), ("ccl", "uni")]
+)
+def test_published_overall_is_the_mean_of_the_five(model, encoder):
+    mean = sum(published(model, encoder, cohort).mean for cohort in COHORTS) / len(COHORTS)
+    assert published(model, encoder, "overall").mean == pytest.approx(mean, abs=6e-5)
+
+
+def test_intervals_made_from_all_patients_are_admitted(tmp_path, make_results):
+    said = "takes their edges from all patients, test patients included"
+    assert said in page_of(gather(make_results(tmp_path / "whole", "a", intervals_from="cohort")))
+    assert said not in page_of(gather(make_results(tmp_path / "train", "a")))
+
+
+def test_genomics_only_cohort_speaks_of_no_slides(tmp_path, make_results):
+    page = page_of(gather(make_results(tmp_path, "a", methods=(("none", "snn"),))), thumbnails=5)
+    assert "patches are clustered" not in page
+    assert "No pictures of slides" in page
+    assert "Encoder weights" not in page
+
+
+def test_gallery_is_shared_between_cohorts_and_spread_over_their_slides(tmp_path, make_results):
+    slides = [dict.fromkeys([f"{name}{i}" for i in range(count)], "") for name, count in (("A", 9), ("B", 1))]
+    evaluations = [
+        path for name, each in zip("ab", slides, strict=True) for path in make_results(tmp_path, name, slides=each)
+    ]
+    cohorts = gather(evaluations)
+    assert [item.slide.slide_id for item in gallery(cohorts, 4)] == ["A0", "A4", "A8", "B0"]
+    assert len(gallery(cohorts, 100)) == 10
+    assert gallery(cohorts, 0) == []
+    assert {item.slide.patches for item in gallery(cohorts, 4)} == {1234}
+
+
+def test_damaged_picture_is_named(tmp_path, make_results):
+    cohorts = gather(make_results(tmp_path, "a", slides={"S1": ""}))
+    (tmp_path / "a" / "tile" / "S1.jpg").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"S1\.jpg"):
+        gallery(cohorts, 1)
+
+
+def test_newer_manifest_speaks_for_a_slide_and_slides_no_longer_in_the_cohort_are_forgotten(tmp_path, make_results):
+    evaluations = make_results(tmp_path, "a", slides={"S1": "", "S2": ""})
+    old = tmp_path / "a" / "tile" / "manifests" / "7.tsv"
+    gone = [ManifestRow(name, "excluded", old, "", 0, f"tile: {name} was bad") for name in ("S1", "S9")]
+    write_manifest(old, gone)
+    os.utime(old, (1, 1))
+    assert make_tables(gather(evaluations))["excluded_slides"].empty
+    os.utime(old)
+    assert make_tables(gather(evaluations))["excluded_slides"]["slide_id"].tolist() == ["S1"]
+
+
+def test_slide_that_only_the_encoder_refused_is_listed(tmp_path, make_results):
+    evaluations = make_results(tmp_path, "a", slides={"S1": "", "S2": ""})
+    manifest = tmp_path / "a" / "embed" / "resnet50" / "manifests" / "0.tsv"
+    write_manifest(manifest, [ManifestRow("S2", "excluded", manifest, "", 0, "embed: file is truncated")])
+    expected = [{"cohort": "a", "slide_id": "S2", "reason": "embed: file is truncated"}]
+    assert make_tables(gather(evaluations))["excluded_slides"].to_dict("records") == expected
+
+
+def test_patient_left_out_by_several_methods_is_one_line(tmp_path, make_results):
+    both = (("resnet50", "ccl"), ("none", "snn"))
+    cohorts = gather(make_results(tmp_path, "a", methods=both, left_out={"P99": "no row in the omics tables"}))
+    assert len(make_tables(cohorts)["left_out_patients"]) == 2
+    page = page_of(cohorts)
+    assert page.count("P99") == 1
+    assert "<td>ccl, snn</td>" in page
+
+
+def test_cohort_counts_equal_the_summary(tmp_path, make_results):
+    cohorts = gather(make_results(tmp_path, "a"))
+    table = make_tables(cohorts)["cohorts"]
+    assert table["patients"].tolist() == [36] * 3
+    assert (table["test"] + table["train"] == 36).all()
+    assert table["test_events"].sum() == table["events"][0] == cohorts[0].summary["events"]
+
+
+def test_differing_versions_of_a_package_are_all_named(tmp_path, make_results):
+    path = tmp_path / "a" / "train" / "resnet50" / "ccl" / "fold1" / "run.json"
+    evaluations = make_results(tmp_path, "a")
+    path.write_text(path.read_text().replace("2.14.0", "2.13.1"))
+    found = provenance.software(gather(evaluations)[0].evaluations)
+    assert found["torch"] == "2.14.0, 2.13.1"
+    assert {"lifelines", "scipy", "matplotlib", "pandas", "python", "ccl"} <= set(found)
+
+
+def test_commit_is_that_of_ccl_and_not_of_a_repository_around_it(tmp_path, monkeypatch):
+    package = tmp_path / "venv" / "ccl"
+    (package / "report").mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    monkeypatch.setattr(provenance, "__file__", str(package / "report" / "provenance.py"))
+    assert provenance.git_commit() is None
+
+    def git(*words):
+        subprocess.run(["git", "-C", tmp_path, "-c", "user.name=n", "-c", "user.email=e@x", *words], check=True)
+
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "the user's own")
+    assert provenance.git_commit() is None
+    git("add", "venv")
+    git("commit", "-q", "-m", "ccl's source")
+    commit = provenance.git_commit()
+    assert len(commit) == 40
+    (package / "__init__.py").write_text("changed = True")
+    assert provenance.git_commit() == f"{commit} with uncommitted changes"
+
+
+def test_null_numbers_are_dashes_not_words(tmp_path, make_results):
+    cohorts = gather(make_results(tmp_path, "a", censored_fold=1))
+    page = page_of(cohorts)
+    assert "None" not in page.replace("None.", "")
+    assert "nan" not in page.lower().split()
+    assert pd.isna(make_tables(cohorts)["c_index_folds"].query("fold == 1")["c_index"]).all()
