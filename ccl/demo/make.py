@@ -126,7 +126,7 @@ def _readme(settings: DemoSettings) -> str:
     follow_up = (
         "The follow-up was then handed to other patients at random, so nothing predicts it (`follow_up_of`)."
         if settings.shuffle_risk
-        else "An oracle that knows the log-risk reaches a C-index of about 0.89; half of the patients are censored."
+        else "An oracle that knows the log-risk reaches a C-index of about 0.9; half of the patients are censored."
     )
     return (
         f"# A synthetic cohort\n\nNobody's data: `ccl demo` drew {settings.patients} patients with {pictures} and "

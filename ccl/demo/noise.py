@@ -17,8 +17,8 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], scale: tuple[float, 
     size = tuple(max(side, round(count * step)) for side, count, step in zip(shape, coarse, scale, strict=True))
     large = cv2.resize(small, size[::-1], interpolation=cv2.INTER_CUBIC)
     rows, columns = ((have - want) // 2 for have, want in zip(size, shape, strict=True))
-    # Interpolating between coarse samples loses about a third of the standard deviation.
-    return np.asarray(large[rows : rows + shape[0], columns : columns + shape[1]] * 1.4, dtype=np.float32)
+    # Cubic interpolation between the samples keeps about five sixths of their standard deviation.
+    return np.asarray(large[rows : rows + shape[0], columns : columns + shape[1]] * 1.2, dtype=np.float32)
 
 
 def rough_noise(rng: np.random.Generator, side: int, scale: float, octaves: int) -> Field:
