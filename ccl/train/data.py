@@ -44,8 +44,9 @@ class Scaler:
     @classmethod
     def fit(cls, values: NDArray[np.floating]) -> Scaler:
         """Fit to the values (P, n) of the training patients; NaN does not count."""
-        scaler = StandardScaler().fit(values.astype(np.float64))
-        return cls(scaler.mean_, scaler.scale_)
+        measured = ~np.isnan(values).all(axis=0)
+        scaler = StandardScaler().fit(np.where(measured, values.astype(np.float64), 0.0))
+        return cls(np.where(measured, scaler.mean_, np.nan), scaler.scale_)
 
     def apply(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Scale (P, n) values; what is missing becomes 0, the training mean."""

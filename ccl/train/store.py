@@ -31,7 +31,8 @@ def save_models(
     """Write the models by seed atomically, with all that is needed to build them again.
 
     Tensors are called ``seed{s}/{weight or buffer}``, ``scaler/{family}/mean`` and ``scaler/{family}/scale``; the
-    metadata hold, as JSON, the method, its hyper-parameters, the shape of the data and the order of the families.
+    metadata hold, as JSON under ``ccl``, the method, its hyper-parameters, the shape of the data and the order of
+    the families.
     """
     tensors = {
         f"seed{seed}/{key}": value.detach().cpu().contiguous()
@@ -43,7 +44,7 @@ def save_models(
         tensors[f"scaler/{family}/scale"] = torch.from_numpy(scaler.scale)
     metadata = {"model": name, "hyper": asdict(hyper), "shape": asdict(shape), "families": list(scalers)}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {key: json.dumps(value) for key, value in metadata.items()})
+        save_file(tensors, temporary, {"ccl": json.dumps(metadata)})
 
 
 def load_model(path: Path, seed: int) -> tuple[SurvivalModel, dict[str, Scaler]]:
@@ -56,7 +57,7 @@ def load_model(path: Path, seed: int) -> tuple[SurvivalModel, dict[str, Scaler]]
     """
     try:
         with safe_open(existing(path), framework="pt") as file:
-            metadata = {key: json.loads(value) for key, value in file.metadata().items()}
+            metadata = json.loads(file.metadata()["ccl"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
         raise InputError(

@@ -1,0 +1,199 @@
+"""Training end to end on a small cohort: the files, what is learnt, and what must not be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ccl.errors import ConfigError, InputError, ModelError
+from ccl.evaluate.concordance import concordance_index
+from ccl.formats import Genomics
+from ccl.models import hyper, load
+from ccl.models.interface import Batch, Output, SurvivalModel
+from ccl.train.data import Inputs, load_fold
+from ccl.train.loop import train_seed
+from ccl.train.store import load_model
+
+from .conftest import SETTINGS
+
+SMALL = {"ccl": {"width": 16}, "snn": {"width": 16}}
+
+
+@pytest.fixture
+def fold(tmp_path, cohort):
+    """The cohort's fold 0 as the loop sees it."""
+    from ccl.models import get_method
+
+    cohort.train(tmp_path, overrides=SMALL["ccl"], epochs=1)
+    inputs = Inputs(tmp_path / "patients.csv", tmp_path / "folds.csv", tmp_path / "genomics.h5", tmp_path / "k.h5")
+    return load_fold(get_method("ccl"), inputs, 0, settings=SETTINGS, device=torch.device("cpu"))
+
+
+@pytest.mark.parametrize("model", ["ccl", "snn"])
+def test_the_files_say_what_the_contract_says(tmp_path, cohort, model):
+    out = cohort.train(tmp_path, model=model, overrides=SMALL[model], epochs=3, seeds=(0, 7))
+    history, predictions = pd.read_csv(out / "history.csv"), pd.read_csv(out / "predictions.csv")
+    run = json.loads((out / "run.json").read_text())
+
+    parts = ["nll", "knowledge", "patient"] if model == "ccl" else ["nll"]
+    assert list(history) == ["seed", "epoch", "loss", *parts, "c_index_train", "c_index_test", "seconds"]
+    assert list(zip(history["seed"], history["epoch"], strict=True)) == [(s, e) for s in (0, 7) for e in (1, 2, 3)]
+    np.testing.assert_allclose(history[parts].sum(axis=1), history["loss"], rtol=1e-6)
+
+    survival = [f"survival_{k}" for k in range(1, 5)]
+    assert list(predictions) == ["seed", "epoch", "patient_id", "months", "censorship", "risk", *survival]
+    assert len(predictions) == 2 * 3 * 5
+    np.testing.assert_allclose(predictions["risk"], -predictions[survival].sum(axis=1), rtol=1e-6)
+    for logged in history.itertuples():
+        rows = predictions.query(f"seed == {logged.seed} and epoch == {logged.epoch}")
+        c_index = concordance_index(rows["months"], rows["censorship"], rows["risk"])
+        assert c_index == pytest.approx(logged.c_index_test)
+        assert rows["patient_id"].tolist() == ["P00", "P04", "P08", "P12", "P16"]
+
+    assert run["cohort"], run["encoder"] == ("toy", "resnet50" if model == "ccl" else "none")
+    assert (run["model"], run["fold"], run["synthetic"]) == (model, 0, True)
+    assert run["weights"] == ("random" if model == "ccl" else "none")
+    assert run["hyper"]["width"] == 16
+    assert run["settings"]["lr"] == 1e-3
+    assert run["seeds"] == [0, 7]
+    assert (run["n_train"], run["n_test"], run["left_out"]) == (15, 5, {})
+    assert run["families"]["two"] == ["B0_cnv", "B1_cnv", "B2_cnv"]
+    assert len(run["interval_edges"]) == 5
+    assert run["parameters"] == sum(w.numel() for w in load_model(out / "model.safetensors", 7)[0].parameters())
+    assert set(run["versions"]) == {"ccl", "python", "torch", "numpy", "scikit-learn"}
+
+
+@pytest.mark.parametrize("model", ["ccl", "snn"])
+def test_the_same_seed_gives_the_same_numbers_and_another_one_others(tmp_path, cohort, model):
+    one = cohort.train(tmp_path / "one", model=model, overrides=SMALL[model], seeds=(3,))
+    both = cohort.train(tmp_path / "both", model=model, overrides=SMALL[model], seeds=(0, 3))
+    first, second = (pd.read_csv(out / "predictions.csv") for out in (one, both))
+    pd.testing.assert_frame_equal(first, second.query("seed == 3").reset_index(drop=True))
+    assert not np.allclose(second.query("seed == 0")["risk"], second.query("seed == 3")["risk"])
+
+
+@pytest.mark.parametrize("model", ["ccl", "snn"])
+def test_test_patients_influence_nothing_that_is_learnt(tmp_path, cohort, model):
+    outs = [cohort.train(tmp_path / "before", model=model, overrides=SMALL[model])]
+    tested = np.arange(20) % 4 == 0
+    families = tuple(
+        replace(f, values=np.where(tested[:, None], f.values * 50 + 3, f.values)) for f in cohort.genomics.families
+    )
+    centres = np.where(tested[:, None, None], -cohort.clusters.centres, cohort.clusters.centres)
+    outcomes = cohort.outcomes.assign(
+        months=np.where(tested, cohort.outcomes["months"] * 9 + 1, cohort.outcomes["months"]),
+        censorship=np.where(tested, 1 - cohort.outcomes["censorship"], cohort.outcomes["censorship"]),
+    )
+    changed = replace(
+        cohort,
+        outcomes=outcomes,
+        genomics=Genomics(cohort.genomics.patients, families),
+        clusters=replace(cohort.clusters, centres=centres),
+    )
+    outs.append(changed.train(tmp_path / "after", model=model, overrides=SMALL[model]))
+
+    assert (outs[0] / "model.safetensors").read_bytes() == (outs[1] / "model.safetensors").read_bytes()
+    before, after = (pd.read_csv(out / "history.csv").drop(columns=["c_index_test", "seconds"]) for out in outs)
+    pd.testing.assert_frame_equal(before, after)
+    edges = [json.loads((out / "run.json").read_text())["interval_edges"] for out in outs]
+    assert edges[0] == edges[1]
+    risks = [pd.read_csv(out / "predictions.csv")["risk"] for out in outs]
+    assert not np.allclose(*risks)
+
+
+@pytest.mark.parametrize("model", ["ccl", "snn"])
+def test_a_stored_model_gives_the_risks_of_the_last_epoch(tmp_path, cohort, model):
+    out = cohort.train(tmp_path, model=model, overrides=SMALL[model], seeds=(0, 7))
+    last = pd.read_csv(out / "predictions.csv").query("epoch == 2")
+    rows = [0, 4, 8, 12, 16]
+    for seed in (0, 7):
+        network, scalers = load_model(out / "model.safetensors", seed)
+        assert list(scalers) == ["one", "two"]
+        genomics = tuple(
+            torch.from_numpy(scaler.apply(family.values[rows]))
+            for scaler, family in zip(scalers.values(), cohort.genomics.families, strict=True)
+        )
+        centres = torch.from_numpy(cohort.clusters.centres[rows]) if model == "ccl" else None
+        with torch.no_grad():
+            logits = network(Batch(genomics, centres, None)).logits
+        risk = -torch.cumprod(1 - torch.sigmoid(logits), dim=1).sum(dim=1)
+        np.testing.assert_allclose(risk, last.query("seed == @seed")["risk"], rtol=1e-6)
+
+
+def test_a_model_that_is_not_there_is_refused(tmp_path, cohort):
+    path = cohort.train(tmp_path, model="snn", overrides=SMALL["snn"]) / "model.safetensors"
+    with pytest.raises(InputError, match="seed0"):
+        load_model(path, 1)
+    path.write_bytes(b"damaged")
+    with pytest.raises(InputError, match="damaged"):
+        load_model(path, 0)
+
+
+@pytest.mark.parametrize("model", ["ccl", "snn"])
+def test_one_epoch_changes_every_parameter_and_buffer(fold, model):
+    module, chosen = load(model), hyper(model, SMALL[model])
+    torch.manual_seed(0)
+    start = module.Model(fold.shape, chosen).state_dict()
+    # A large step and few patients: enough that no change is lost in rounding.
+    settings = replace(SETTINGS, epochs=1, lr=0.1, weight_decay=0.0)
+    trained = train_seed(module, chosen, fold, settings=settings, seed=0).model
+    still = {name for name, value in trained.state_dict().items() if torch.equal(value, start[name])}
+    # The aggregation is standardised, so a constant added before it is without effect.
+    assert still <= {"aggregate_g.mix.bias", "aggregate_p.mix.bias"}
+
+
+@pytest.mark.parametrize("model", ["ccl", "snn"])
+def test_eight_patients_are_learnt_by_heart(tmp_path, make_cohort, model):
+    cohort = make_cohort(count=11)
+    out = cohort.train(tmp_path, model=model, overrides={**SMALL[model], "dropout": 0.0}, epochs=40, lr=0.05)
+    history = pd.read_csv(out / "history.csv")
+    assert json.loads((out / "run.json").read_text())["n_train"] == 8
+    # Patients of one interval are alike to the likelihood, so a pair within it may stay in the wrong order.
+    assert history["c_index_train"].iloc[-1] > 0.9
+    assert history["nll"].iloc[-1] < 0.3 * history["nll"].iloc[0]
+
+
+def test_a_planted_risk_is_found_in_new_patients(tmp_path, make_cohort):
+    out = make_cohort(count=60).train(tmp_path, epochs=6, lr=0.01)
+    assert pd.read_csv(out / "history.csv")["c_index_test"].iloc[-1] > 0.75
+
+
+def test_divergence_stops_with_the_patient_and_the_epoch(fold):
+    class Broken(SurvivalModel):
+        def __init__(self, shape, hyper):
+            super().__init__()
+            self.bias = torch.nn.Parameter(torch.zeros(shape.intervals))
+
+        def forward(self, batch):
+            wanted = fold.train.genomics[0][3]
+            broken = (batch.genomics[0] == wanted).all(dim=1, keepdim=True)
+            return Output(torch.where(broken, torch.nan, 0.0) + self.bias)
+
+    with pytest.raises(ModelError, match=f"patient {fold.train.patients[3]}, epoch 1, seed 5"):
+        train_seed(SimpleNamespace(Model=Broken), None, fold, settings=SETTINGS, seed=5)
+
+
+def test_a_learning_rate_that_explodes_is_reported_and_leaves_no_files(tmp_path, cohort):
+    with pytest.raises(ModelError, match="lower `train: lr`"):
+        cohort.train(tmp_path, overrides=SMALL["ccl"], lr=1e30)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_test_side_without_comparable_pairs_has_an_empty_c_index(tmp_path, cohort):
+    tested = np.arange(20) % 4 == 0
+    outcomes = cohort.outcomes.assign(censorship=np.where(tested, 1, cohort.outcomes["censorship"]))
+    out = replace(cohort, outcomes=outcomes).train(tmp_path, model="snn", overrides=SMALL["snn"], epochs=1)
+    history = pd.read_csv(out / "history.csv", dtype=str, keep_default_na=False)
+    assert history["c_index_test"].tolist() == [""]
+
+
+@pytest.mark.parametrize(("change", "match"), [({"model": "nope"}, "ccl, snn"), ({"overrides": {"k": 3}}, "width")])
+def test_a_wrong_name_is_refused(tmp_path, cohort, change, match):
+    with pytest.raises(ConfigError, match=match):
+        cohort.train(tmp_path, **change)
