@@ -71,15 +71,27 @@ def cluster_cohort(
         ``on_bad_slide="exclude"`` only where no patient is left, else these patients are left out, with the reason.
     """
     rows = _rows_by_patient(read_slides(slides), [row for path in manifests for row in read_manifest(path)])
+    bags = {patient: good for patient, own in rows.items() if (good := [row for row in own if row.status == "ok"])}
     excluded = {
         patient: "all slides excluded: " + "; ".join(f"{row.slide_id}: {row.message}" for row in own)
         for patient, own in rows.items()
-        if all(row.status == "excluded" for row in own)
-    }
-    bags = {
-        patient: [row for row in own if row.status == "ok"] for patient, own in rows.items() if patient not in excluded
+        if patient not in bags
     }
     _check_files(bags)
+    found, bad = _cluster_all(bags, settings=settings, threads=threads)
+    if not found or (bad and on_bad_slide == "fail"):
+        raise StageError(
+            f"cluster: {len(bad) + len(excluded)} of {len(rows)} patients have no centres",
+            found="".join(f"\n    {patient}: {reason}" for patient, reason in (bad | excluded).items()),
+            todo="mend or remove their slides, or set `on_bad_slide: exclude` to go on without these patients",
+        )
+    _combine(found, left_out=excluded | bad).write(out)
+
+
+def _cluster_all(
+    bags: Mapping[str, Sequence[ManifestRow]], *, settings: ClusterSettings, threads: int
+) -> tuple[dict[str, _Centres], dict[str, str]]:
+    """Return the centres of the patients that have some, and for the others the reason why not."""
     found: dict[str, _Centres] = {}
     bad: dict[str, str] = {}
     results = joblib.Parallel(n_jobs=threads, return_as="generator")(
@@ -91,13 +103,7 @@ def cluster_cohort(
         else:
             _check_same(result, patient, first=next(iter(found.values()), result))
             found[patient] = result
-    if not found or (bad and on_bad_slide == "fail"):
-        raise StageError(
-            f"cluster: {len(bad) + len(excluded)} of {len(rows)} patients have no centres",
-            found="".join(f"\n    {patient}: {reason}" for patient, reason in (bad | excluded).items()),
-            todo="mend or remove their slides, or set `on_bad_slide: exclude` to go on without these patients",
-        )
-    _combine(found, left_out=excluded | bad).write(out)
+    return found, bad
 
 
 def _rows_by_patient(slides: Sequence[Slide], rows: Sequence[ManifestRow]) -> dict[str, list[ManifestRow]]:

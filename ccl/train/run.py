@@ -43,29 +43,19 @@ def train_fold(
 
     Parameters
     ----------
-    cohort, encoder : str
-        Names for the record; `encoder` is ``none`` for a method that reads no slides.
-    model : str
-        Name of the method.
-    overrides : mapping
-        The method's hyper-parameters that differ from its defaults.
-    patients, folds : Path
-        Files of the cohort stage.
-    genomics, clusters : Path or None
-        Files of the stages of that name; None for what the method does not read.
-    synthetic : bool
-        Whether the patients are invented, for the record.
-    device : str
-        ``auto``, ``cpu`` or ``cuda``.
-    threads : int
-        CPU threads of torch, in this whole process.
+    cohort, encoder, synthetic
+        For the record alone; `encoder` is ``none`` for a method that reads no slides.
+    model, overrides
+        Name of the method, and those of its hyper-parameters that differ from its defaults.
+    patients, folds, genomics, clusters
+        Files of the stages before; None for what the method does not read.
+    device, threads
+        ``auto``, ``cpu`` or ``cuda``; CPU threads of torch, in this whole process.
 
     Raises
     ------
-    ConfigError
-        A name, a hyper-parameter, the fold or the device does not exist, or the intervals cannot be made.
-    ModelError
-        Nobody is left to train on or to test, or the training diverged.
+    ConfigError, ModelError
+        As :func:`ccl.models.hyper`, :func:`pick_device`, :func:`load_fold` and :func:`train_seed` say.
     """
     torch.set_num_threads(threads)
     method, chosen = get_method(model), hyper(model, overrides)
