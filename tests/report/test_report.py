@@ -129,6 +129,7 @@ def test_page_loads_nothing_from_anywhere(name, request):
 @pytest.mark.parametrize("name", ["demo_page", "real_page"])
 def test_page_is_well_formed_and_can_be_read_aloud(name, request):
     page = request.getfixturevalue(name)
+    assert len(page.all("style")) == 1  # matplotlib's own would style the whole page
     identifiers = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     assert len(identifiers) == len(set(identifiers))
     links = [a.get("href", a.get("xlink:href", "")) for _, a in page.tags if {"href", "xlink:href"} & set(a)]
