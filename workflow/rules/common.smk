@@ -226,6 +226,14 @@ def train_input(wildcards):
     return files
 
 
+def report_figures(kind):
+    """The figures of one kind, a cohort and method each."""
+    return [
+        f"<results>/report/figures/{cohort}.{encoder}.{model}.{kind}.svg"
+        for cohort, encoder, model in runs()
+    ]
+
+
 def run_folders(wildcards, input):
     return [str(Path(path).parent) for path in input]
 

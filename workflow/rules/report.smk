@@ -10,7 +10,29 @@ rule report:
             caption="../report/report.rst",
             category="Report",
         ),
-        c_index="<results>/report/tables/c_index.csv",
+        c_index=report(
+            "<results>/report/tables/c_index.csv",
+            caption="../report/c_index.rst",
+            category="C-index",
+        ),
+        cohorts=report(
+            "<results>/report/tables/cohorts.csv",
+            caption="../report/cohort.rst",
+            category="Cohorts",
+        ),
+        kaplan_meier=report(
+            report_figures("kaplan_meier"),
+            caption="../report/kaplan_meier.rst",
+            category="Kaplan-Meier",
+        ),
+        t_test=report(
+            report_figures("t_test"), caption="../report/t_test.rst", category="T-test"
+        ),
+        learning_curve=report(
+            report_figures("learning_curve"),
+            caption="../report/learning_curve.rst",
+            category="Learning curves",
+        ),
     log:
         "<logs>/report.log",
     benchmark:
