@@ -46,10 +46,22 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
             0.1,
             {"tissue": 3, "tile": 3, "embed": 3, "cluster": 1, "train": 2, "evaluate": 1, "report": 1},
         ),
+        (
+            "on_bad_slide",
+            "exclude",
+            {
+                **{stage: 3 for stage in SLIDE_STAGES},
+                "import_features": 1,
+                "cluster": 2,
+                "train": 4,
+                "evaluate": 2,
+                "report": 1,
+            },
+        ),
         ("cohort.fold_seed", 1, {"cohort": 2, "train": 8, "evaluate": 4, "report": 1}),
         # What changes speed alone changes no result; the report, which shows the config, is written again.
         ("embed.batch_size", 8, {"report": 1}),
-        ("on_bad_slide", "exclude", {"report": 1}),
+        ("train.device", "auto", {"report": 1}),
     ],
 )
 def test_a_config_key_runs_again_what_reads_it(

@@ -15,10 +15,11 @@ rule cluster:
         mem_mb=16000,
         runtime=240,
     params:
+        on_bad_slide=config["on_bad_slide"],
         version=cluster.VERSION,
         inputs=as_options,
         flags=lambda w: flags("cluster", k=int(w.k)),
         owners=owners,
     shell:
-        "ccl cluster {params.inputs} --out {output:q} --on-bad-slide {config[on_bad_slide]} --threads {threads}"
+        "ccl cluster {params.inputs} --out {output:q} --on-bad-slide {params.on_bad_slide} --threads {threads}"
         " {params.flags} > {log:q} 2>&1"

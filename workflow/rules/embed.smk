@@ -12,16 +12,21 @@ rule embed:
         "../../envs/ccl.yaml"
     threads: 4
     resources:
+        # How a job uses the machine, not what it computes: a change runs nothing again.
         gpu=gpus("embed"),
+        device=config["embed"]["device"],
+        batch_size=config["embed"]["batch_size"],
         mem_mb=16000,
         runtime=720,
     params:
+        shards=config["shards"],
+        on_bad_slide=config["on_bad_slide"],
         version=embed.VERSION,
         flags=embed_flags,
         out=subpath(output.manifest, ancestor=2),
     shell:
         "ccl embed --slides {input.slides:q} --upstream {input.upstream:q}"
-        " --shard {wildcards.shard} --shards {config[shards]}"
-        " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide {config[on_bad_slide]}"
-        " --batch-size {config[embed][batch_size]} --device {config[embed][device]} --threads {threads}"
+        " --shard {wildcards.shard} --shards {params.shards}"
+        " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide {params.on_bad_slide}"
+        " --batch-size {resources.batch_size} --device {resources.device} --threads {threads}"
         " {params.flags} > {log:q} 2>&1"

@@ -14,9 +14,10 @@ rule import_features:
         mem_mb=8000,
         runtime=240,
     params:
+        on_bad_slide=config["on_bad_slide"],
         version=interop.VERSION,
         features=feature_folder,
         rows=owners,
     shell:
         "ccl import --slides {input.slides:q} --features {params.features:q} --manifest {output.manifest:q}"
-        " --on-bad-slide {config[on_bad_slide]} > {log:q} 2>&1"
+        " --on-bad-slide {params.on_bad_slide} > {log:q} 2>&1"

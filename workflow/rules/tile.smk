@@ -14,11 +14,13 @@ rule tile:
         mem_mb=4000,
         runtime=120,
     params:
+        shards=config["shards"],
+        on_bad_slide=config["on_bad_slide"],
         version=tile.VERSION,
         flags=flags("tile"),
         out=subpath(output.manifest, ancestor=2),
     shell:
         "ccl tile --slides {input.slides:q} --upstream {input.upstream:q}"
-        " --shard {wildcards.shard} --shards {config[shards]}"
-        " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide {config[on_bad_slide]}"
+        " --shard {wildcards.shard} --shards {params.shards}"
+        " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide {params.on_bad_slide}"
         " {params.flags} > {log:q} 2>&1"

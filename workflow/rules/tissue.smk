@@ -15,11 +15,13 @@ rule tissue:
         mem_mb=4000,
         runtime=240,
     params:
+        shards=config["shards"],
+        on_bad_slide=config["on_bad_slide"],
         version=tissue.VERSION,
         flags=flags("tissue"),
         rows=slide_rows,
         out=subpath(output.manifest, ancestor=2),
     shell:
-        "ccl tissue --slides {input.slides:q} --shard {wildcards.shard} --shards {config[shards]}"
-        " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide {config[on_bad_slide]}"
+        "ccl tissue --slides {input.slides:q} --shard {wildcards.shard} --shards {params.shards}"
+        " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide {params.on_bad_slide}"
         " {params.flags} > {log:q} 2>&1"

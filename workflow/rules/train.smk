@@ -13,7 +13,9 @@ rule train:
     conda:
         "../../envs/ccl.yaml"
     resources:
+        # How a job uses the machine, not what it computes: a change runs nothing again.
         gpu=gpus("train"),
+        device=config["train"]["device"],
         mem_mb=8000,
         runtime=480,
     params:
@@ -28,4 +30,4 @@ rule train:
     shell:
         "ccl train --cohort {wildcards.cohort} --encoder {wildcards.encoder} --model {wildcards.model}"
         " --fold {wildcards.fold} {params.inputs} --out {params.out:q} --overrides {params.overrides:q}"
-        " {params.kind} --device {config[train][device]} --threads {threads} {params.flags} > {log:q} 2>&1"
+        " {params.kind} --device {resources.device} --threads {threads} {params.flags} > {log:q} 2>&1"
