@@ -10,7 +10,8 @@ import pandas as pd
 from lifelines import KaplanMeierFitter
 
 from ccl.cohort import CohortSettings
-from ccl.cohort.folds import check_events, draw_folds, read_folds
+from ccl.cohort.draw import draw_folds
+from ccl.cohort.folds import check_events, read_folds
 from ccl.cohort.sheets import read_patients, read_slide_sheet
 from ccl.errors import InputError
 from ccl.files import write_json, write_table

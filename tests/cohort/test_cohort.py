@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccl.cohort import CohortSettings
-from ccl.cohort.folds import draw_folds, fold_files
+from ccl.cohort.draw import draw_folds
+from ccl.cohort.folds import fold_files
 from ccl.cohort.run import make_cohort
 from ccl.cohort.sheets import read_patients, read_slide_sheet
 from ccl.errors import CclError, ConfigError, InputError

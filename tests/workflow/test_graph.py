@@ -43,7 +43,7 @@ def test_each_job_has_a_log_and_a_benchmark(finished: Workspace) -> None:
         path.relative_to(results / "benchmarks").with_suffix("") for path in (results / "benchmarks").rglob("*.tsv")
     }
     assert logs == benchmarks
-    assert len(logs) == 2 + 3 * 3 + 1 + 2 + 2 + 8 + 4 + 1
+    assert len(logs) == 2 + 3 * 2 + 1 + 2 + 2 + 8 + 4 + 1
 
 
 @pytest.mark.parametrize(

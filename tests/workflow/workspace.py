@@ -28,7 +28,7 @@ def tables(name: str) -> dict[str, Any]:
 
 CONFIG: dict[str, Any] = {
     "results": "results",
-    "shards": 3,
+    "shards": 2,
     "cohorts": {
         "tiny": {**tables("tiny"), "slides": "tiny/slides.csv"},
         "bags": {
