@@ -1,4 +1,4 @@
-"""Does CCL find what was planted, and nothing where nothing is?
+"""Benchmark: does CCL find what was planted, and nothing where nothing is.
 
 Trains CCL on the demo cohort as it is, and again with the follow-up dealt out anew among the patients.  The second
 kind must give a C-index of about one half: more would mean that test patients leak into training.
