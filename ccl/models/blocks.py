@@ -26,14 +26,13 @@ class Aggregate(nn.Module):
 
     def __init__(self, vectors: int) -> None:
         super().__init__()
-        self.mix = nn.Conv1d(vectors, 1, kernel_size=1)
-        self.norm = nn.InstanceNorm1d(1)
+        self.mix = nn.Linear(vectors, 1)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Map (B, k, d) to (B, d)."""
-        # (B, k, d) -> (B, 1, d) -> (B, d)
-        mixed: Tensor = self.norm(self.mix(vectors))
-        return torch.relu(mixed).squeeze(1)
+        # (B, d, k) -> (B, d, 1) -> (B, d)
+        mixed = self.mix(vectors.transpose(1, 2)).squeeze(2)
+        return torch.relu(F.layer_norm(mixed, mixed.shape[1:]))
 
 
 class TransLayer(nn.Module):

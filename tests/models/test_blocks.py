@@ -36,7 +36,7 @@ def test_a_translayer_of_256_channels_has_263176_parameters():
 def test_an_aggregate_is_standardised_over_its_channels_and_cut_at_zero():
     torch.manual_seed(0)
     aggregate, vectors = Aggregate(6).double(), torch.randn(2, 6, 50, dtype=torch.float64)
-    mixed = torch.einsum("k,bkd->bd", aggregate.mix.weight[0, :, 0], vectors) + aggregate.mix.bias
+    mixed = torch.einsum("k,bkd->bd", aggregate.mix.weight[0], vectors) + aggregate.mix.bias
     centred = mixed - mixed.mean(dim=1, keepdim=True)
     expected = centred / torch.sqrt(mixed.var(dim=1, correction=0, keepdim=True) + 1e-5)
     torch.testing.assert_close(aggregate(vectors), expected.clamp(min=0))
