@@ -51,7 +51,7 @@ wildcard_constraints:
 rule all:
     default_target: True
     input:
-        "<results>/report/report.html",
+        targets(),
     localrule: True
 
 

@@ -10,13 +10,20 @@ from ccl.models.interface import Batch, Shape, risk, survival
 from ccl.models.snn import Model
 
 
-def test_weights_start_normal_with_variance_one_over_fan_in_and_zero_bias():
+def test_layers_keep_the_scale_of_their_input():
+    """What "self-normalising" means: after training mode's dropout too, variance stays of the order of one."""
     torch.manual_seed(0)
-    linears = [m for m in Model(Shape((300, 700), 4, 0, 0), hyper("snn", {})).modules() if isinstance(m, nn.Linear)]
-    assert [layer.in_features for layer in linears] == [1000, 256, 256, 256, 256]
-    for layer in linears[:-1]:
-        assert abs(layer.weight.var().item() * layer.in_features - 1) < 0.05
-        assert (layer.bias == 0).all()
+    model = Model(Shape((300, 700), 4, 0, 0), hyper("snn", {}))
+    blocks = [layer for layer in model.layers if isinstance(layer, nn.Sequential)]
+    assert [(block[0].in_features, type(block[1])) for block in blocks] == [(n, nn.SELU) for n in (1000, 256, 256, 256)]
+    for block in blocks:
+        nn.init.normal_(block[0].weight, std=block[0].in_features ** -0.5)
+        nn.init.zeros_(block[0].bias)
+    x = torch.randn(2000, 1000)
+    for block in blocks:
+        x = block(x)
+        assert abs(x.mean().item()) < 0.2
+        assert 0.7 < x.var().item() < 1.3
 
 
 def test_survival_falls_and_risk_is_its_negative_sum():

@@ -1,7 +1,7 @@
 rule cluster:
     input:
         slides=ancient("<results>/{cohort}/cohort/slides.csv"),
-        manifests=manifests,
+        manifests=lambda w: manifests(w.cohort),
     output:
         "<results>/{cohort}/cluster/{encoder}/k{k}.h5",
     log:

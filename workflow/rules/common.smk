@@ -200,13 +200,25 @@ def feature_files(wildcards):
     return [str(file) for file in files if file.exists()]
 
 
-def manifests(wildcards):
+def manifests(cohort):
     """The manifests that list a cohort's features."""
-    if "features" in config["cohorts"][wildcards.cohort]:
+    if "features" in config["cohorts"][cohort]:
         return ["<results>/{cohort}/import/{encoder}/manifest.tsv"]
     return [
         f"<results>/{{cohort}}/embed/{{encoder}}/manifests/{shard}.tsv"
-        for shard in shards(wildcards.cohort)
+        for shard in shards(cohort)
+    ]
+
+
+def targets():
+    """What `snakemake` makes by default: the report, or where no method is to be trained, the features."""
+    if runs():
+        return ["<results>/report/report.html"]
+    return [
+        path.format(cohort=cohort, encoder=encoder)
+        for cohort in SLIDES
+        for encoder in encoders_of(cohort)
+        for path in manifests(cohort)
     ]
 
 
