@@ -43,7 +43,7 @@ CONFIG: dict[str, Any] = {
     "embed": {"encoders": {"resnet50": {"weights": "random"}}, "device": "cpu"},
     "cluster": {"k": 3, "restarts": 1},
     "models": {"ccl": {}, "snn": {}},
-    "train": {"epochs": 2, "intervals": 2, "device": "cpu"},
+    "train": {"epochs": 2, "intervals": 2},
     "report": {"title": "Tiny"},
 }
 
