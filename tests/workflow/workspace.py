@@ -21,7 +21,7 @@ def tables(name: str) -> dict[str, Any]:
     return {
         "patients": f"{name}/patients.csv",
         "omics": {kind: f"{name}/{kind}.csv" for kind in ("rna", "cnv", "snv")},
-        "families": f"{name}/families.gmt",
+        "gmt": f"{name}/families.gmt",
         "synthetic": True,
     }
 

@@ -4,7 +4,7 @@ rule genomics:
         rna=lambda w: omics_path(w.cohort, "rna"),
         cnv=lambda w: omics_path(w.cohort, "cnv"),
         snv=lambda w: omics_path(w.cohort, "snv"),
-        gmt=lambda w: cohort_path(w.cohort, "families"),
+        gmt=lambda w: cohort_path(w.cohort, "gmt"),
     output:
         "<results>/{cohort}/genomics/genomics.h5",
     log:
