@@ -18,21 +18,23 @@ install: .venv/installed
 	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --editable ".[dev]"
 	touch $@
 
-demo: install
+data/demo/demo.json: .venv/installed
 	ccl demo data/demo --patients 40 --seed 0
+
+demo: data/demo/demo.json
 	snakemake --cores $(CORES) --configfile config/demo.yaml
 
 test: install
 	python -m pytest --numprocesses $(CORES) --dist loadgroup
 
-check: install
+check: data/demo/demo.json
 	ruff check .
 	ruff format --check .
 	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint --configfile config/demo.yaml
 
-bench: install
+bench: demo
 	for script in benchmarks/*.py; do python "$$script" || exit 1; done
 
 clean:

@@ -92,17 +92,12 @@ def test_snakemake_s_own_report_needs_no_network(finished: Workspace) -> None:
     assert target.stat().st_size > 100_000
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["snakefmt", "--check", "Snakefile", "workflow"],
-        ["snakemake", "--lint", "--configfile", "config/tcga.yaml", "--config", "data=DATA"],
-    ],
-)
-def test_the_workflow_is_clean(command: list[str], request: pytest.FixtureRequest) -> None:
-    if "data=DATA" in command:
-        command = [*command[:-1], f"data={request.getfixturevalue('real_data')}"]
-    result = subprocess.run(
-        [Path(sys.executable).parent / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+def test_snakemake_finds_nothing_to_criticise(finished: Workspace) -> None:
+    result = finished.snakemake("--lint")
+    assert result.returncode == 0, result.stdout
+
+
+def test_the_rules_are_formatted() -> None:
+    command = [Path(sys.executable).parent / "snakefmt", "--check", "Snakefile", "workflow"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
