@@ -8,7 +8,7 @@ PIP_FLAGS ?=
 # Snakemake's shell jobs find `ccl` here, also from a path with a space in it.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: install demo test check bench clean
+.PHONY: install demo-data demo test check bench clean
 
 install: .venv/installed
 
@@ -18,16 +18,17 @@ install: .venv/installed
 	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --editable ".[dev]"
 	touch $@
 
-data/demo/demo.json: .venv/installed
+# Does nothing where the cohort is there already.
+demo-data: install
 	ccl demo data/demo --patients 40 --seed 0
 
-demo: data/demo/demo.json
+demo: demo-data
 	snakemake --cores $(CORES) --configfile config/demo.yaml
 
 test: install
 	python -m pytest --numprocesses $(CORES) --dist loadgroup
 
-check: data/demo/demo.json
+check: demo-data
 	ruff check .
 	ruff format --check .
 	mypy
