@@ -76,7 +76,7 @@ def cohort(name: str, out: Path, **inputs: Any) -> None:
 def shard_options(command: Any) -> Any:
     """Give a slide stage's command the options that every slide stage has."""
     for option in (
-        click.option("--slides", type=PATH, required=True, help="slides.csv of the cohort stage"),
+        click.option("--slides", type=PATH, required=True, help="sample sheet of slides"),
         click.option("--shard", type=int, required=True, help="which share of the slides, from 0"),
         click.option("--shards", type=int, required=True, help="how many shares there are"),
         click.option("--out", type=PATH, required=True, help="folder of the slides' files"),
@@ -90,10 +90,10 @@ def shard_options(command: Any) -> Any:
 
 def run_slide_stage(stage: Any, *, slides: Path, shard: int, shards: int, upstream: Path | None, **rest: Any) -> None:
     """Run a slide stage over one shard."""
-    from ccl.formats import read_slides
+    from ccl.cohort.sheets import read_slide_sheet
     from ccl.shards import Shard, run_shard, shard_slides
 
-    run_shard(stage, Shard(shard_slides(read_slides(slides), shard, shards), upstream, **rest))
+    run_shard(stage, Shard(shard_slides(read_slide_sheet(slides), shard, shards), upstream, **rest))
 
 
 UPSTREAM = click.option("--upstream", type=PATH, required=True, help="the shard's manifest of the stage before")
@@ -139,7 +139,7 @@ def embed(settings: EmbedSettings, out: Path, batch_size: int, device: str, thre
 
 
 @cli.command("import")
-@click.option("--slides", type=PATH, required=True, help="slides.csv of the cohort stage")
+@click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
 @click.option("--features", type=PATH, required=True, help="folder of {slide}.h5")
 @click.option("--manifest", type=PATH, required=True, help="manifest to write")
 @ON_BAD_SLIDE
@@ -166,7 +166,7 @@ def genomics(out: Path, gmt: Path, settings: GenomicsSettings, **tables: Path | 
 
 
 @cli.command("cluster")
-@click.option("--slides", type=PATH, required=True, help="slides.csv of the cohort stage")
+@click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
 @click.option("--manifests", type=PATH, multiple=True, required=True, help="manifest of features (repeat)")
 @click.option("--out", type=PATH, required=True, help="file to write")
 @ON_BAD_SLIDE

@@ -54,7 +54,7 @@ def _text(values: Any) -> list[str]:
 
 @dataclass(frozen=True)
 class Slide:
-    """One row of ``slides.csv``: a slide, its patient, its file, and its scale where the user gave one."""
+    """One row of a slide sheet: a slide, its patient, its file, and its scale where the user gave one."""
 
     slide_id: str
     patient_id: str
@@ -64,15 +64,6 @@ class Slide:
 
 
 SLIDE_COLUMNS = ("slide_id", "patient_id", "path", "mpp")
-
-
-def read_slides(path: Path) -> list[Slide]:
-    """Read the ``slides.csv`` of the cohort stage, in its order (sorted by slide)."""
-    table = read_table(path, required=SLIDE_COLUMNS, text=("slide_id", "patient_id", "path"))
-    return [
-        Slide(row["slide_id"], row["patient_id"], Path(row["path"]), None if pd.isna(row["mpp"]) else float(row["mpp"]))
-        for row in table.to_dict("records")
-    ]
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from ccl.cluster import ClusterSettings
+from ccl.cohort.sheets import read_slide_sheet
 from ccl.errors import InputError, StageError
-from ccl.formats import Clusters, Features, ManifestRow, Slide, read_manifest, read_slides
+from ccl.formats import Clusters, Features, ManifestRow, Slide, read_manifest
 from ccl.progress import progress
 from ccl.shards import OnBadSlide
 
@@ -57,7 +58,7 @@ def cluster_cohort(
     Parameters
     ----------
     slides : Path
-        ``slides.csv`` of the cohort stage.
+        The sample sheet of slides.
     manifests : sequence of Path
         Manifests that together list the features of all these slides.
 
@@ -70,7 +71,7 @@ def cluster_cohort(
         Some patients have too few patches, or features that are not finite; the message lists them.  With
         ``on_bad_slide="exclude"`` only where no patient is left, else these patients are left out, with the reason.
     """
-    rows = _rows_by_patient(read_slides(slides), [row for path in manifests for row in read_manifest(path)])
+    rows = _rows_by_patient(read_slide_sheet(slides), [row for path in manifests for row in read_manifest(path)])
     bags = {patient: good for patient, own in rows.items() if (good := [row for row in own if row.status == "ok"])}
     excluded = {
         patient: "all slides excluded: " + "; ".join(f"{row.slide_id}: {row.message}" for row in own)
@@ -114,7 +115,7 @@ def _rows_by_patient(slides: Sequence[Slide], rows: Sequence[ManifestRow]) -> di
         raise InputError(
             "the manifests and the cohort do not list the same slides",
             found=f"{sorted(stray)[0]} ({len(stray)} such slides) in one of the two only",
-            expected="every slide of slides.csv in one manifest, and no other",
+            expected="every slide of the sheet in one manifest, and no other",
             todo=MAKE_FEATURES_AGAIN,
         )
     patients: dict[str, list[ManifestRow]] = {}

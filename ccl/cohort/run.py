@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,9 +56,15 @@ def make_cohort(
     )
     check_events(split, table, folds[0].parent if folds else patients)
     write_table(out / "patients.csv", table)
-    write_table(out / "slides.csv", pd.DataFrame([vars(slide) for slide in sheet], columns=list(SLIDE_COLUMNS)))
+    write_table(out / "slides.csv", _relocated(sheet, out))
     write_table(out / "folds.csv", split)
     write_json(out / "summary.json", _summary(name, table, sheet, split, settings.synthetic))
+
+
+def _relocated(sheet: Sequence[Slide], folder: Path) -> pd.DataFrame:
+    """Return a slide sheet for another folder, since its paths count from where it lies."""
+    table = pd.DataFrame([vars(slide) for slide in sheet], columns=list(SLIDE_COLUMNS))
+    return table.assign(path=[os.path.relpath(slide.path, folder) if slide.path.name else "" for slide in sheet])
 
 
 def _check_owners(sheet: Sequence[Slide], patients: set[str], path: Path | None) -> None:

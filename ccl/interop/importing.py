@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ccl.cohort.sheets import read_slide_sheet
 from ccl.errors import CclError, InputError, StageError
 from ccl.files import digest, fingerprint
-from ccl.formats import Features, ManifestRow, read_slides, write_manifest
+from ccl.formats import Features, ManifestRow, write_manifest
 from ccl.interop import VERSION
 from ccl.progress import progress
 from ccl.shards import OnBadSlide
@@ -27,7 +28,7 @@ def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slid
     """
     rows: list[ManifestRow] = []
     width: int | None = None
-    for slide in progress(read_slides(slides), "import", unit="slide"):
+    for slide in progress(read_slide_sheet(slides), "import", unit="slide"):
         path = features / f"{slide.slide_id}.h5"
         try:
             array = Features.read(path).features

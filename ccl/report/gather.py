@@ -11,7 +11,7 @@ import pandas as pd
 
 from ccl.errors import InputError
 from ccl.files import read_json, read_table
-from ccl.formats import ManifestRow, read_manifest, read_slides
+from ccl.formats import ManifestRow, read_manifest
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _read_cohort(folder: Path, evaluations: tuple[Evaluation, ...]) -> Cohort:
 def _read_slides(folder: Path, evaluations: Sequence[Evaluation]) -> list[SlideFile]:
     """Return the cohort's slides with their fate; none for a cohort without slides."""
     sheet = folder / "cohort" / "slides.csv"
-    known = [slide.slide_id for slide in read_slides(sheet)] if sheet.is_file() else []
+    known = read_table(sheet, text=("slide_id",))["slide_id"].tolist() if sheet.is_file() else []
     stages = {stage: _newest_rows(sorted((folder / stage / "manifests").glob("*.tsv"))) for stage in ("tissue", "tile")}
     features: list[dict[str, ManifestRow]] = []
     for encoder in sorted({evaluation.encoder for evaluation in evaluations}):

@@ -16,7 +16,6 @@ from ccl.cohort.run import make_cohort
 from ccl.cohort.sheets import read_patients, read_slide_sheet
 from ccl.errors import CclError, ConfigError, InputError
 from ccl.files import read_json, read_table
-from ccl.formats import read_slides
 
 SETTINGS = CohortSettings("patient_id", "months", "censorship", n_folds=2, fold_seed=0, synthetic=True)
 
@@ -35,9 +34,9 @@ def patients(tmp_path: Path) -> Path:
 def test_a_cohort_is_written_whole(tmp_path: Path, patients: Path) -> None:
     sheet = write(tmp_path / "sheet.csv", "slide_id,patient_id,path,mpp\nB,P1,b.svs,\nA,P1,sub dir/a.svs,0.25\n")
     make_cohort("c", tmp_path / "out", settings=SETTINGS, patients=patients, slides=sheet)
-    slides = read_slides(tmp_path / "out" / "slides.csv")
+    slides = read_slide_sheet(tmp_path / "out" / "slides.csv")
     assert [(s.slide_id, s.mpp) for s in slides] == [("A", 0.25), ("B", None)]
-    assert slides[0].path == tmp_path / "sub dir" / "a.svs"
+    assert slides[0].path.resolve() == tmp_path / "sub dir" / "a.svs"
     folds = read_table(tmp_path / "out" / "folds.csv")
     assert sorted(folds.loc[folds.role == "test", "patient_id"]) == [f"P{i}" for i in range(1, 9)]
     summary = read_json(tmp_path / "out" / "summary.json")

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from sksurv.metrics import concordance_index_censored
 
-from ccl.cohort.folds import draw_folds
+from ccl.cohort.draw import draw_folds
 from ccl.demo.omics import CARRIERS, FAMILY_SIZES, draw_omics
 from ccl.demo.risk import LATENTS, Risk, draw_follow_up, draw_risk
 

@@ -51,5 +51,6 @@ def test_three_real_slides(tmp_path: Path, real_data: Path) -> None:
     result = workspace.snakemake()
     assert result.returncode == 0, result.stdout
     embedded = read_manifest(tmp_path / "results" / "real" / "embed" / "resnet50" / "manifests" / "0.tsv")
-    assert [row.slide_id for row in embedded] == ["CMU"]
+    assert [(row.slide_id, row.status) for row in embedded] == [("CMU", "ok"), ("TCGA", "excluded")]
+    assert "coarser than the scale asked for" in embedded[1].message
     assert Features.read(embedded[0].path).features.shape == (embedded[0].count, 1024)

@@ -1,6 +1,6 @@
 rule cluster:
     input:
-        slides=ancient("<results>/{cohort}/cohort/slides.csv"),
+        slides=slide_sheet,
         manifests=lambda w: manifests(w.cohort),
     output:
         "<results>/{cohort}/cluster/{encoder}/k{k}.h5",

@@ -165,6 +165,11 @@ def shards(cohort):
     )
 
 
+def slide_sheet(wildcards):
+    """The sheet, its date ignored: a job's own rows are among its parameters, others' rows do not concern it."""
+    return [ancient(path) for path in cohort_path(wildcards.cohort, "slides")]
+
+
 def slides_of(wildcards):
     return shard_slides(
         SLIDES[wildcards.cohort], int(wildcards.shard), config["shards"]

@@ -1,6 +1,6 @@
 rule embed:
     input:
-        slides=ancient("<results>/{cohort}/cohort/slides.csv"),
+        slides=slide_sheet,
         upstream="<results>/{cohort}/tile/manifests/{shard}.tsv",
     output:
         manifest="<results>/{cohort}/embed/{encoder}/manifests/{shard}.tsv",

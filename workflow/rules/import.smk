@@ -1,6 +1,6 @@
 rule import_features:
     input:
-        slides=ancient("<results>/{cohort}/cohort/slides.csv"),
+        slides=slide_sheet,
         files=feature_files,
     output:
         manifest="<results>/{cohort}/import/{encoder}/manifest.tsv",

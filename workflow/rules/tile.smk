@@ -1,6 +1,6 @@
 rule tile:
     input:
-        slides=ancient("<results>/{cohort}/cohort/slides.csv"),
+        slides=slide_sheet,
         upstream="<results>/{cohort}/tissue/manifests/{shard}.tsv",
     output:
         manifest="<results>/{cohort}/tile/manifests/{shard}.tsv",

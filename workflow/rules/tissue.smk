@@ -1,7 +1,6 @@
 rule tissue:
     input:
-        # ancient: the shard's own rows are in `rows`, so a slide added to another shard does not concern this one
-        slides=ancient("<results>/{cohort}/cohort/slides.csv"),
+        slides=slide_sheet,
         files=slide_files,
     output:
         manifest="<results>/{cohort}/tissue/manifests/{shard}.tsv",
