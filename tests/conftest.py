@@ -10,12 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from numpy.typing import NDArray
 from PIL import Image
 
 from ccl.formats import Slide
 
 ROOT = Path(__file__).parents[1]
+
+# A busy machine is no defect: no test is timed, and the same examples are drawn everywhere.
+hypothesis_settings.register_profile(
+    "ccl", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("ccl")
 
 
 @pytest.fixture(scope="session")

@@ -152,7 +152,7 @@ def test_more_folds_than_events_are_refused(tmp_path: Path) -> None:
         make_cohort("c", tmp_path / "out", settings=SETTINGS, patients=table)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     censorship=st.lists(st.integers(0, 1), min_size=10, max_size=60).filter(lambda c: 5 <= sum(c) <= len(c) - 5),
     n_folds=st.integers(2, 5),

@@ -157,7 +157,7 @@ def patches(anatomy: Anatomy) -> int:
 look = st.floats(0.01, 0.99)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.builds(Look, look, look, look))
 def test_every_slide_has_tissue_for_at_least_eight_patches(seed: int, looks: Look) -> None:
     anatomy = draw_anatomy(looks, np.random.default_rng(seed), fold=False, pen=False)

@@ -28,7 +28,7 @@ def test_golden(name):
 patient = st.tuples(st.integers(0, 6), st.booleans(), st.integers(-3, 3))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(patient, min_size=2, max_size=12))
 def test_agrees_with_scikit_survival_on_tied_cohorts(cohort):
     months, censored, risk = (np.array(column) for column in zip(*cohort, strict=True))

@@ -59,7 +59,7 @@ def test_golden_alignment(number):
     torch.testing.assert_close(case["anchor"].clone().lerp_(aligned, 0.1), case["anchor_after"])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.permutations(range(5)), st.integers(0, 1000))
 def test_alignment_forgets_the_order_of_the_centres_and_is_the_best_one(order, seed):
     rng = torch.Generator().manual_seed(seed)

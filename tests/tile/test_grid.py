@@ -37,7 +37,7 @@ def test_a_pitch_whose_arithmetic_is_not_exact_loses_no_patch():
     assert [len(grid_positions(448 * n, pitch_px)) for n in (1, 2, 50)] == [1, 2, 50]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     x=st.floats(0, 4000),
     y=st.floats(0, 3000),

@@ -57,7 +57,7 @@ def test_nothing_gives_nothing():
     assert trace(np.zeros((20, 20), bool), (16.0, 16.0), min_area_px=0, min_hole_px=0) == ()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     spread=st.floats(1.5, 6),

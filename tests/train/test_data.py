@@ -66,7 +66,7 @@ def test_a_missing_value_becomes_the_training_mean(cohort, load):
     assert fold.scalers["one"].mean[2] == pytest.approx(values[train, 2].mean(), abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(hnp.arrays(np.float32, (6, 3), elements=st.floats(-4e4, 4e4, width=32) | st.just(np.float32(np.nan))))
 def test_scaling_is_finite_whatever_the_columns(values):
     values[:, 0] = 7.5  # constant
