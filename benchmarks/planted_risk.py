@@ -46,7 +46,7 @@ def evaluate(patients: pd.DataFrame, folder: Path, fold_seed: int) -> dict[str, 
             out=folder / f"fold{fold}",
             synthetic=True,
             device="cpu",
-            threads=2,
+            threads=1,
         )
     evaluate_runs(runs=[folder / f"fold{fold}" for fold in range(FOLDS)], out=folder)
     last = read_json(folder / "evaluation.json")["protocols"]["last"]
