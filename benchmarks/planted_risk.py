@@ -68,8 +68,8 @@ def main() -> None:
         for kind, table in (("planted", patients), ("shuffled", shuffled)):
             with tempfile.TemporaryDirectory() as folder:
                 rows.append({"kind": kind, "repeat": repeat, **evaluate(table, Path(folder), repeat)})
+                print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
-    print(table.to_string(index=False))
     print("\nC-index of the last epoch, synthetic data, random encoder weights; mean and spread over repeats:")
     print(table.groupby("kind")[["mean", "pooled"]].agg(["mean", "std"]).round(3).to_string())
 
