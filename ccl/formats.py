@@ -63,6 +63,9 @@ class Slide:
     """Micrometres per pixel at level 0 from the sample sheet; None leaves it to the file."""
 
 
+MIN_MPP, MAX_MPP = 0.05, 20.0
+"""Scales at level 0 outside this range (um/px) are taken for mistakes, in a sheet as in a slide."""
+
 SLIDE_COLUMNS = ("slide_id", "patient_id", "path", "mpp")
 
 

@@ -10,10 +10,7 @@ import pandas as pd
 from ccl.cohort import CohortSettings
 from ccl.errors import InputError
 from ccl.files import read_table, row_of
-from ccl.formats import SLIDE_COLUMNS, Slide
-
-MPP_RANGE_UM = (0.05, 20.0)
-"""Scales outside this range (um/px) are taken for mistakes."""
+from ccl.formats import MAX_MPP, MIN_MPP, SLIDE_COLUMNS, Slide
 
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 """A slide's identifier becomes a file name on every system."""
@@ -149,14 +146,14 @@ def read_slide_sheet(path: Path) -> list[Slide]:
 
 def _mpp(path: Path, table: pd.DataFrame) -> pd.Series[float]:
     mpp = pd.to_numeric(table["mpp"], errors="coerce")
-    bad = (mpp.isna() & table["mpp"].notna()) | (mpp.notna() & ~mpp.between(*MPP_RANGE_UM))
+    bad = (mpp.isna() & table["mpp"].notna()) | (mpp.notna() & ~mpp.between(MIN_MPP, MAX_MPP))
     if bad.any():
         index = table.index[bad][0]
         raise InputError(
             "not a plausible scale",
             where=f"{path}, row {row_of(index)} (slide {table.loc[index, 'slide_id']}), column mpp",
             found=str(table.loc[index, "mpp"]),
-            expected=f"micrometres per pixel at level 0, {MPP_RANGE_UM[0]:g} to {MPP_RANGE_UM[1]:g}, or nothing",
+            expected=f"micrometres per pixel at level 0, {MIN_MPP:g} to {MAX_MPP:g}, or nothing",
             todo="correct the value; 0.25 is typical of 40x, 0.5 of 20x",
         )
     return mpp

@@ -8,10 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from tqdm import tqdm
 
 from ccl.errors import SlideError
-from ccl.formats import Slide
-
-MIN_MPP, MAX_MPP = 0.05, 20.0
-"""Scales outside this range (um/px) are taken for a mistake."""
+from ccl.formats import MAX_MPP, MIN_MPP, Slide
 
 MAX_ANISOTROPY = 0.02
 """How much the scales of x and y may differ (relative): patches are square in pixels and in um."""
