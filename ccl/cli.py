@@ -171,6 +171,7 @@ def genomics(out: Path, gmt: Path, settings: GenomicsSettings, **tables: Path | 
 @click.option("--out", type=PATH, required=True, help="file to write")
 @ON_BAD_SLIDE
 @THREADS
+@click.option("--overwrite", is_flag=True, help="cluster every patient again, finished or not")
 @settings_options(ClusterSettings)
 def cluster(manifests: tuple[Path, ...], **inputs: Any) -> None:
     """Cluster the patches of each patient."""

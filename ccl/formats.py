@@ -149,7 +149,7 @@ class Features:
 
 @dataclass(frozen=True)
 class Clusters:
-    """The K-means centres of every patient (``cluster/{encoder}/k{k}.h5``)."""
+    """The K-means centres of every patient (``cluster/{encoder}/k{k}.h5``), or of one (``k{k}/{patient}.h5``)."""
 
     patients: tuple[str, ...]
     """P patients that have a bag, sorted."""
@@ -164,10 +164,15 @@ class Clusters:
     left_out: Mapping[str, str]
     """Patients without centres, each with the reason."""
 
-    def write(self, path: Path) -> None:
-        """Write the file atomically."""
+    @property
+    def empty_rate(self) -> float:
+        """Share of all patients' clusters, 0 to 1, that have no patch."""
+        return float(np.mean(self.sizes == 0))
+
+    def write(self, path: Path, key: str = "") -> None:
+        """Write the file atomically; one patient's file under the stage's `key`."""
         with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-            file.attrs.update(encoder=self.encoder, weights=self.weights)
+            file.attrs.update(ccl_key=key, encoder=self.encoder, weights=self.weights)
             file["patients"] = list(self.patients)
             file["centres"] = self.centres.astype(np.float32)
             file["sizes"] = self.sizes.astype(np.int64)

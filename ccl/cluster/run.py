@@ -3,42 +3,27 @@
 from __future__ import annotations
 
 import sys
-import warnings
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 import joblib
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from ccl.cluster import ClusterSettings
+from ccl.cluster import VERSION, ClusterSettings
+from ccl.cluster.bag import Bag
+from ccl.cluster.kmeans import kmeans
 from ccl.cohort.sheets import read_slide_sheet
 from ccl.errors import InputError, StageError
-from ccl.formats import Clusters, Features, ManifestRow, Slide, read_manifest
+from ccl.files import digest
+from ccl.formats import Clusters, Features, ManifestRow, Slide, read_manifest, stored_key
 from ccl.progress import progress
 from ccl.shards import OnBadSlide
 
 MAKE_FEATURES_AGAIN = "run `snakemake --forcerun embed`, or put the imported file back"
-
-
-@dataclass(frozen=True)
-class _Centres:
-    """The clusters of one patient's patches."""
-
-    centres: NDArray[np.float32]
-    """(k, D)"""
-    sizes: NDArray[np.int64]
-    """(k,)"""
-    labels: Mapping[str, NDArray[np.int64]]
-    """By slide."""
-    encoder: str
-    weights: tuple[str, ...]
-    """Of each slide's features."""
 
 
 def cluster_cohort(
@@ -49,11 +34,15 @@ def cluster_cohort(
     settings: ClusterSettings,
     on_bad_slide: OnBadSlide,
     threads: int,
+    overwrite: bool = False,
 ) -> None:
     """Cluster the patches of each patient, all slides together, and write the centres (``k{k}.h5``).
 
     K-means runs in as many processes as `threads`, one patient in one thread, seeded by the patient's name: a
-    patient's centres depend on neither the other patients nor the number of threads.
+    patient's centres depend on neither the other patients nor the number of threads.  Each patient has a file of its
+    own (``k{k}/{patient}.h5``) under the key of all that went into it, and is not clustered again while that key holds.
+
+    Memory per process: the features of one patient as they are stored, and what :func:`ccl.cluster.kmeans.kmeans` adds.
 
     Parameters
     ----------
@@ -61,6 +50,8 @@ def cluster_cohort(
         The sample sheet of slides.
     manifests : sequence of Path
         Manifests that together list the features of all these slides.
+    overwrite : bool
+        Cluster every patient again, whatever its stored key.
 
     Raises
     ------
@@ -70,6 +61,7 @@ def cluster_cohort(
     StageError
         Some patients have too few patches, or features that are not finite; the message lists them.  With
         ``on_bad_slide="exclude"`` only where no patient is left, else these patients are left out, with the reason.
+        Whatever is raised, the other patients' files are done.
     """
     rows = _rows_by_patient(read_slide_sheet(slides), [row for path in manifests for row in read_manifest(path)])
     bags = {patient: good for patient, own in rows.items() if (good := [row for row in own if row.status == "ok"])}
@@ -79,32 +71,67 @@ def cluster_cohort(
         if patient not in bags
     }
     _check_files(bags)
-    found, bad = _cluster_all(bags, settings=settings, threads=threads)
+    found, bad = _cluster_all(bags, out.with_suffix(""), settings=settings, threads=threads, overwrite=overwrite)
     if not found or (bad and on_bad_slide == "fail"):
         raise StageError(
-            f"cluster: {len(bad) + len(excluded)} of {len(rows)} patients have no centres",
+            f"cluster: {len(bad) + len(excluded)} of {len(rows)} patients have no centres, the others are done",
             found="".join(f"\n    {patient}: {reason}" for patient, reason in (bad | excluded).items()),
             todo="mend or remove their slides, or set `on_bad_slide: exclude` to go on without these patients",
         )
-    _combine(found, left_out=excluded | bad).write(out)
+    combined = _combine(found, left_out=excluded | bad)
+    combined.write(out)
+    if combined.left_out:
+        print(f"cluster: {len(combined.left_out)} patients left out", file=sys.stderr)
+    print(f"cluster: {combined.empty_rate:.2%} of the clusters are empty", file=sys.stderr)
 
 
 def _cluster_all(
-    bags: Mapping[str, Sequence[ManifestRow]], *, settings: ClusterSettings, threads: int
-) -> tuple[dict[str, _Centres], dict[str, str]]:
-    """Return the centres of the patients that have some, and for the others the reason why not."""
-    found: dict[str, _Centres] = {}
-    bad: dict[str, str] = {}
-    results = joblib.Parallel(n_jobs=threads, return_as="generator")(
-        joblib.delayed(_cluster_patient)(patient, own, settings=settings) for patient, own in bags.items()
+    bags: Mapping[str, Sequence[ManifestRow]], folder: Path, *, settings: ClusterSettings, threads: int, overwrite: bool
+) -> tuple[list[Clusters], dict[str, str]]:
+    """Return the clusters of the patients that have some, sorted, and for the others the reason why not."""
+    keys = {patient: _key(patient, own, settings) for patient, own in bags.items()}
+    files = {patient: folder / f"{patient}.h5" for patient in bags}
+    stored = {patient: None if overwrite else _stored(files[patient], keys[patient]) for patient in bags}
+    missing = [patient for patient in bags if stored[patient] is None]
+    made = joblib.Parallel(n_jobs=threads, return_as="generator")(
+        joblib.delayed(_make)(patient, bags[patient], files[patient], keys[patient], settings) for patient in missing
     )
-    for patient, result in zip(progress(bags, "cluster", unit="patient"), results, strict=True):
-        if isinstance(result, str):
-            bad[patient] = result
-        else:
-            _check_same(result, patient, first=next(iter(found.values()), result))
-            found[patient] = result
-    return found, bad
+    results = {**stored, **dict(zip(progress(missing, "cluster", unit="patient"), made, strict=True))}
+    for result in results.values():
+        if isinstance(result, InputError):
+            raise result
+    found = [result for result in results.values() if isinstance(result, Clusters)]
+    for result in found:
+        _check_same(result, first=found[0])
+    return found, {patient: result for patient, result in results.items() if isinstance(result, str)}
+
+
+def _key(patient: str, rows: Sequence[ManifestRow], settings: ClusterSettings) -> str:
+    """Return the digest of all that a patient's clusters depend on."""
+    return digest("cluster", VERSION, asdict(settings), patient, [(row.slide_id, row.key) for row in rows])
+
+
+def _stored(path: Path, key: str) -> Clusters | None:
+    """Return the clusters of a patient's finished file, or None where there is none under this key."""
+    if stored_key(path) != key:
+        return None
+    try:
+        return Clusters.read(path)
+    except InputError:
+        return None
+
+
+def _make(
+    patient: str, rows: Sequence[ManifestRow], path: Path, key: str, settings: ClusterSettings
+) -> Clusters | InputError | str:
+    """Write and return a patient's clusters, or return why there are none: nothing here may cost the others theirs."""
+    try:
+        result = _cluster_patient(patient, rows, settings)
+    except InputError as error:
+        return error
+    if isinstance(result, Clusters):
+        result.write(path, key)
+    return result
 
 
 def _rows_by_patient(slides: Sequence[Slide], rows: Sequence[ManifestRow]) -> dict[str, list[ManifestRow]]:
@@ -135,13 +162,11 @@ def _check_files(bags: Mapping[str, Sequence[ManifestRow]]) -> None:
         )
 
 
-def _check_same(result: _Centres, patient: str, *, first: _Centres) -> None:
+def _check_same(result: Clusters, *, first: Clusters) -> None:
     """Raise :class:`InputError` if two patients' features are not of one encoder."""
-    if (result.encoder, result.centres.shape[1]) != (first.encoder, first.centres.shape[1]):
-        raise _mixed(
-            f"patient {patient}",
-            f"{result.encoder} ({result.centres.shape[1]}-d) beside {first.encoder} ({first.centres.shape[1]}-d)",
-        )
+    kinds = [f"{each.encoder} ({each.centres.shape[2]}-d)" for each in (result, first)]
+    if kinds[0] != kinds[1]:
+        raise _mixed(f"patient {result.patients[0]}", " beside ".join(kinds))
 
 
 def _mixed(where: str, found: str) -> InputError:
@@ -154,7 +179,7 @@ def _mixed(where: str, found: str) -> InputError:
     )
 
 
-def _cluster_patient(patient: str, rows: Sequence[ManifestRow], *, settings: ClusterSettings) -> _Centres | str:
+def _cluster_patient(patient: str, rows: Sequence[ManifestRow], settings: ClusterSettings) -> Clusters | str:
     """Return the clusters of a patient's patches, or the reason why there are none."""
     slides = {row.slide_id: _read(row) for row in rows}
     kinds = sorted({(slide.encoder, slide.features.shape[1]) for slide in slides.values()})
@@ -163,24 +188,23 @@ def _cluster_patient(patient: str, rows: Sequence[ManifestRow], *, settings: Clu
     broken = [name for name, slide in slides.items() if not np.isfinite(slide.features).all()]
     if broken:
         return f"features that are not finite, of slide {', '.join(broken)}"
-    bag = np.concatenate([slide.features for slide in slides.values()]).astype(np.float32)
-    if len(bag) < settings.k:
-        return f"{len(bag)} patches, fewer than the {settings.k} clusters wanted"
-    kmeans = KMeans(settings.k, n_init=settings.restarts, random_state=zlib.crc32(patient.encode()))
-    with threadpool_limits(1), warnings.catch_warnings():
-        # Patches that repeat leave clusters empty; that is an error here, below.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        labels = kmeans.fit_predict(bag).astype(np.int64)
-    sizes = np.bincount(labels, minlength=settings.k)
-    if not sizes.all():
-        return f"{np.count_nonzero(sizes)} different patches, fewer than the {settings.k} clusters wanted"
-    ends = np.cumsum([len(slide.features) for slide in slides.values()])[:-1]
-    return _Centres(
-        kmeans.cluster_centers_.astype(np.float32),
-        sizes,
-        dict(zip(slides, np.split(labels, ends), strict=True)),
-        kinds[0][0],
-        tuple(slide.weights for slide in slides.values()),
+    ends = np.cumsum([len(slide.features) for slide in slides.values()])
+    if ends[-1] < settings.k:
+        return f"{ends[-1]} patches, fewer than the {settings.k} clusters wanted"
+    with threadpool_limits(1):
+        bag = Bag([slide.features for slide in slides.values()], normalise=settings.normalise)
+        if settings.empty == "reseed" and (different := bag.different(settings.k)) < settings.k:
+            return f"{different} different patches, fewer than the {settings.k} clusters wanted"
+        seed = zlib.crc32(patient.encode())
+        best = kmeans(bag, settings.k, restarts=settings.restarts, seed=seed, empty=settings.empty)
+    return Clusters(
+        patients=(patient,),
+        centres=best.centres[None],
+        sizes=best.sizes[None],
+        labels=dict(zip(slides, np.split(best.labels, ends[:-1]), strict=True)),
+        encoder=kinds[0][0],
+        weights=_weights(slide.weights for slide in slides.values()),
+        left_out={},
     )
 
 
@@ -197,16 +221,20 @@ def _read(row: ManifestRow) -> Features:
         ) from error
 
 
-def _combine(found: Mapping[str, _Centres], *, left_out: Mapping[str, str]) -> Clusters:
-    weights = sorted({weights for result in found.values() for weights in result.weights})
-    if left_out:
-        print(f"cluster: {len(left_out)} patients left out", file=sys.stderr)
+def _combine(found: Sequence[Clusters], *, left_out: Mapping[str, str]) -> Clusters:
+    """Return the clusters of a cohort."""
     return Clusters(
-        patients=tuple(sorted(found)),
-        centres=np.stack([found[patient].centres for patient in sorted(found)]),
-        sizes=np.stack([found[patient].sizes for patient in sorted(found)]),
-        labels={slide: labels for result in found.values() for slide, labels in result.labels.items()},
-        encoder=next(iter(found.values())).encoder,
-        weights="random" if "random" in weights else ", ".join(weights),
+        patients=tuple(chain.from_iterable(result.patients for result in found)),
+        centres=np.concatenate([result.centres for result in found]),
+        sizes=np.concatenate([result.sizes for result in found]),
+        labels={slide: labels for result in found for slide, labels in result.labels.items()},
+        encoder=found[0].encoder,
+        weights=_weights(chain.from_iterable(result.weights.split(", ") for result in found)),
         left_out=dict(sorted(left_out.items())),
     )
+
+
+def _weights(each: Iterable[str]) -> str:
+    """Return the different weights in one line; one random encoder makes all that follows random."""
+    different = set(each)
+    return "random" if "random" in different else ", ".join(sorted(different))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
 from ccl.cluster import ClusterSettings
 from ccl.cluster.run import cluster_cohort
-from ccl.errors import InputError, StageError
-from ccl.files import write_table
+from ccl.errors import CclError, InputError, StageError
+from ccl.files import digest, write_table
 from ccl.formats import Clusters, Features, ManifestRow, write_manifest
 
-SETTINGS = ClusterSettings(k=3, restarts=2)
+SETTINGS = ClusterSettings(k=3, restarts=2, empty="reseed", normalise="none")
 OWNERS = {"a1": "A", "a2": "A", "b1": "B", "c1": "C"}
 
 
@@ -33,13 +34,14 @@ class Cohort:
         path = self.folder / "embed" / f"{slide}.h5"
         values = np.asarray(features, dtype=np.float16)
         coords = np.zeros((len(values), 2), dtype=np.int64)
-        Features(values, coords, encoder, weights, {}).write(path, "key")
-        self.rows[slide] = ManifestRow(slide, "ok", path, "key", len(values), "")
+        key = digest(values.tolist(), encoder, weights)
+        Features(values, coords, encoder, weights, {}).write(path, key)
+        self.rows[slide] = ManifestRow(slide, "ok", path, key, len(values), "")
 
     def exclude(self, slide, reason):
         self.rows[slide] = replace(self.rows[slide], status="excluded", message=reason)
 
-    def cluster(self, *, on_bad_slide="fail", threads=1, name="k3.h5", **settings):
+    def cluster(self, *, on_bad_slide="fail", threads=1, overwrite=False, name="k3.h5", **settings):
         slides = pd.DataFrame(
             [(slide, owner, f"{slide}.svs", np.nan) for slide, owner in OWNERS.items()],
             columns=["slide_id", "patient_id", "path", "mpp"],
@@ -57,6 +59,7 @@ class Cohort:
             settings=replace(SETTINGS, **settings),
             on_bad_slide=on_bad_slide,
             threads=threads,
+            overwrite=overwrite,
         )
         return Clusters.read(out)
 
@@ -175,3 +178,94 @@ def test_manifests_and_sample_sheet_must_list_the_same_slides(cohort, stray):
         cohort.write("d1", np.ones((5, 5)))
     with pytest.raises(InputError, match="do not list the same slides"):
         cohort.cluster()
+
+
+def made(cohort):
+    """When each patient's file was written."""
+    return {path.stem: path.stat().st_mtime_ns for path in (cohort.folder / "k3").iterdir()}
+
+
+def again(cohort, **rest):
+    """Cluster once more, and return whose files were written anew."""
+    before = made(cohort)
+    cohort.cluster(**rest)
+    return {patient for patient, time in made(cohort).items() if before.get(patient) != time}
+
+
+def test_a_patient_is_clustered_again_only_if_something_changed(cohort):
+    cohort.cluster()
+    assert set(made(cohort)) == {"A", "B", "C"}
+    assert again(cohort) == set()
+    cohort.write("b1", features_of(cohort, "b1") + 1)
+    assert again(cohort) == {"B"}
+    cohort.exclude("a2", "tile: too few patches")
+    assert again(cohort) == {"A"}
+    assert again(cohort, overwrite=True) == {"A", "B", "C"}
+
+
+def test_an_added_slide_clusters_its_patient_again(cohort, monkeypatch):
+    cohort.cluster()
+    monkeypatch.setitem(OWNERS, "b2", "B")
+    cohort.write("b2", features_of(cohort, "c1"))
+    assert again(cohort) == {"B"}
+    assert set(Clusters.read(cohort.folder / "k3" / "B.h5").labels) == {"b1", "b2"}
+
+
+@pytest.mark.parametrize("change", [{"restarts": 1}, {"empty": "zero"}, {"normalise": "l2"}])
+def test_another_setting_clusters_all_again(cohort, change):
+    cohort.cluster()
+    assert again(cohort, **change) == {"A", "B", "C"}
+
+
+def test_a_patients_own_file_holds_what_the_cohorts_holds(cohort):
+    found = cohort.cluster()
+    own = Clusters.read(cohort.folder / "k3" / "A.h5")
+    assert own.patients == ("A",)
+    np.testing.assert_array_equal(own.centres[0], found.centres[0])
+    np.testing.assert_array_equal(own.sizes[0], found.sizes[0])
+    assert set(own.labels) == {"a1", "a2"}
+    np.testing.assert_array_equal(own.labels["a2"], found.labels["a2"])
+
+
+@pytest.mark.parametrize("damage", ["garbage", "half", "member"])
+def test_a_damaged_file_of_a_patient_is_made_again(cohort, damage):
+    first = cohort.cluster()
+    path = cohort.folder / "k3" / "B.h5"
+    if damage == "member":
+        with h5py.File(path, "a") as file:
+            del file["centres"]
+    else:
+        path.write_bytes(b"not HDF5" if damage == "garbage" else path.read_bytes()[: path.stat().st_size // 2])
+    assert again(cohort) == {"B"}
+    np.testing.assert_array_equal(Clusters.read(cohort.folder / "k3.h5").centres, first.centres)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("trouble", ["few", "damaged", "mixed"])
+def test_a_bad_patient_costs_no_other_its_work(cohort, trouble, threads):
+    if trouble == "few":
+        cohort.write("b1", np.ones((2, 5)))
+    elif trouble == "damaged":
+        cohort.rows["b1"].path.write_bytes(b"not HDF5")
+    else:
+        cohort.write("a2", features_of(cohort, "a2"), encoder="uni")
+    with pytest.raises(CclError):
+        cohort.cluster(threads=threads)
+    assert set(made(cohort)) == {"A", "B", "C"} - {"A" if trouble == "mixed" else "B"}
+    assert not (cohort.folder / "k3.h5").exists()
+
+
+def test_the_share_of_empty_clusters_is_told(cohort, capsys):
+    assert cohort.cluster().empty_rate == 0
+    cohort.write("c1", np.tile([[0.0], [1.0]], (10, 5)))
+    found = cohort.cluster(empty="zero")
+    assert found.empty_rate == pytest.approx(1 / 9)
+    assert sorted(found.sizes[2]) == [0, 10, 10]
+    assert not found.centres[2][found.sizes[2] == 0].any()
+    assert "11.11% of the clusters are empty" in capsys.readouterr().err
+
+
+def test_fewer_patches_than_clusters_are_refused_also_with_zero(cohort):
+    cohort.write("b1", np.ones((2, 5)))
+    with pytest.raises(StageError, match="B: 2 patches, fewer than the 3 clusters wanted"):
+        cohort.cluster(empty="zero")

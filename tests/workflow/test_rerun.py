@@ -37,6 +37,8 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
         ("models.ccl", {"cohort_weight": 0.5}, {"train": 4, "evaluate": 2, "report": 1}),
         ("cluster.k", 4, {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
         ("cluster.restarts", 2, {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
+        ("cluster.empty", "zero", {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
+        ("cluster.normalise", "l2", {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
         ("genomics.missing", "mean", {"genomics": 2, "train": 8, "evaluate": 4, "report": 1}),
         ("embed.dtype", "float16", {"embed": 2, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}),
         ("tile.mpp", 0.6, {"tile": 2, "embed": 2, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}),
