@@ -1,9 +1,9 @@
 """Benchmark: the K-means of the cluster stage against scikit-learn's.
 
-One bag at a time (threads = 1), or two at once in two processes (threads = 2), as the stage does it; BLAS has one thread
-in each.  Prints, per kind of features, the seconds a bag takes, the peak of the arrays beyond the bag itself, and the
-inertia relative to scikit-learn's from as many restarts: of the timed bags, and of many small ones, since that of one bag is
-a matter of luck with the starts.  Each seed draws other features and other starts.
+One bag at a time (threads = 1), or two at once in two processes (threads = 2), as the stage does it; BLAS has one
+thread in each.  Prints, per kind of features, the seconds a bag takes, the peak of the arrays beyond the bag itself,
+and the inertia relative to scikit-learn's from as many restarts: of the timed bags, and of many small ones, since that
+of one bag is a matter of luck with the starts.  Each seed draws other features and other starts.
 
 The features are synthetic: `sparse` are non-negative as those of a ResNet behind its last rectifier, with groups;
 `dense` are of both signs without any groups, the hardest case for bounds on distances; float16 is how they are stored.
