@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ccl.encoders import ENCODERS
@@ -48,7 +48,7 @@ def render(
         Title of the page and length of its gallery.
     """
     evaluations = evaluations_of(cohorts)
-    page = _environment().get_template("report.html")
+    page = environment().get_template("report.html")
     return page.render(
         title=settings.title,
         cohorts=[_cohort(cohort, drawn) for cohort in cohorts],
@@ -72,22 +72,23 @@ def render(
     )
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("ccl.report"),
+def environment(*packages: str) -> Environment:
+    """Return what renders a page: the report's templates and filters, and the templates of other packages."""
+    found = Environment(
+        loader=ChoiceLoader([PackageLoader(package) for package in ("ccl.report", *packages)]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
+    found.filters.update(
         c_index=lambda value: MISSING if value is None else f"{value:.3f}",
         months=lambda value: MISSING if value is None else f"{value:.1f}",
         p=format_p,
         count=lambda value: f"{value:,}".replace(",", "\u202f"),
         plural=lambda count, word: f"{count} {word}" + ("" if count == 1 else "s"),
     )
-    return environment
+    return found
 
 
 def _plain(value: Any) -> Any:
