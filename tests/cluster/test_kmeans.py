@@ -160,6 +160,14 @@ def test_or_the_zero_vector_as_its_centre():
     assert found.centres[2] == 0
 
 
+def test_a_cluster_that_loses_all_its_patches_gets_the_zero_vector():
+    # The second cluster starts with -3.1 and 3.3; then its neighbours have come nearer to both.
+    patches = np.array([[-4.0], [-3.1], [3.3], [4.2]], dtype=np.float32)
+    found = lloyd(Bag([patches]), np.array([[[-7.0], [0.05], [7.0]]]), empty="zero", tolerance=0)
+    np.testing.assert_array_equal(found.labels, [0, 0, 2, 2])
+    assert found.centres[1] == 0
+
+
 def test_as_many_clusters_as_patches():
     patches = np.arange(6, dtype=np.float32)[:, None]
     found = kmeans(Bag([patches]), 6, restarts=2, seed=0, empty="reseed")
