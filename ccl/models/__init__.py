@@ -1,8 +1,8 @@
 """The survival methods: a registry by name, and their hyper-parameters.
 
 A method is one module that holds two names: ``Hyper``, a frozen dataclass of hyper-parameters made with
-:func:`parameter`, and ``Model``, a :class:`ccl.models.interface.SurvivalModel` built from the shape of the data
-and a ``Hyper``.
+:func:`parameter`, and ``Model``, a :class:`ccl.models.interface.SurvivalModel` built from the shape of the data, a
+``Hyper`` and the replicas wanted.  It may hold a third, ``PRESETS``: named values of some hyper-parameters.
 """
 
 from __future__ import annotations
@@ -67,30 +67,46 @@ def load(name: str) -> ModuleType:
 
 
 def parameter(
-    default: float, *, minimum: float = -math.inf, maximum: float = math.inf, multiple_of: int | None = None
+    default: bool | float | str,
+    *,
+    minimum: float = -math.inf,
+    maximum: float = math.inf,
+    multiple_of: int | None = None,
 ) -> Any:
-    """Declare one field of a ``Hyper``: an ``int`` or ``float``, its default, and the values it may have."""
+    """Declare one field of a ``Hyper``, annotated bool, int, float or Literal: its default and what it may be."""
     return field(default=default, metadata={"minimum": minimum, "maximum": maximum, "multiple_of": multiple_of})
 
 
 def hyper(name: str, overrides: Mapping[str, Any]) -> Any:
     """Return the hyper-parameters of a method, its defaults replaced by `overrides`.
 
+    The key ``preset`` names a set of values to start from, of those in the method's ``PRESETS``.
+
     Raises
     ------
     ConfigError
         The method or a key is unknown, or a value has the wrong type or lies outside its range.
     """
-    cls = load(name).Hyper
-    known = {item.name: item for item in fields(cls)}
-    hints = typing.get_type_hints(cls)
-    for key, value in overrides.items():
+    module = load(name)
+    known = {item.name: item for item in fields(module.Hyper)}
+    hints = typing.get_type_hints(module.Hyper)
+    presets: Mapping[str, Mapping[str, Any]] = getattr(module, "PRESETS", {})
+    if "preset" in overrides and overrides["preset"] not in presets:
+        raise ConfigError(
+            f"the method {name} has no such preset",
+            where=f"config, models: {name}: preset",
+            found=str(overrides["preset"]),
+            expected=", ".join(presets) or "no preset",
+            todo="correct the name, or remove the key",
+        )
+    own = {key: value for key, value in overrides.items() if key != "preset"}
+    for key, value in own.items():
         if key not in known:
             raise ConfigError(
                 f"the method {name} has no such hyper-parameter",
                 where=f"config, models: {name}",
                 found=key,
-                expected=", ".join(known),
+                expected=", ".join([*known, *(["preset"] if presets else [])]),
                 todo="correct the name, or remove the key",
             )
         if not _fits(value, hints[key], known[key].metadata):
@@ -101,18 +117,28 @@ def hyper(name: str, overrides: Mapping[str, Any]) -> Any:
                 expected=_wording(hints[key], known[key].metadata),
                 todo=f"correct the value, or remove the key to have {known[key].default}",
             )
-    return cls(**{key: hints[key](value) for key, value in overrides.items()})
+        if hints[key] is float:
+            own[key] = float(value)
+    return module.Hyper(**{**presets.get(overrides.get("preset", ""), {}), **own})
 
 
-def _fits(value: Any, kind: type, limits: Mapping[str, Any]) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
+def _fits(value: Any, kind: Any, limits: Mapping[str, Any]) -> bool:
+    if typing.get_origin(kind) is Literal:
+        return value in typing.get_args(kind)
+    if kind is bool or isinstance(value, bool):
+        return kind is bool and isinstance(value, bool)
+    if not isinstance(value, int if kind is int else (int, float)):
         return False
     if not math.isfinite(value) or not limits["minimum"] <= value <= limits["maximum"]:
         return False
     return limits["multiple_of"] is None or value % limits["multiple_of"] == 0
 
 
-def _wording(kind: type, limits: Mapping[str, Any]) -> str:
+def _wording(kind: Any, limits: Mapping[str, Any]) -> str:
+    if typing.get_origin(kind) is Literal:
+        return "one of " + ", ".join(map(str, typing.get_args(kind)))
+    if kind is bool:
+        return "true or false"
     words = "a whole number" if kind is int else "a number"
     if limits["multiple_of"] is not None:
         words += f", a multiple of {limits['multiple_of']}"

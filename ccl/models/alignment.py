@@ -2,27 +2,75 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+SCORED_UP_TO = 7
+"""Up to this many clusters all orders are scored on the device, beyond it scipy solves the matching on the CPU."""
 
-def align(centres: Tensor, anchor: Tensor) -> Tensor:
-    """Permute each patient's centres so that their summed L1 distance to the anchor's rows is least.
+SCORES_AT_ONCE = 1 << 24
+"""How many scores are held in memory."""
+
+
+def l1_costs(centres: Tensor, anchor: Tensor) -> Tensor:
+    """Return the L1 distances of the anchor's rows and the centres.
 
     Parameters
     ----------
-    centres : Tensor, shape (B, k, D)
-        Cluster centres in any order.
-    anchor : Tensor, shape (k, D)
+    centres : Tensor, shape (S, B, k, D)
+        Cluster centres of B patients, for each of S replicas.
+    anchor : Tensor, shape (S, k, D)
         What the order is taken from.
 
     Returns
     -------
-    Tensor, shape (B, k, D)
-        Row i of each patient is the centre matched to row i of the anchor.
+    Tensor, shape (S, B, k, k)
+        A row for each row of the anchor, a column for each centre.
     """
-    costs = torch.cdist(anchor.expand_as(centres), centres, p=1).cpu().numpy()
-    order = torch.from_numpy(np.stack([linear_sum_assignment(cost)[1] for cost in costs]))
-    return torch.take_along_dim(centres, order.to(centres.device)[:, :, None], dim=1)
+    replicas, batch, k, _ = centres.shape
+    distances = torch.cdist(anchor, centres.flatten(1, 2), p=1)
+    return distances.view(replicas, k, batch, k).transpose(1, 2)
+
+
+def cosine_costs(centres: Tensor, anchor: Tensor) -> Tensor:
+    """Return the negative cosines of the anchor's rows and the centres; shapes as :func:`l1_costs`."""
+    return -F.normalize(anchor, dim=-1)[:, None] @ F.normalize(centres, dim=-1).mT
+
+
+def best_order(costs: Tensor) -> Tensor:
+    """Return the order of columns that has the least sum of costs.
+
+    Parameters
+    ----------
+    costs : Tensor, shape (..., k, k)
+        The cost of each column in each place.
+
+    Returns
+    -------
+    Tensor, shape (..., k)
+        int64, the column for each place.
+    """
+    k = costs.shape[-1]
+    flat = costs.reshape(-1, k * k)
+    if k > SCORED_UP_TO:
+        solved = [linear_sum_assignment(cost)[1] for cost in flat.view(-1, k, k).cpu().numpy()]
+        return torch.from_numpy(np.stack(solved)).to(costs.device).view(costs.shape[:-1])
+    orders, places = _orders(k, costs.device)
+    places = places.to(costs.dtype)
+    step = max(1, SCORES_AT_ONCE // len(orders))
+    best = torch.cat([(part @ places).argmin(dim=1) for part in torch.split(flat, step)])
+    return orders[best].view(costs.shape[:-1])
+
+
+@functools.cache
+def _orders(k: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return all orders (k!, k), and where in a flat cost matrix each has its costs: ones in (k * k, k!)."""
+    orders = torch.tensor(list(itertools.permutations(range(k))))
+    places = F.one_hot(orders, k).flatten(1).T.float()
+    return orders.to(device), places.contiguous().to(device)

@@ -1,149 +1,351 @@
-"""CCL: cohort-individual cooperative learning (Zhou, Zhou, Chen, IEEE TMI 2024), the network of its release.
+"""CCL: cohort-individual cooperative learning (Zhou, Zhou, Chen, IEEE TMI 2024).
 
-Genomics and pathology become one vector each, F_g and F_p.  Four encoders decompose them into common (C),
-synergistic (S), genomic-specific (G) and pathology-specific (P) knowledge, and a small transformer fuses these.
-In training, cohort guidance tells the encoders what to extract (:mod:`ccl.models.guidance`).
+Genomics and pathology become one vector each, F_g and F_p.  Encoders decompose them into common (C), synergistic (S),
+genomic-specific (G) and pathology-specific (P) knowledge, and a small transformer fuses these.  In training, cohort
+guidance tells the encoders what to extract (:mod:`ccl.models.guidance`).
 
-Two things differ from the release.  The transformer's attention is exact over its five tokens, where the release
-approximates it over 128 positions most of which are padding, and a positional module that the release declares and
-never calls is not here.  The anchor is a buffer: it is stored with the weights, as it must be for a stored model
-to see a patient as the trained one did.  As in the release it starts from normal noise, so which phenotype comes
-to lie at which position depends on the seed.
+The defaults are the equations as printed, and what the authors released where the paper is silent; ``preset:
+released`` is their network.  Taken from the release are: the modality encoders (one layer with normalisation), the
+sigmoid of the co-attention (without one equation (2) is a cubic form of its inputs, and gradient descent at the
+paper's learning rate tends to diverge), the similarity of patients, the measure of the alignment, the anchor's start
+(normal noise, so which phenotype comes to lie where depends on the seed) and alpha (1).
+
+Shapes: S replicas, B patients, k clusters of D features, d channels, n encoders of both modalities.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ccl.errors import ModelError
+from ccl.errors import ConfigError, ModelError
 from ccl.models import parameter
-from ccl.models.alignment import align
-from ccl.models.blocks import HEADS, INIT_STD_CLASS_TOKEN, Aggregate, TransLayer, snn_block
-from ccl.models.guidance import CohortBank, knowledge_loss
-from ccl.models.interface import Batch, Output, Shape, SurvivalModel
+from ccl.models.alignment import best_order, cosine_costs, l1_costs
+from ccl.models.blocks import HEADS, Aggregate, Fusion, SnnLayer, TransLayer, VanillaLayer
+from ccl.models.guidance import CohortBank, KnowledgeLoss, PatientLoss, group_edges, group_of
+from ccl.models.interface import Batch, Outcomes, Output, Shape, SurvivalModel
+from ccl.models.replicas import AlphaDropout, InputLinear, Linear, Replicas
+
+FUSION_LAYERS = 2
 
 FUSION_DROPOUT = 0.1
 """Dropout in the transformer that fuses the components."""
 
+PADDED_LENGTH = 128
+"""Tokens that the released transformer pads its input to: half its channels."""
+
 
 @dataclass(frozen=True)
 class Hyper:
-    """Hyper-parameters of CCL, named as in the paper where it names them."""
+    """Hyper-parameters and options of CCL; the defaults are the preset ``paper``."""
 
     width: int = parameter(256, minimum=HEADS, multiple_of=HEADS)
-    """Channels of every representation."""
+    """Channels d of every representation."""
     dropout: float = parameter(0.15, minimum=0, maximum=0.9)
     """Rate of alpha dropout in the self-normalising layers."""
+    shared_snn: bool = parameter(False)
+    """Whether the families share their second self-normalising layer, as released."""
+    aggregate: Literal["linear", "standardised"] = parameter("linear")
+    """f_c1 from several vectors to one: linear as printed; standardised and cut at zero as released."""
+
+    align: bool = parameter(True)
+    """Cluster centre alignment (CCA in Table IV); without it centres come in the order of K-means."""
     anchor_update: float = parameter(0.1, minimum=0, maximum=1)
     """Share tau of a training patient's aligned centres in the new anchor."""
-    bank_length: int = parameter(10, minimum=1)
-    """Patients b that the cohort bank keeps of each survival interval."""
+    anchor_init: Literal["noise", "first_patient"] = parameter("noise")
+    """What the anchor starts from."""
+    match: Literal["l1", "cosine"] = parameter("l1")
+    """What is small between a centre and its row of the anchor."""
+
+    decompose: bool = parameter(True)
+    """Multimodal knowledge decomposition (MKD in Table IV); without it F_g and F_p are fused as they are."""
+    common_encoders: int = parameter(1, minimum=0, maximum=8)
+    """Encoders of common knowledge (Table VI)."""
+    synergy_encoders: int = parameter(1, minimum=0, maximum=8)
+    """Encoders of synergistic knowledge (Table VI)."""
+    free_encoders: int = parameter(0, minimum=0, maximum=8)
+    """Encoders of both modalities without guidance of their own (Table VI: 5 encoders are 3 of these)."""
+    projection: Literal["linear", "mlp"] = parameter("linear")
+    """fc of equation (3): linear as printed; with normalisation and without negative parts as released."""
+    values: Literal["raw", "projected"] = parameter("raw")
+    """What the attention of equation (2) weighs: F_g and F_p as printed, or their projections as released."""
+    gate: Literal["sigmoid", "linear"] = parameter("sigmoid")
+    """Attention of equation (2): through a sigmoid as released, or linear; linear tends to diverge."""
+    fusion: Literal["vanilla", "padded", "exact"] = parameter("vanilla")
+    """Transformer: vanilla as printed; padded, TransMIL's layers on 128 positions as released; exact, on the tokens."""
+
+    guide: bool = parameter(True)
+    """Cohort guidance (CGM in Table IV)."""
     cohort_weight: float = parameter(1.0, minimum=0)
-    """Weight alpha of the cohort losses beside the likelihood."""
+    """Weight alpha of the cohort losses beside the likelihood: equation (9)."""
+    knowledge_terms: Literal["GPCS", "GPS", "GPC", "PCS", "GCS", "none"] = parameter("GPCS")
+    """Components whose constraints count in equation (4) (Table VII)."""
+    knowledge_reduction: Literal["sum", "mean"] = parameter("sum")
+    """Equation (4): the sum of its terms as printed; their mean plus one as released."""
+    groups: int = parameter(4, minimum=2, maximum=100)
+    """Risk groups r."""
+    groups_by: Literal["time", "intervals"] = parameter("time")
+    """Equal groups by follow-up time as printed, or the survival intervals themselves as released."""
+    bank: Literal["all", "per_group"] = parameter("all")
+    """Whether the bank keeps the last b patients in all, as printed, or of each group, as released."""
+    bank_length: int = parameter(10, minimum=1, maximum=10_000)
+    """Bank length b."""
+    self_positive: bool = parameter(False)
+    """Whether a patient enters the bank before its loss and a censored one is drawn to itself, as released."""
+    similarity: Literal["elementwise", "dot", "cosine"] = parameter("elementwise")
+    """d of equation (5): see :class:`ccl.models.guidance.PatientLoss`."""
+    patient_reduction: Literal["sum", "mean"] = parameter("sum")
+    """Whether the sets of equation (5) count by their sums, as printed, or by their means, as released."""
+    per_component: bool = parameter(True)
+    """One loss for each component as printed, or one for all together as released."""
 
 
-def modality_encoder(width: int) -> nn.Sequential:
-    """Return one layer with normalisation and without negative parts."""
-    return nn.Sequential(nn.Linear(width, width), nn.LayerNorm(width), nn.ReLU())
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "paper": {},
+    "released": {
+        "shared_snn": True,
+        "aggregate": "standardised",
+        "projection": "mlp",
+        "values": "projected",
+        "fusion": "padded",
+        "knowledge_reduction": "mean",
+        "groups_by": "intervals",
+        "bank": "per_group",
+        "self_positive": True,
+        "patient_reduction": "mean",
+        "per_component": False,
+    },
+}
+"""What differs from the defaults."""
 
 
-class CoAttention(nn.Module):
-    """Common or synergistic knowledge of two modalities: equations (2) and (3), sigmoid gates as released.
+class Genomics(nn.Module):
+    """F_g = f_c1(SNN(SNN(g_i))): the gene families as one vector."""
 
-    The co-attention matrix of two vectors is their outer product, so what a linear layer makes of each of its rows
-    is a scalar times an entry: ``(p g^T) w = (w . g) p``.  The d x d matrix itself is never needed.
+    def __init__(self, replicas: Replicas, families: tuple[int, ...], hyper: Hyper) -> None:
+        super().__init__()
+        width, self.shared = hyper.width, hyper.shared_snn
+        self.first = InputLinear(replicas, families, width)
+        self.dropout = AlphaDropout(replicas, hyper.dropout)
+        maps = () if self.shared else (len(families),)
+        self.second = SnnLayer(replicas, width, width, dropout=hyper.dropout, maps=maps)
+        self.aggregate = Aggregate(replicas, len(families), standardise=hyper.aggregate == "standardised")
+
+    def forward(self, genomics: Sequence[Tensor]) -> Tensor:
+        """Map the families, (S, B, n_f) each, to F_g (S, B, d)."""
+        first = self.dropout(F.selu(self.first(genomics)))  # (S, families, B, d)
+        second = self.second(first.flatten(1, 2)).view_as(first) if self.shared else self.second(first)
+        vector: Tensor = self.aggregate(second.transpose(1, 2))
+        return vector
+
+
+class Pathology(nn.Module):
+    """F_p = f_c1(SNN(Matching(centres, B))): the cluster centres, aligned to the anchor B, as one vector."""
+
+    anchor: Tensor
+    anchored: Tensor
+
+    def __init__(self, replicas: Replicas, clusters: int, features: int, hyper: Hyper) -> None:
+        super().__init__()
+        self.hyper = hyper
+        self.first = InputLinear(replicas, [features], hyper.width)
+        self.dropout = AlphaDropout(replicas, hyper.dropout)
+        self.aggregate = Aggregate(replicas, clusters, standardise=hyper.aggregate == "standardised")
+        if hyper.align:
+            self.register_buffer("anchor", replicas.normal(clusters, features))
+            started = torch.full((len(replicas), 1, 1), hyper.anchor_init == "noise", device=replicas.device)
+            self.register_buffer("anchored", started)
+
+    def forward(self, centres: Tensor) -> Tensor:
+        """Map (S, B, k, D) to F_p (S, B, d); in training the anchor follows."""
+        replicas, batch, k, _ = centres.shape
+        # A layer on each centre alone gives the same before and after they are put in order.
+        looks = self.dropout(F.selu(self.first([centres.flatten(1, 2)]))).view(replicas, batch, k, -1)
+        if self.hyper.align:
+            looks = torch.take_along_dim(looks, self._order(centres)[..., None], dim=2)
+        vector: Tensor = self.aggregate(looks)
+        return vector
+
+    @torch.no_grad()
+    def _order(self, centres: Tensor) -> Tensor:
+        """Return the order (S, B, k) of the centres that fits the anchor best; in training the anchor follows them."""
+        if self.training:
+            # The anchor may start as the first patient's centres.
+            self.anchor.copy_(torch.where(self.anchored, self.anchor, centres[:, 0]))
+            self.anchored.fill_(True)
+        order = best_order((l1_costs if self.hyper.match == "l1" else cosine_costs)(centres, self.anchor))
+        if self.training:
+            aligned = torch.take_along_dim(centres[:, 0], order[:, 0, :, None], dim=1)
+            self.anchor.lerp_(aligned, self.hyper.anchor_update)
+        return order
+
+    def distances(self, centres: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mean L2 distance of two patients' centres in one place, before and after alignment (Table V).
+
+        Parameters
+        ----------
+        centres : Tensor, shape (S, P, k, D)
+
+        Returns
+        -------
+        tuple of two Tensors, shape (S,)
+        """
+        aligned = torch.take_along_dim(centres, self._order(centres)[..., None], dim=2)
+        pairs = [torch.stack([F.pdist(c[:, j]) for c in x for j in range(c.shape[1])]) for x in (centres, aligned)]
+        before, after = (p.view(len(centres), -1).mean(dim=1) for p in pairs)
+        return before, after
+
+
+class Decomposition(nn.Module):
+    """Equations (1) to (3): F_g and F_p into what both know, and what one knows.
+
+    The co-attention matrix of two vectors is their outer product, so what a linear layer makes of each of its rows is a
+    scalar times an entry: ``(p g^T) w = (w . g) p``.  The d x d matrix itself is never needed.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, replicas: Replicas, hyper: Hyper, encoders: int) -> None:
         super().__init__()
-        self.encode_g, self.encode_p = modality_encoder(width), modality_encoder(width)
-        self.gate_g, self.gate_p = nn.Linear(width, 1), nn.Linear(width, 1)
+        self.hyper, width = hyper, hyper.width
+        # One product for a modality's own encoder and its side of the n encoders of both.
+        self.encode = Linear(replicas, width, (1 + encoders) * width, maps=(2,))
+        self.normed = 1 + encoders if hyper.projection == "mlp" else 1
+        ones = torch.ones(len(replicas), 1, 2, self.normed, width, device=replicas.device)
+        self.norm_weight, self.norm_bias = nn.Parameter(ones), nn.Parameter(torch.zeros_like(ones))
+        bound = width**-0.5
+        self.gate_weight = nn.Parameter((2 * replicas.uniform(1, 2, encoders, width) - 1) * bound)
+        self.gate_bias = nn.Parameter((2 * replicas.uniform(1, 2, encoders, 1) - 1) * bound)
 
-    def forward(self, genomic: Tensor, pathology: Tensor) -> Tensor:
-        """Map two (B, d) to (B, d)."""
-        g: Tensor = self.encode_g(genomic)
-        p: Tensor = self.encode_p(pathology)
-        attention_g = torch.sigmoid((p @ self.gate_g.weight.T) * g + self.gate_g.bias)
-        attention_p = torch.sigmoid((g @ self.gate_p.weight.T) * p + self.gate_p.bias)
-        return attention_g * g + attention_p * p
-
-
-class Fusion(nn.Module):
-    """The components in the light of each other: a class token and two attention layers."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.class_token = nn.Parameter(INIT_STD_CLASS_TOKEN * torch.randn(1, 1, width))
-        self.layers = nn.Sequential(TransLayer(width, FUSION_DROPOUT), TransLayer(width, FUSION_DROPOUT))
-        self.norm = nn.LayerNorm(width)
-
-    def forward(self, components: Tensor) -> Tensor:
-        """Map (B, 4, d) to (B, d)."""
-        tokens = torch.cat([self.class_token.expand(len(components), -1, -1), components], dim=1)
-        fused: Tensor = self.norm(self.layers(tokens)[:, 0])
-        return fused
+    def forward(self, sources: Tensor) -> Tensor:
+        """Map F_g and F_p, (S, B, 2, d), to the components (S, B, n + 2, d), G and P last."""
+        width = self.hyper.width
+        encoded = self.encode(sources.transpose(1, 2)).transpose(1, 2).unflatten(-1, (-1, width))
+        normed = F.layer_norm(encoded[..., : self.normed, :], (width,))
+        normed = torch.relu(torch.addcmul(self.norm_bias, normed, self.norm_weight))  # (S, B, 2, 1 or 1 + n, d)
+        specific = normed[..., 0, :]  # equation (1): G and P, (S, B, 2, d)
+        projected = (normed if self.hyper.projection == "mlp" else encoded)[..., 1:, :]  # (S, B, 2, n, d)
+        # Equation (3), a row of A or of its transpose at a time: each modality is weighed by a sum over the other.
+        attention = torch.addcmul(
+            self.gate_bias, (projected.flip(2) * self.gate_weight).sum(-1, keepdim=True), projected
+        )
+        if self.hyper.gate == "sigmoid":
+            attention = torch.sigmoid(attention)
+        values = projected if self.hyper.values == "projected" else sources[..., None, :]
+        return torch.cat([(attention * values).sum(dim=2), specific], dim=2)  # equation (2), then G and P
 
 
 class Model(SurvivalModel):
-    """The CCL network; training takes one patient at a time, as the anchor and the bank follow each patient."""
+    """The CCL network; training takes one patient of each replica at a time, as anchor and bank follow each patient."""
 
-    anchor: Tensor
+    group_edges: Tensor
 
-    def __init__(self, shape: Shape, hyper: Hyper) -> None:
+    def __init__(self, shape: Shape, hyper: Hyper, replicas: Replicas) -> None:
         super().__init__()
-        self.hyper = hyper
-        width, dropout = hyper.width, hyper.dropout
-        self.families = nn.ModuleList(nn.Linear(size, width) for size in shape.families)
-        self.families_act = nn.Sequential(nn.SELU(), nn.AlphaDropout(dropout))
-        self.families_shared = snn_block(width, width, nn.SELU(), dropout)
-        self.aggregate_g = Aggregate(len(shape.families))
-        self.register_buffer("anchor", torch.randn(shape.clusters, shape.features))
-        self.phenotypes = snn_block(shape.features, width, nn.SELU(), dropout)
-        self.aggregate_p = Aggregate(shape.clusters)
-        self.common, self.synergy = CoAttention(width), CoAttention(width)
-        self.specific_g, self.specific_p = modality_encoder(width), modality_encoder(width)
-        self.fusion = Fusion(width)
-        self.head = nn.Linear(width, shape.intervals)
-        self.bank = CohortBank(shape.intervals, hyper.bank_length, width)
+        _check(hyper, shape)
+        self.hyper, self.replicas, width = hyper, replicas, hyper.width
+        self.genomics = Genomics(replicas, shape.families, hyper)
+        self.pathology = Pathology(replicas, shape.clusters, shape.features, hyper)
+        both = (
+            ["common"] * hyper.common_encoders + ["synergy"] * hyper.synergy_encoders + ["free"] * hyper.free_encoders
+        )
+        if hyper.decompose:
+            self.decomposition = Decomposition(replicas, hyper, len(both))
+        layers = [_fusion_layer(replicas, hyper) for _ in range(FUSION_LAYERS)]
+        self.fusion = Fusion(replicas, width, layers)
+        self.head = Linear(replicas, width, shape.intervals)
+        if hyper.guide:
+            components = [*both, "genomic", "pathology"]
+            self.register_buffer("group_edges", torch.zeros(len(replicas), hyper.groups - 1, device=replicas.device))
+            self.knowledge_loss = KnowledgeLoss(
+                components, terms=hyper.knowledge_terms, reduction=hyper.knowledge_reduction
+            )
+            self.patient_loss = PatientLoss(
+                similarity=hyper.similarity, reduction=hyper.patient_reduction, per_component=hyper.per_component
+            )
+            self.bank = CohortBank(
+                len(replicas),
+                hyper.groups,
+                hyper.bank_length,
+                shape=(len(components), width),
+                per_group=hyper.bank == "per_group",
+            )
+
+    def begin(self, outcomes: Outcomes) -> None:
+        """Draw the borders of the risk groups."""
+        if self.hyper.guide and self.hyper.groups_by == "time":
+            self.group_edges.copy_(group_edges(outcomes.months[0], self.hyper.groups))
+
+    def expect(self, batch: Batch) -> None:
+        """Hand the patients of the next steps to the layers that read data."""
+        assert batch.centres is not None, "CCL reads centres"
+        self.genomics.first.expect([values[:, :, None] for values in batch.genomics])
+        self.pathology.first.expect([batch.centres])
 
     def forward(self, batch: Batch) -> Output:
         """Return the logits of B patients; in training, of one, with the cohort losses."""
-        families = [encode(values) for encode, values in zip(self.families, batch.genomics, strict=True)]
-        genomic = self.aggregate_g(self.families_shared(self.families_act(torch.stack(families, dim=1))))
-        pathology = self.aggregate_p(self.phenotypes(self._aligned(batch)))
-        components = torch.stack(
-            [
-                self.common(genomic, pathology),
-                self.synergy(genomic, pathology),
-                self.specific_g(genomic),
-                self.specific_p(pathology),
-            ],
-            dim=1,
-        )
-        logits = self.head(self.fusion(components))
-        return Output(logits, self._cohort_losses(batch, components, genomic, pathology) if self.training else {})
-
-    @torch.no_grad()
-    def _aligned(self, batch: Batch) -> Tensor:
-        """Return the centres (B, k, D) in the anchor's order; in training the anchor follows them."""
-        if batch.centres is None or (self.training and len(batch.centres) != 1):
+        if batch.centres is None or (self.training and batch.centres.shape[1] != 1):
             raise ModelError(
                 "CCL needs cluster centres, in training of one patient at a time",
-                found="no centres" if batch.centres is None else f"a batch of {len(batch.centres)} patients",
+                found="no centres" if batch.centres is None else f"a batch of {batch.centres.shape[1]} patients",
             )
-        aligned = align(batch.centres, self.anchor)
-        if self.training:
-            self.anchor.lerp_(aligned[0], self.hyper.anchor_update)
-        return aligned
+        replicas = len(self.replicas)
+        genomic = self.genomics([values.expand(replicas, -1, -1) for values in batch.genomics])
+        pathology = self.pathology(batch.centres.expand(replicas, -1, -1, -1))
+        sources = torch.stack([genomic, pathology], dim=2)
+        components = self.decomposition(sources) if self.hyper.decompose else sources
+        logits = self.head(self.fusion(components))  # equation (7) without its sigmoid
+        guided = self.training and self.hyper.guide
+        return Output(logits, self._cohort_losses(batch, components, sources) if guided else {})
 
-    def _cohort_losses(self, batch: Batch, components: Tensor, genomic: Tensor, pathology: Tensor) -> dict[str, Tensor]:
+    def _cohort_losses(self, batch: Batch, components: Tensor, sources: Tensor) -> dict[str, Tensor]:
+        """Return alpha times the two parts of equation (6)."""
         assert batch.outcomes is not None, "training batches have outcomes"
-        label, censorship = batch.outcomes.labels[0], batch.outcomes.censorship[0]
-        self.bank.append(components[0], label)
-        return {
-            "knowledge": self.hyper.cohort_weight * knowledge_loss(components, genomic, pathology),
-            "patient": self.hyper.cohort_weight * self.bank.patient_loss(components[0], label, censorship),
-        }
+        outcomes, own = batch.outcomes, components[:, 0]
+        by_time = self.hyper.groups_by == "time"
+        group = group_of(outcomes.months[:, 0], self.group_edges) if by_time else outcomes.labels[:, 0]
+        itself = self.bank.append(own, group) if self.hyper.self_positive else None
+        patient = self.patient_loss(own, group, outcomes.censorship[:, 0], self.bank, itself)
+        if not self.hyper.self_positive:
+            self.bank.append(own, group)
+        knowledge = self.knowledge_loss(components, sources)
+        return {"knowledge": self.hyper.cohort_weight * knowledge, "patient": self.hyper.cohort_weight * patient}
+
+    @torch.no_grad()
+    def describe(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the mean distances of cluster centres before and after alignment (Table V)."""
+        if not self.hyper.align or batch.centres is None or batch.centres.shape[1] < 2:
+            return {}
+        before, after = self.pathology.distances(batch.centres.expand(len(self.replicas), -1, -1, -1))
+        return {"distance_before_alignment": before, "distance_after_alignment": after}
+
+
+def _fusion_layer(replicas: Replicas, hyper: Hyper) -> TransLayer | VanillaLayer:
+    if hyper.fusion == "vanilla":
+        return VanillaLayer(replicas, hyper.width, dropout=FUSION_DROPOUT)
+    components = hyper.common_encoders + hyper.synergy_encoders + hyper.free_encoders if hyper.decompose else 0
+    padding = PADDED_LENGTH - (1 + components + 2) if hyper.fusion == "padded" else 0
+    return TransLayer(replicas, hyper.width, dropout=FUSION_DROPOUT, padding=padding)
+
+
+def _check(hyper: Hyper, shape: Shape) -> None:
+    """Raise :class:`ConfigError` where options contradict each other."""
+    if hyper.guide and not hyper.decompose:
+        raise ConfigError(
+            "cohort guidance needs the components that it guides",
+            where="config, models: ccl",
+            found="guide: true, decompose: false",
+            expected="decompose: true, or no guidance",
+            todo="set `guide: false` too",
+        )
+    if hyper.guide and hyper.groups_by == "intervals" and hyper.groups != shape.intervals:
+        raise ConfigError(
+            "risk groups that are the survival intervals are as many as these",
+            where="config, models: ccl: groups",
+            found=f"{hyper.groups} groups, {shape.intervals} intervals",
+            expected=f"{shape.intervals} groups",
+            todo="set `groups_by: time`, which takes any number of groups, or `groups` to the number of intervals",
+        )

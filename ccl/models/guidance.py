@@ -1,107 +1,228 @@
-"""Cohort guidance (Section III-B of the CCL paper): what patients and components learn from each other.
-
-Components are always in the order common, synergy, genomic-specific, pathology-specific.
-"""
+"""Cohort guidance (Section III-B of the CCL paper): what patients and components learn from each other."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-COMPONENTS = 4
+from ccl.errors import ConfigError
 
-BELONGS = ((True, True), (False, False), (True, False), (False, True))
-"""Whether each component is knowledge of genomics, and of pathology: common is of both, synergy of neither."""
+BELONGS = {"common": (1, 1), "synergy": (-1, -1), "genomic": (1, -1), "pathology": (-1, 1)}
+"""Whether a component is (1) or must not be (-1) knowledge of genomics, and of pathology.
+
+A component that is not listed is left alone.
+"""
+
+LETTERS = {"G": "genomic", "P": "pathology", "C": "common", "S": "synergy"}
+"""The letters of the components in the paper."""
+
+NEVER = -1e30
+"""Log-similarity of a place in the bank that does not count."""
 
 TEMPERATURE = 2.0
-"""Divides the products of components before the exponential."""
+"""Divides products of components before the exponential."""
 
 
-def knowledge_loss(components: Tensor, genomic: Tensor, pathology: Tensor) -> Tensor:
-    """Return equation (4), averaged over its eight terms, plus one: 0.5 (all where they belong) to 1.5.
-
-    Parameters
-    ----------
-    components : Tensor, shape (B, 4, d)
-        Decomposed components.
-    genomic, pathology : Tensor, shape (B, d)
-        What they were decomposed from; no gradient flows there, or both would collapse into one.
-    """
-    sources = torch.stack([genomic, pathology], dim=1).detach()
-    # (B, 4, d) and (B, 2, d) -> (B, 4, 2)
-    cosines = F.normalize(components, dim=2) @ F.normalize(sources, dim=2).transpose(1, 2)
-    belongs = torch.tensor(BELONGS, device=cosines.device)
-    return torch.where(belongs, -cosines, cosines.abs()).mean() + 1
-
-
-class CohortBank(nn.Module):
-    """The components of the last patients of each survival interval, first in, first out.
+class KnowledgeLoss(nn.Module):
+    """Equation (4): each component near the representations it belongs to, and orthogonal to the others.
 
     Parameters
     ----------
-    groups : int
-        Survival intervals r.
-    length : int
-        Patients b that are kept of each.
-    width : int
-        Channels d of a component.
+    components : sequence of str
+        What each component is: a key of :data:`BELONGS`, or anything else, which is left alone.
+    terms : str
+        Letters of the components whose terms count (Table VII): of ``GPCS``.
+    reduction : {"sum", "mean"}
+        ``sum`` as printed; ``mean``, as released, divides by the number of terms and adds one.
     """
 
-    rows: Tensor
-    counts: Tensor
+    near: Tensor
+    apart: Tensor
 
-    def __init__(self, groups: int, length: int, width: int) -> None:
+    def __init__(self, components: Sequence[str], *, terms: str, reduction: Literal["sum", "mean"]) -> None:
         super().__init__()
-        # (r, b, 4, d), the newest patient last, the unfilled rows first
-        self.register_buffer("rows", torch.zeros(groups, length, COMPONENTS, width))
-        self.register_buffer("counts", torch.zeros(groups, dtype=torch.int64))
+        target = torch.tensor([BELONGS.get(name, (0, 0)) for name in components], dtype=torch.float32)
+        counted = torch.tensor([name in {LETTERS.get(letter) for letter in terms} for name in components])
+        # A term that is switched off leaves the weight of the others as it was.
+        share = 1.0 if reduction == "sum" else 1.0 / int(target.abs().sum())
+        weight = share * target.abs() * counted[:, None]
+        self.register_buffer("near", weight * (target > 0), persistent=False)
+        self.register_buffer("apart", weight * (target < 0), persistent=False)
+        self.shift = 0.0 if reduction == "sum" else 1.0
 
-    @torch.no_grad()
-    def append(self, components: Tensor, label: Tensor) -> None:
-        """Store one patient's components (4, d), without their gradient, in the bank of interval `label`."""
-        groups, length = self.rows.shape[:2]
-        own = torch.arange(groups, device=label.device) == label
-        shifted = torch.cat([self.rows[:, 1:], components.expand(groups, 1, -1, -1)], dim=1)
-        self.rows.copy_(torch.where(own[:, None, None, None], shifted, self.rows))
-        self.counts.add_(own).clamp_(max=length)
-
-    def patient_loss(self, components: Tensor, label: Tensor, censorship: Tensor) -> Tensor:
-        """Return equation (5) for one patient, whose components :meth:`append` stored last.
-
-        A patient who died is drawn to the others of the same interval and away from all others.  A censored one
-        lived at least as long as known, so it is drawn to its own and all later intervals (itself among them)
-        and away from earlier ones.  The similarity of two patients is the mean over components and channels of
-        ``exp(x * y / 2)``; sets count by their means, so their sizes do not matter.
+    def forward(self, components: Tensor, sources: Tensor) -> Tensor:
+        """Return the loss of each replica's patients, their mean: (S,).
 
         Parameters
         ----------
-        components : Tensor, shape (4, d)
-            The patient's components.
-        label, censorship : Tensor, shape ()
-            Survival interval (int64), and 1 = censored or 0 = death observed.
+        components : Tensor, shape (S, B, C, d)
+        sources : Tensor, shape (S, B, 2, d)
+            F_g and F_p, what they were decomposed from; no gradient flows there, or both would collapse into one.
+        """
+        sources = F.normalize(sources.detach(), dim=-1)
+        # (S, B, C, d) and (S, B, 2, d) -> (S, B, C, 2)
+        cosines = components @ sources.mT / components.norm(dim=-1, keepdim=True).clamp(min=1e-12)
+        terms = cosines.abs() * self.apart.to(cosines.dtype) - cosines * self.near.to(cosines.dtype)
+        loss: Tensor = terms.sum(dim=(2, 3)).mean(dim=1) + self.shift
+        return loss
+
+
+class CohortBank(nn.Module):
+    """The components of past patients, by risk group, first in, first out.
+
+    Parameters
+    ----------
+    replicas, groups, length : int
+        Replicas S, risk groups r, and patients b that are kept.
+    shape : tuple of int
+        Components C and channels d of a patient.
+    per_group : bool
+        Whether b patients are kept of each group, as released, or b in all, the last ones, as printed.
+    """
+
+    rows: Tensor
+    groups: Tensor
+    counts: Tensor
+
+    def __init__(self, replicas: int, groups: int, length: int, *, shape: tuple[int, int], per_group: bool) -> None:
+        super().__init__()
+        self.queues, self.length = groups if per_group else 1, length
+        places = self.queues * length
+        # (S, n, C, d): a ring of `length` places for each queue; the group of an empty place is -1
+        self.register_buffer("rows", torch.zeros(replicas, places, *shape))
+        self.register_buffer("groups", torch.full((replicas, places), -1))
+        self.register_buffer("counts", torch.zeros(replicas, self.queues, dtype=torch.int64))
+
+    @torch.no_grad()
+    def append(self, components: Tensor, group: Tensor) -> Tensor:
+        """Store one patient of each replica, components (S, C, d) of risk group (S,), in place of the oldest.
 
         Returns
         -------
-        Tensor, shape ()
-            The loss; 0 where there is nobody to be drawn to, or nobody to be drawn away from.
+        Tensor, shape (S, 1)
+            The place that each has taken.
         """
-        groups, length = self.rows.shape[:2]
-        group = torch.arange(groups, device=label.device)[:, None]
-        place = torch.arange(length, device=label.device)
-        filled = place >= length - self.counts[:, None]
-        censored = censorship == 1
-        itself = (group == label) & (place == length - 1)
-        near = filled & torch.where(censored, group >= label, (group == label) & ~itself)
-        far = filled & torch.where(censored, group < label, group != label)
-        # (r, b, 4, d) -> (r, b)
-        similarity = torch.exp(components * self.rows / TEMPERATURE).mean(dim=(2, 3))
-        to_near, to_far = _mean_where(near, similarity), _mean_where(far, similarity)
-        known = near.any() & far.any()
-        # Without the inner choice the gradient of log 0 would reach the components as NaN.
-        share = torch.where(known, to_near, 1.0) / (to_near + to_far + 1e-10)
-        return torch.where(known, -torch.log(share), 0.0)
+        queue = (group if self.queues > 1 else torch.zeros_like(group))[:, None]
+        place = queue * self.length + self.counts.gather(1, queue) % self.length
+        replica = torch.arange(len(self.rows), device=group.device)
+        self.rows[replica, place[:, 0]] = components.detach().to(self.rows.dtype)
+        self.groups.scatter_(1, place, group[:, None])
+        self.counts.scatter_add_(1, queue, torch.ones_like(queue))
+        return place
 
 
-def _mean_where(mask: Tensor, values: Tensor) -> Tensor:
-    return (values * mask).sum() / mask.sum().clamp(min=1)
+class PatientLoss(nn.Module):
+    """Equation (5): each patient near those of similar risk in the bank, and away from the others.
+
+    A patient who died is drawn to the same group and away from all others.  A censored one lived at least as long as
+    known, so it is drawn to its own and all later groups and away from earlier ones.  Computed in log space, so that
+    no product of components overflows.
+
+    Parameters
+    ----------
+    similarity : {"elementwise", "dot", "cosine"}
+        Of components x and y: the mean over channels of ``exp(x * y / 2)`` as released, ``exp(x . y / 2)``, or
+        ``exp(cos(x, y) / 2)``.
+    reduction : {"sum", "mean"}
+        Sets count by their sums, as printed, or by their means, so that their sizes do not matter.
+    per_component : bool
+        One loss for each component, added up, as printed, or one for all components' mean similarity, as released.
+    """
+
+    def __init__(
+        self,
+        *,
+        similarity: Literal["elementwise", "dot", "cosine"],
+        reduction: Literal["sum", "mean"],
+        per_component: bool,
+    ) -> None:
+        super().__init__()
+        self.similarity, self.reduction, self.per_component = similarity, reduction, per_component
+
+    def forward(
+        self, components: Tensor, group: Tensor, censorship: Tensor, bank: CohortBank, itself: Tensor | None = None
+    ) -> Tensor:
+        """Return the loss of one patient of each replica.
+
+        Parameters
+        ----------
+        components : Tensor, shape (S, C, d)
+        group, censorship : Tensor, shape (S,)
+            Risk group, int64; 1 = censored, 0 = death observed.
+        bank : CohortBank
+            Those it is compared with.
+        itself : Tensor, shape (S, 1), optional
+            The patient's own place, if the bank holds it already.  As released, it is then among those that a censored
+            patient is drawn to, and not among those of one who died.
+
+        Returns
+        -------
+        Tensor, shape (S,)
+            0 where there is nobody to be drawn to, or nobody to be drawn away from.
+        """
+        own, others, censored = group[:, None], bank.groups, censorship[:, None] == 1
+        near = torch.where(censored, others >= own, others == own)
+        far = (others >= 0) & ~near
+        if itself is not None:
+            near = near.scatter(1, itself, near.gather(1, itself) & censored)
+        # A patient that is not in the bank yet may enter it before the backward pass reads the rows again.
+        rows = bank.rows.clone() if itself is None else bank.rows
+        log_similarity = self._log_similarity(components, rows)
+        if not self.per_component:
+            log_similarity = _log_mean_exp(log_similarity)
+        # (S, 2, n, 1) of whom, and (S, 1, n, C) how similar -> (S, 2, C)
+        chosen = torch.stack([near, far], dim=1)[..., None]
+        # A large negative number instead of -inf, which an empty set would turn into NaN.
+        gathered = torch.logsumexp(log_similarity[:, None].masked_fill(~chosen, NEVER), dim=2)
+        counts = chosen.sum(dim=2)
+        if self.reduction == "mean":
+            gathered = gathered - counts.clamp(min=1).to(gathered.dtype).log()
+        # -log(near / (near + far))
+        losses = F.softplus(gathered[:, 1] - gathered[:, 0]).sum(dim=1)
+        return losses * (counts > 0).all(dim=(1, 2))
+
+    def _log_similarity(self, components: Tensor, rows: Tensor) -> Tensor:
+        """Return the log-similarities (S, n, C) of (S, C, d) to (S, n, C, d)."""
+        if self.similarity == "elementwise":
+            return _log_mean_exp((components / TEMPERATURE)[:, None] * rows)[..., 0]
+        if self.similarity == "cosine":
+            components, rows = F.normalize(components, dim=-1), F.normalize(rows, dim=-1)
+        return (components[:, None] * rows).sum(dim=-1) / TEMPERATURE
+
+
+def _log_mean_exp(values: Tensor) -> Tensor:
+    """Return the log of the mean exponential over the last axis, which stays as 1."""
+    # Unlike that of torch.logsumexp, the gradient of this form needs no second exponential.
+    most = values.detach().amax(dim=-1, keepdim=True)
+    return torch.exp(values - most).mean(dim=-1, keepdim=True).log() + most
+
+
+def group_edges(months: Tensor, groups: int) -> Tensor:
+    """Return the inner edges (r - 1,) in months that split patients (P,) into r groups of equal size.
+
+    Raises
+    ------
+    ConfigError
+        Some group would have no patient: there are too few, or too many with one follow-up.
+    """
+    shares = torch.linspace(0, 1, groups + 1, dtype=months.dtype)[1:-1]
+    edges = torch.quantile(months.cpu(), shares)
+    counts = torch.bincount(group_of(months.cpu(), edges), minlength=groups)
+    if (counts == 0).any():
+        raise ConfigError(
+            f"the follow-up times do not fill {groups} risk groups",
+            where="config, models: ccl: groups",
+            found=f"groups of {', '.join(map(str, counts.tolist()))} among {len(months)} training patients",
+            expected="at least one training patient in each group",
+            todo="lower `groups`, or train on more patients",
+        )
+    return edges
+
+
+def group_of(months: Tensor, edges: Tensor) -> Tensor:
+    """Return the group, 0 to r - 1, of each follow-up (...,) given inner edges (..., r - 1)."""
+    return (months[..., None] >= edges).sum(dim=-1)

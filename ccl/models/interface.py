@@ -1,4 +1,7 @@
-"""What goes into every survival method and what comes out."""
+"""What goes into every survival method and what comes out.
+
+A method is S replicas of one network (:mod:`ccl.models.replicas`): every tensor has a leading axis S.
+"""
 
 from __future__ import annotations
 
@@ -25,53 +28,65 @@ class Shape:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What became of B patients."""
+    """What became of B patients of each replica."""
 
     labels: Tensor
-    """(B,) int64 survival interval, 0 to n-1."""
+    """(S, B) int64 survival interval, 0 to n-1."""
     censorship: Tensor
-    """(B,) float, 1 = censored, 0 = death observed."""
+    """(S, B) float, 1 = censored, 0 = death observed."""
+    months: Tensor
+    """(S, B) float follow-up."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """B patients."""
+    """B patients of each of S replicas: in training other ones for each, else the same for all, given as S = 1."""
 
     genomics: tuple[Tensor, ...]
-    """Per family (B, n_f) scaled values."""
+    """Per family (S, B, n_f) scaled values."""
     centres: Tensor | None
-    """(B, k, D) cluster centres, for methods that read them."""
+    """(S, B, k, D) cluster centres, for methods that read them."""
     outcomes: Outcomes | None
     """Only in training."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a method says of B patients."""
+    """What each replica says of its B patients."""
 
     logits: Tensor
-    """(B, n): the hazard of interval k is ``sigmoid(logits[:, k])``."""
+    """(S, B, n): the hazard of interval k is ``sigmoid(logits[..., k])``."""
     aux: Mapping[str, Tensor] = field(default_factory=dict)
-    """The method's own losses by name, already weighted, to be added to the likelihood; only in training."""
+    """The method's own losses by name, (S,), already weighted, to be added to the likelihood; only in training."""
 
 
 class SurvivalModel(nn.Module):
-    """Base of all methods.
+    """Base of all methods: built from a :class:`Shape`, a ``Hyper`` and :class:`ccl.models.replicas.Replicas`.
 
-    State that is not learnt by gradient (an anchor, a bank) is a registered buffer changed in place, and only in
-    training, so that a stored model is complete and a model in evaluation mode is a function of its input.
+    State that is not learnt by gradient (an anchor, a bank) is a registered buffer (S, ...) changed in place, and
+    only in training, so that a stored model is complete and a model in evaluation mode is a function of its input.
     """
+
+    def begin(self, outcomes: Outcomes) -> None:
+        """Take note of all training patients' outcomes, (1, P), once before training."""
+
+    def expect(self, batch: Batch) -> None:
+        """Take note of the patients of the next B training steps; then each step's batch is one of them, in order."""
 
     def forward(self, batch: Batch) -> Output:
         """Return logits and losses for a batch."""
         raise NotImplementedError
 
+    def describe(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return what is worth reporting of a trained method on all training patients: numbers (S,) by name."""
+        return {}
+
 
 def survival(logits: Tensor) -> Tensor:
-    """Return the survival function (B, n): S_k is the product of ``1 - hazard`` up to interval k."""
-    return torch.cumprod(1 - torch.sigmoid(logits), dim=1)
+    """Return the survival function (..., n): S_k is the product of ``1 - hazard`` up to interval k."""
+    return torch.cumprod(1 - torch.sigmoid(logits), dim=-1)
 
 
 def risk(logits: Tensor) -> Tensor:
-    """Return the risk (B,), the negative sum of the survival function: -n (safe) to 0."""
-    return -survival(logits).sum(dim=1)
+    """Return the risk (...,), the negative sum of the survival function: -n (safe) to 0."""
+    return -survival(logits).sum(dim=-1)

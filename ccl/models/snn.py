@@ -14,8 +14,9 @@ import torch
 from torch import nn
 
 from ccl.models import parameter
-from ccl.models.blocks import snn_block
+from ccl.models.blocks import SnnLayer
 from ccl.models.interface import Batch, Output, Shape, SurvivalModel
+from ccl.models.replicas import Linear, Replicas
 
 LAYERS = 4
 
@@ -33,12 +34,14 @@ class Hyper:
 class Model(SurvivalModel):
     """Four self-normalising layers on the families side by side, and a linear layer to the hazards."""
 
-    def __init__(self, shape: Shape, hyper: Hyper) -> None:
+    def __init__(self, shape: Shape, hyper: Hyper, replicas: Replicas) -> None:
         super().__init__()
+        self.replicas = replicas
         widths = [sum(shape.families)] + [hyper.width] * LAYERS
-        blocks = [snn_block(a, b, nn.SELU(), hyper.dropout) for a, b in itertools.pairwise(widths)]
-        self.layers = nn.Sequential(*blocks, nn.Linear(hyper.width, shape.intervals))
+        layers = [SnnLayer(replicas, a, b, dropout=hyper.dropout) for a, b in itertools.pairwise(widths)]
+        self.layers = nn.Sequential(*layers, Linear(replicas, hyper.width, shape.intervals))
 
     def forward(self, batch: Batch) -> Output:
-        """Return the logits of B patients."""
-        return Output(self.layers(torch.cat(batch.genomics, dim=1)))
+        """Return the logits (S, B, n)."""
+        values = torch.cat(batch.genomics, dim=-1)
+        return Output(self.layers(values.expand(len(self.replicas), -1, -1)))

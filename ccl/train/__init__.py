@@ -7,7 +7,7 @@ from typing import Literal
 
 from ccl.settings import setting
 
-VERSION = 1
+VERSION = 2
 """Bumped when the stage's output changes for the same input."""
 
 
@@ -22,4 +22,7 @@ class TrainSettings:
     intervals_from: Literal["train", "cohort"] = setting(
         "whose times the interval edges come from; cohort includes test patients"
     )
-    seeds: tuple[int, ...] = setting("one model per seed")
+    sampling: Literal["uniform", "weighted"] = setting(
+        "uniform: each training patient once an epoch; weighted: drawn so that all classes are equally frequent"
+    )
+    seeds: tuple[int, ...] = setting("one model per seed, trained side by side")

@@ -31,6 +31,11 @@ class Inputs:
     genomics: Path | None
     clusters: Path | None
 
+    @property
+    def paths(self) -> list[Path]:
+        """Those that are given."""
+        return [path for path in (self.patients, self.folds, self.genomics, self.clusters) if path is not None]
+
 
 @dataclass(frozen=True)
 class Scaler:
@@ -66,23 +71,32 @@ class Side:
     """(P, k, D)"""
 
     def batch(self) -> Batch:
-        """Return all patients without their outcome, as a method sees them when it predicts."""
-        return Batch(self.genomics, self.centres, outcomes=None)
+        """Return all patients without their outcome, as a method sees them when it predicts: (1, P, ...)."""
+        centres = None if self.centres is None else self.centres[None]
+        return Batch(tuple(family[None] for family in self.genomics), centres, outcomes=None)
 
-    def training_batches(self, edges: NDArray[np.float64]) -> list[Batch]:
-        """Return one batch per patient, with the outcome in intervals between `edges` (months)."""
+    def outcomes(self, edges: NDArray[np.float64]) -> Outcomes:
+        """Return the outcomes of all patients (1, P), in intervals between `edges` (months)."""
         device = self.genomics[0].device
-        labels = torch.from_numpy(interval_labels(self.months, edges)).to(device)
-        censorship = torch.from_numpy(self.censorship.astype(np.float32)).to(device)
-        rows = [slice(i, i + 1) for i in range(len(self.patients))]
-        return [
-            Batch(
-                tuple(family[row] for family in self.genomics),
-                None if self.centres is None else self.centres[row],
-                Outcomes(labels[row], censorship[row]),
-            )
-            for row in rows
-        ]
+        return Outcomes(
+            torch.from_numpy(interval_labels(self.months, edges)).to(device)[None],
+            torch.from_numpy(self.censorship.astype(np.float32)).to(device)[None],
+            torch.from_numpy(self.months.astype(np.float32)).to(device)[None],
+        )
+
+    def draw(self, rows: Tensor, outcomes: Outcomes) -> Batch:
+        """Return the patients in `rows` (S, B), other ones for each replica, with their `outcomes` (1, P)."""
+        return Batch(
+            tuple(family[rows] for family in self.genomics),
+            None if self.centres is None else self.centres[rows],
+            Outcomes(outcomes.labels[0][rows], outcomes.censorship[0][rows], outcomes.months[0][rows]),
+        )
+
+    def sampling_weights(self, edges: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the weight (P,) of each patient that makes all classes of interval and censorship equally frequent."""
+        classes = 2 * interval_labels(self.months, edges) + self.censorship
+        weights: NDArray[np.float64] = 1.0 / np.bincount(classes)[classes]
+        return weights
 
 
 @dataclass(frozen=True)
@@ -100,6 +114,8 @@ class Fold:
     """Per gene family."""
     weights: str
     """Weights of the encoder behind the centres; ``none`` where no slides are read."""
+    empty_clusters: float
+    """Share of clusters without a patch, over all patients."""
     left_out: Mapping[str, str]
     """Patients of the fold that lack what the method reads, each with the reason."""
 
@@ -142,6 +158,7 @@ def load_fold(method: Method, inputs: Inputs, fold: int, *, settings: TrainSetti
         families={family.name: family.columns for family in genomics.families},
         scalers=scalers,
         weights=clusters.weights if clusters else "none",
+        empty_clusters=float((clusters.sizes == 0).mean()) if clusters else 0.0,
         left_out=left_out,
     )
 

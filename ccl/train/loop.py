@@ -1,10 +1,10 @@
-"""The training loop: one method, one fold, one seed."""
+"""The training loop: one method, one fold, all seeds side by side."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
@@ -15,25 +15,54 @@ from torch import Tensor
 
 from ccl.errors import ModelError
 from ccl.evaluate.concordance import concordance_index
-from ccl.models.interface import Batch, SurvivalModel, risk, survival
+from ccl.models.interface import Batch, Outcomes, SurvivalModel, risk, survival
+from ccl.models.replicas import Replicas
 from ccl.progress import progress
 from ccl.train import TrainSettings
 from ccl.train.data import Fold, Side
 from ccl.train.losses import survival_nll
+from ccl.train.sgd import SGD
+
+STEPS_AHEAD = 16
+"""Steps whose patients are handed to the method at once: see :class:`ccl.models.replicas.InputLinear`."""
+
+
+@dataclass
+class Course:
+    """How far training has come: what a killed run needs to go on as if nothing had happened."""
+
+    epoch: int = 0
+    """The last one that is complete."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of ``history.csv``."""
+    logits: list[Tensor] = field(default_factory=list)
+    """Of the test patients after each epoch: (S, P, n)."""
+    chance: Sequence[Mapping[str, Any]] = ()
+    """State of the replicas' random numbers."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What training with one seed left."""
+    """What training left."""
 
     model: SurvivalModel
     history: pd.DataFrame
-    """As ``history.csv``: a row per epoch."""
+    """As ``history.csv``: a row per seed and epoch."""
     predictions: pd.DataFrame
-    """As ``predictions.csv``: a row per epoch and test patient."""
+    """As ``predictions.csv``: a row per seed, epoch and test patient."""
+    facts: Mapping[str, Sequence[float]]
+    """What :meth:`SurvivalModel.describe` says of the training patients, a number per seed."""
 
 
-def train_seed(module: ModuleType, hyper: Any, fold: Fold, *, settings: TrainSettings, seed: int) -> Trained:
+def train_replicas(
+    module: ModuleType,
+    hyper: Any,
+    fold: Fold,
+    *,
+    settings: TrainSettings,
+    resume: Callable[[SurvivalModel], Course] = lambda model: Course(),
+    save: Callable[[SurvivalModel, Course], None] = lambda model, course: None,
+) -> Trained:
     """Train a method by stochastic gradient descent on one patient at a time, in a new order each epoch.
 
     No epoch is preferred: every one is evaluated, and the model is that of the last.
@@ -44,90 +73,140 @@ def train_seed(module: ModuleType, hyper: Any, fold: Fold, *, settings: TrainSet
         A method (see :mod:`ccl.models`).
     hyper : Hyper
         Its hyper-parameters.
+    resume : function
+        Gives a fresh model the state that an earlier call saved, and returns how far that had come.
+    save : function
+        Called after each epoch.
 
     Raises
     ------
     ModelError
-        A loss or a prediction is no longer finite; the message names the patient and the epoch.
+        A loss or a prediction is no longer finite; the message names the patient, the seed and the epoch, and what
+        was saved last is from before it.
     """
-    torch.manual_seed(seed)
-    model: SurvivalModel = module.Model(fold.shape, hyper).to(fold.train.genomics[0].device)
-    # The fused step reads and writes each weight once, and halves the time of a step of these small networks.
-    optimizer = torch.optim.SGD(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay, fused=True)
-    batches = fold.train.training_batches(fold.edges)
-    history, predictions = [], []
-    for epoch in progress(range(1, settings.epochs + 1), f"seed {seed}", unit="epoch"):
-        start, when = time.perf_counter(), f"epoch {epoch}, seed {seed}"
-        losses, order = _train_epoch(model, optimizer, batches=batches)
-        _check_finite(losses, [fold.train.patients[index] for index in order], when=when)
-        seen, unseen = predict(model, fold.train, when=when), predict(model, fold.test, when=when)
-        history.append(
-            {
-                "seed": seed,
-                "epoch": epoch,
-                "loss": losses.sum(axis=1).mean(),
-                **losses.mean(),
-                "c_index_train": concordance_index(seen["months"], seen["censorship"], seen["risk"]),
-                "c_index_test": concordance_index(unseen["months"], unseen["censorship"], unseen["risk"]),
-                "seconds": time.perf_counter() - start,
-            }
-        )
-        predictions.append(unseen.assign(seed=seed, epoch=epoch))
-    table = pd.concat(predictions, ignore_index=True)
+    replicas = Replicas(settings.seeds, fold.train.genomics[0].device)
+    model: SurvivalModel = module.Model(fold.shape, hyper, replicas)
+    outcomes = fold.train.outcomes(fold.edges)
+    model.begin(outcomes)
+    course = resume(model)
+    if course.chance:
+        replicas.restore(course.chance)
+    sgd = SGD(model, lr=settings.lr, weight_decay=settings.weight_decay)
+    weights = fold.train.sampling_weights(fold.edges) if settings.sampling == "weighted" else None
+    for epoch in progress(range(course.epoch + 1, settings.epochs + 1), _wording(settings.seeds), unit="epoch"):
+        start, when = time.perf_counter(), f"epoch {epoch}"
+        orders = replicas.orders(len(fold.train.patients), weights)
+        losses = _train_epoch(model, sgd, fold.train, outcomes=outcomes, orders=orders)
+        _check_finite(losses.values(), fold.train, orders, seeds=settings.seeds, when=when)
+        seen, unseen = (_logits(model, side, seeds=settings.seeds, when=when) for side in (fold.train, fold.test))
+        seconds = time.perf_counter() - start
+        for number, seed in enumerate(settings.seeds):
+            parts = {name: float(values[number].double().mean()) for name, values in losses.items()}
+            course.history.append(
+                {
+                    "seed": seed,
+                    "epoch": epoch,
+                    "loss": sum(parts.values()),
+                    **parts,
+                    "c_index_train": _c_index(fold.train, seen[number]),
+                    "c_index_test": _c_index(fold.test, unseen[number]),
+                    "seconds": seconds,
+                }
+            )
+        course.epoch, course.chance = epoch, replicas.state()
+        course.logits.append(unseen)
+        save(model, course)
+    facts = model.eval().describe(fold.train.batch())
     return Trained(
-        model.eval(),
-        pd.DataFrame(history),
-        table[["seed", "epoch", *table.columns.drop(["seed", "epoch"])]],
+        model,
+        pd.DataFrame(course.history).sort_values(["seed", "epoch"], kind="stable"),
+        _predictions(course.logits, fold.test, settings.seeds),
+        {name: values.tolist() for name, values in facts.items()},
     )
 
 
+def _wording(seeds: Sequence[int]) -> str:
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
+
+
 def _train_epoch(
-    model: SurvivalModel, optimizer: torch.optim.Optimizer, *, batches: Sequence[Batch]
-) -> tuple[pd.DataFrame, list[int]]:
-    """Take one step per patient; return the parts of the loss of each step, and whose step it was."""
+    model: SurvivalModel, sgd: SGD, side: Side, *, outcomes: Outcomes, orders: Tensor
+) -> dict[str, Tensor]:
+    """Take a step per column of `orders` (S, P); return the parts of the loss by name, (S, P), on the CPU."""
     model.train()
-    order: list[int] = torch.randperm(len(batches)).tolist()
     rows: list[Tensor] = []
     names: list[str] = []
-    for index in order:
-        batch = batches[index]
-        assert batch.outcomes is not None, "training batches have outcomes"
-        output = model(batch)
-        names = ["nll", *output.aux]
-        parts = torch.stack([survival_nll(output.logits, batch.outcomes), *output.aux.values()])
-        optimizer.zero_grad()
-        parts.sum().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        rows.append(parts.detach())
+    for block in torch.split(orders, STEPS_AHEAD, dim=1):
+        patients = side.draw(block, outcomes)
+        model.expect(patients)
+        for step in range(block.shape[1]):
+            batch = _one(patients, step)
+            assert batch.outcomes is not None, "training batches have outcomes"
+            output = model(batch)
+            names = ["nll", *output.aux]
+            parts = torch.stack([survival_nll(output.logits, batch.outcomes), *output.aux.values()])
+            sgd.step(parts.sum())
+            rows.append(parts.detach())
     # Only here are the losses read, so that a GPU never waits for them within the epoch.
-    return pd.DataFrame(torch.stack(rows).cpu().numpy().astype(np.float64), columns=names), order
+    return dict(zip(names, torch.stack(rows, dim=2).cpu(), strict=True))
 
 
-def _check_finite(values: pd.DataFrame, patients: Sequence[str], *, when: str) -> None:
-    """Raise :class:`ModelError` naming the first patient whose row of `values` (P rows) is not finite."""
-    finite = np.isfinite(values.to_numpy()).all(axis=1)
-    if not finite.all():
-        raise ModelError(
-            "training diverged: a loss or a prediction is not a finite number",
-            where=f"patient {patients[int(np.argmin(finite))]}, {when}",
-            found=f"{np.count_nonzero(~finite)} of {len(patients)} patients of the epoch",
-            expected="finite losses and predictions",
-            todo="lower `train: lr`, or look for extreme values in this patient's data",
-        )
+def _one(patients: Batch, step: int) -> Batch:
+    """Return one patient of each replica, in each tensor an axis of length 1."""
+    own, outcomes = slice(step, step + 1), patients.outcomes
+    assert outcomes is not None, "training batches have outcomes"
+    return Batch(
+        tuple(family[:, own] for family in patients.genomics),
+        None if patients.centres is None else patients.centres[:, own],
+        Outcomes(outcomes.labels[:, own], outcomes.censorship[:, own], outcomes.months[:, own]),
+    )
+
+
+def _check_finite(values: Any, side: Side, rows: Tensor | None, *, seeds: Sequence[int], when: str) -> None:
+    """Raise :class:`ModelError` naming the first patient of a seed with a number among `values` that is not finite.
+
+    Each of `values` is (S, P), in the order of `rows` (S, P) if given, else of the patients.
+    """
+    finite = torch.stack([torch.isfinite(value).cpu() for value in values]).all(dim=0)
+    if finite.all():
+        return
+    number, place = (~finite).nonzero()[0].tolist()
+    patient = place if rows is None else int(rows[number, place])
+    raise ModelError(
+        "training diverged: a loss or a prediction is not a finite number",
+        where=f"patient {side.patients[patient]}, {when}, seed {seeds[number]}",
+        found=f"{int((~finite).sum())} of {finite.numel()} patients of the epoch, all seeds counted",
+        expected="finite losses and predictions",
+        todo="lower `train: lr`, or look for extreme values in this patient's data",
+    )
 
 
 @torch.no_grad()
-def predict(model: SurvivalModel, side: Side, *, when: str) -> pd.DataFrame:
-    """Return ``patient_id``, ``months``, ``censorship``, ``risk`` and ``survival_1`` ... of some patients.
+def _logits(model: SurvivalModel, side: Side, *, seeds: Sequence[int], when: str) -> Tensor:
+    """Return the logits (S, P, n) of some patients on the CPU; `when` is for the message if one is not finite."""
+    logits: Tensor = model.eval()(side.batch()).logits.cpu()
+    _check_finite(logits.unbind(dim=2), side, None, seeds=seeds, when=when)
+    return logits
 
-    Raises
-    ------
-    ModelError
-        A prediction is not finite; the message says `when`.
-    """
-    logits = model.eval()(side.batch()).logits
-    curves = survival(logits).cpu().numpy()
-    values = {"risk": risk(logits).cpu().numpy(), **{f"survival_{k}": s for k, s in enumerate(curves.T, start=1)}}
-    _check_finite(pd.DataFrame(values), side.patients, when=when)
-    known = {"patient_id": side.patients, "months": side.months, "censorship": side.censorship}
-    return pd.DataFrame(known | values)
+
+def _c_index(side: Side, logits: Tensor) -> float:
+    return concordance_index(side.months, side.censorship, risk(logits).numpy())
+
+
+def _predictions(epochs: Sequence[Tensor], side: Side, seeds: Sequence[int]) -> pd.DataFrame:
+    """Return ``seed``, ``epoch``, ``patient_id``, ``months``, ``censorship``, ``risk`` and ``survival_1`` ..."""
+    # (S, E, P, n)
+    logits = torch.stack(list(epochs), dim=1)
+    replicas, count, patients, intervals = logits.shape
+    curves = survival(logits).reshape(-1, intervals).numpy()
+    table = pd.DataFrame(
+        {
+            "seed": np.repeat(seeds, count * patients),
+            "epoch": np.tile(np.repeat(np.arange(1, count + 1), patients), replicas),
+            "patient_id": np.tile(side.patients, replicas * count),
+            "months": np.tile(side.months, replicas * count),
+            "censorship": np.tile(side.censorship, replicas * count),
+            "risk": risk(logits).flatten().numpy(),
+        }
+    )
+    return table.assign(**{f"survival_{k}": values for k, values in enumerate(curves.T, start=1)})

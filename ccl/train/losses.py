@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from ccl.models.interface import Outcomes, survival
+from ccl.models.interface import Outcomes
 
-SMALLEST = 1e-7
-"""Probabilities are clamped from below to this before the logarithm."""
+LEAST = math.log(1e-7)
+"""Logarithms of probabilities are clamped from below to this."""
 
 
 def survival_nll(logits: Tensor, outcomes: Outcomes) -> Tensor:
-    """Return the mean negative log-likelihood of discrete survival: equation (8) of the CCL paper.
+    """Return the mean negative log-likelihood of discrete survival: equation (8) of the CCL paper, in log space.
 
     A patient who died in interval y survived all before it and not y itself; a censored one survived y.
 
     Parameters
     ----------
-    logits : Tensor, shape (B, n)
+    logits : Tensor, shape (S, B, n)
         Hazards before the sigmoid.
     outcomes : Outcomes
-        Interval and censorship of the B patients.
+        Interval and censorship of the B patients of each replica.
 
     Returns
     -------
-    Tensor, shape ()
+    Tensor, shape (S,)
     """
-    column = outcomes.labels[:, None]
-    # S_0 = 1 in front, so that column y is the survival before interval y and column y + 1 the one after it.
-    survived = torch.cat([torch.ones_like(logits[:, :1]), survival(logits)], dim=1)
-    before = survived.gather(1, column).clamp(min=SMALLEST).log()
-    hazard = torch.sigmoid(logits).gather(1, column).clamp(min=SMALLEST).log()
-    after = survived.gather(1, column + 1).clamp(min=SMALLEST).log()
-    censored = outcomes.censorship[:, None]
-    return -(censored * after + (1 - censored) * (before + hazard)).mean()
+    column = outcomes.labels[..., None]
+    # log S_0 = 0 in front, so that column y is the survival before interval y and column y + 1 the one after it.
+    log_survived = F.pad(F.logsigmoid(-logits).cumsum(dim=-1), (1, 0))
+    before = log_survived.gather(-1, column)
+    hazard = F.logsigmoid(logits).gather(-1, column)
+    after = log_survived.gather(-1, column + 1)
+    parts = torch.cat([before, hazard, after], dim=-1).clamp(min=LEAST)
+    censored = outcomes.censorship
+    return -torch.where(censored == 1, parts[..., 2], parts[..., 0] + parts[..., 1]).mean(dim=-1)

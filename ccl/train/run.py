@@ -9,17 +9,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 
 from ccl import __version__
 from ccl.devices import pick_device
-from ccl.files import write_json, write_table
+from ccl.files import digest, sha256, write_json, write_table
 from ccl.models import get_method, hyper, load
-from ccl.train import TrainSettings
+from ccl.models.interface import SurvivalModel
+from ccl.train import VERSION, TrainSettings
 from ccl.train.data import Fold, Inputs, load_fold
-from ccl.train.loop import train_seed
-from ccl.train.store import save_models
+from ccl.train.loop import Course, train_replicas
+from ccl.train.store import load_checkpoint, save_checkpoint, save_models
 
 
 def train_fold(
@@ -27,6 +27,7 @@ def train_fold(
     cohort: str,
     encoder: str,
     model: str,
+    method: str,
     fold: int,
     overrides: Mapping[str, Any],
     settings: TrainSettings,
@@ -45,8 +46,8 @@ def train_fold(
     ----------
     cohort, encoder, synthetic
         For the record alone; `encoder` is ``none`` for a method that reads no slides.
-    model, overrides
-        Name of the method, and those of its hyper-parameters that differ from its defaults.
+    model, method, overrides
+        What the run is called, its method, and the method's hyper-parameters that differ from its defaults.
     patients, folds, genomics, clusters
         Files of the stages before; None for what the method does not read.
     device, threads
@@ -55,25 +56,49 @@ def train_fold(
     Raises
     ------
     ConfigError, ModelError
-        As :func:`ccl.models.hyper`, :func:`pick_device`, :func:`load_fold` and :func:`train_seed` say.
+        As :func:`ccl.models.hyper`, :func:`pick_device`, :func:`load_fold` and :func:`train_replicas` say.
     """
     torch.set_num_threads(threads)
-    method, chosen = get_method(model), hyper(model, overrides)
-    data = load_fold(
-        method, Inputs(patients, folds, genomics, clusters), fold, settings=settings, device=pick_device(device)
+    chosen, inputs = hyper(method, overrides), Inputs(patients, folds, genomics, clusters)
+    data = load_fold(get_method(method), inputs, fold, settings=settings, device=pick_device(device))
+    # The key is part of the name: a run with another config neither reads nor overwrites what this one left.
+    key = digest(VERSION, method, asdict(chosen), asdict(settings), fold, *map(sha256, inputs.paths))
+    checkpoint = out / f"checkpoint.{key[:12]}.safetensors"
+
+    def resume(fresh: SurvivalModel) -> Course:
+        return load_checkpoint(checkpoint, key, fresh) if checkpoint.exists() else Course()
+
+    def save(trained: SurvivalModel, course: Course) -> None:
+        save_checkpoint(checkpoint, key, trained, course)
+
+    trained = train_replicas(load(method), chosen, data, settings=settings, resume=resume, save=save)
+    write_table(out / "history.csv", trained.history)
+    write_table(out / "predictions.csv", trained.predictions)
+    save_models(
+        out / "model.safetensors",
+        trained.model,
+        seeds=settings.seeds,
+        method=method,
+        hyper=chosen,
+        shape=data.shape,
+        scalers=data.scalers,
     )
-    runs = {seed: train_seed(load(model), chosen, data, settings=settings, seed=seed) for seed in settings.seeds}
-    models = {seed: run.model for seed, run in runs.items()}
-    write_table(out / "history.csv", pd.concat([run.history for run in runs.values()]))
-    write_table(out / "predictions.csv", pd.concat([run.predictions for run in runs.values()]))
-    save_models(out / "model.safetensors", models, name=model, hyper=chosen, shape=data.shape, scalers=data.scalers)
-    names = {"cohort": cohort, "encoder": encoder, "model": model, "fold": fold}
+    names = {"cohort": cohort, "encoder": encoder, "model": model, "method": method, "fold": fold}
     labels = {"weights": data.weights, "synthetic": synthetic}
-    parameters = sum(weight.numel() for weight in next(iter(models.values())).parameters())
+    parameters = sum(weight.numel() for weight in trained.model.parameters()) // len(settings.seeds)
     write_json(
         out / "run.json",
-        {**names, **labels, "hyper": asdict(chosen), "parameters": parameters, **_record(data, settings)},
+        {
+            **names,
+            **labels,
+            "hyper": asdict(chosen),
+            "parameters": parameters,
+            **_record(data, settings),
+            "facts": dict(trained.facts),
+        },
     )
+    for file in out.glob("checkpoint.*.safetensors"):
+        file.unlink()
 
 
 def _record(data: Fold, settings: TrainSettings) -> dict[str, Any]:
@@ -85,6 +110,7 @@ def _record(data: Fold, settings: TrainSettings) -> dict[str, Any]:
         "families": {name: list(columns) for name, columns in data.families.items()},
         "n_train": len(data.train.patients),
         "n_test": len(data.test.patients),
+        "empty_clusters": data.empty_clusters,
         "left_out": dict(data.left_out),
         "versions": {
             "ccl": __version__,

@@ -1,4 +1,4 @@
-"""``model.safetensors``: the models of a fold, one per seed, and the scaling that their input needs."""
+"""What training stores: the models of a fold, one per seed, and the checkpoint of a run that is not finished."""
 
 from __future__ import annotations
 
@@ -11,19 +11,23 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from ccl.errors import InputError
 from ccl.files import atomic_path, existing
 from ccl.models import hyper, load
 from ccl.models.interface import Shape, SurvivalModel
+from ccl.models.replicas import Replicas
 from ccl.train.data import Scaler
+from ccl.train.loop import Course
 
 
 def save_models(
     path: Path,
-    models: Mapping[int, SurvivalModel],
+    model: SurvivalModel,
     *,
-    name: str,
+    seeds: tuple[int, ...],
+    method: str,
     hyper: Any,
     shape: Shape,
     scalers: Mapping[str, Scaler],
@@ -35,14 +39,14 @@ def save_models(
     the families.
     """
     tensors = {
-        f"seed{seed}/{key}": value.detach().cpu().contiguous()
-        for seed, model in models.items()
+        f"seed{seed}/{key}": value[number].cpu().contiguous()
+        for number, seed in enumerate(seeds)
         for key, value in model.state_dict().items()
     }
     for family, scaler in scalers.items():
         tensors[f"scaler/{family}/mean"] = torch.from_numpy(scaler.mean)
         tensors[f"scaler/{family}/scale"] = torch.from_numpy(scaler.scale)
-    metadata = {"model": name, "hyper": asdict(hyper), "shape": asdict(shape), "families": list(scalers)}
+    metadata = {"method": method, "hyper": asdict(hyper), "shape": asdict(shape), "families": list(scalers)}
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, {"ccl": json.dumps(metadata)})
 
@@ -55,19 +59,11 @@ def load_model(path: Path, seed: int) -> tuple[SurvivalModel, dict[str, Scaler]]
     InputError
         The file is missing or damaged, or holds no model of this seed.
     """
-    try:
-        with safe_open(existing(path), framework="pt") as file:
-            metadata = json.loads(file.metadata()["ccl"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-    except SafetensorError as error:
-        raise InputError(
-            "not a model, or a damaged one",
-            where=str(path),
-            found=str(error),
-            todo="delete the file and run its stage again with --forcerun train",
-        ) from error
+    metadata, tensors = _read(path)
     state = {
-        key.removeprefix(f"seed{seed}/"): value for key, value in tensors.items() if key.startswith(f"seed{seed}/")
+        key.removeprefix(f"seed{seed}/"): value[None]
+        for key, value in tensors.items()
+        if key.startswith(f"seed{seed}/")
     }
     if not state:
         seeds = sorted({key.split("/")[0] for key in tensors if key.startswith("seed")})
@@ -79,10 +75,58 @@ def load_model(path: Path, seed: int) -> tuple[SurvivalModel, dict[str, Scaler]]
             todo="name one of these",
         )
     shape = Shape(**{**metadata["shape"], "families": tuple(metadata["shape"]["families"])})
-    model: SurvivalModel = load(metadata["model"]).Model(shape, hyper(metadata["model"], metadata["hyper"]))
+    method = metadata["method"]
+    model: SurvivalModel = load(method).Model(shape, hyper(method, metadata["hyper"]), Replicas((seed,)))
     model.load_state_dict(state)
     scalers = {
         family: Scaler(tensors[f"scaler/{family}/mean"].numpy(), tensors[f"scaler/{family}/scale"].numpy())
         for family in metadata["families"]
     }
     return model.eval(), scalers
+
+
+def save_checkpoint(path: Path, key: str, model: SurvivalModel, course: Course) -> None:
+    """Write the state of a run after an epoch atomically; `key` stands for all that the run depends on."""
+    tensors = {f"model/{name}": value.cpu().contiguous() for name, value in model.state_dict().items()}
+    tensors |= {f"logits/{epoch}": value for epoch, value in enumerate(course.logits, start=1)}
+    metadata = {"key": key, "epoch": course.epoch, "history": course.history, "chance": course.chance}
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, {"ccl": json.dumps(metadata)})
+
+
+def load_checkpoint(path: Path, key: str, model: SurvivalModel) -> Course:
+    """Give `model` the state of a checkpoint and return how far it had come.
+
+    Raises
+    ------
+    InputError
+        The file is damaged, or of a run with another key.
+    """
+    metadata, tensors = _read(path)
+    if metadata["key"] != key:
+        raise InputError(
+            "a checkpoint of another run",
+            where=str(path),
+            found=f"key {metadata['key'][:12]}",
+            expected=f"key {key[:12]}, of this config, code and data",
+            todo="delete the file to train from the start",
+        )
+    state = {name.removeprefix("model/"): value for name, value in tensors.items() if name.startswith("model/")}
+    model.load_state_dict(state)
+    logits: list[Tensor] = [tensors[f"logits/{epoch}"] for epoch in range(1, metadata["epoch"] + 1)]
+    return Course(metadata["epoch"], metadata["history"], logits, metadata["chance"])
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the metadata and the tensors of a safetensors file of ours."""
+    try:
+        with safe_open(existing(path), framework="pt") as file:
+            metadata = json.loads(file.metadata()["ccl"])
+            return metadata, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+    except SafetensorError as error:
+        raise InputError(
+            "not a model, or a damaged one",
+            where=str(path),
+            found=str(error),
+            todo="delete the file and run its stage again with --forcerun train",
+        ) from error

@@ -6,37 +6,75 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ccl.models.blocks import HEADS, LOCAL_REACH, Aggregate, TransLayer
+from ccl.models.blocks import FEED_FORWARD, HEADS, LOCAL_REACH, Aggregate, Fusion, TransLayer, VanillaLayer
+from ccl.models.replicas import Replicas
+
+REPLICAS = Replicas((0, 1))
 
 
+def qkv(layer, tokens, number):
+    """Query, key and value of one replica's tokens (B, T, d): (B, heads, T, c) each."""
+    batch, length, width = tokens.shape
+    normed = F.layer_norm(tokens, (width,), layer.norm.weight[number, 0], layer.norm.bias[number, 0])
+    parts = (normed @ layer.to_qkv.weight[number].T).split(width, dim=2)
+    return [part.view(batch, length, HEADS, width // HEADS).transpose(1, 2) for part in parts]
+
+
+def project(layer, mixed, number):
+    out = mixed.transpose(1, 2).flatten(2)
+    return out @ layer.to_out.weight[number].T + layer.to_out.bias[number, 0]
+
+
+@pytest.mark.parametrize("padding", [0, 123])
 @pytest.mark.parametrize("length", [1, 5, 17, 40])
-def test_the_local_mix_is_a_depthwise_convolution(length):
-    torch.manual_seed(0)
-    layer = TransLayer(32, dropout=0.0).double()
-    values = torch.randn(2, HEADS, length, 4, dtype=torch.float64)
-    expected = F.conv2d(values, layer.local[:, None, :, None], padding=(LOCAL_REACH, 0), groups=HEADS)
-    torch.testing.assert_close(layer._local_weights(length) @ values, expected)
+def test_the_layer_is_attention_plus_local_mix_plus_residual(length, padding):
+    layer = TransLayer(REPLICAS, 32, dropout=0.1, padding=padding).double().eval()
+    tokens = torch.randn(2, 3, length, 32, dtype=torch.float64)
+    for number in range(2):
+        q, k, v = qkv(layer, tokens[number], number)
+        # Positions of padding have keys and values of zero.
+        wide = [F.pad(part, (0, 0, 0, padding)) for part in (k, v)]
+        mixed = F.scaled_dot_product_attention(q, *wide)
+        kernel = layer.local[number][:, None, :, None]
+        mixed = mixed + F.conv2d(v, kernel, padding=(LOCAL_REACH, 0), groups=HEADS)
+        expected = tokens[number] + project(layer, mixed, number)
+        torch.testing.assert_close(layer(tokens, length)[number], expected)
+    torch.testing.assert_close(layer(tokens, 1), layer(tokens, length)[:, :, :1])
 
 
-def test_the_layer_is_attention_plus_local_mix_plus_residual():
-    torch.manual_seed(0)
-    layer = TransLayer(32, dropout=0.1).double().eval()
-    tokens = torch.randn(3, 5, 32, dtype=torch.float64)
-    q, k, v = (part.view(3, 5, HEADS, 4).transpose(1, 2) for part in layer.to_qkv(layer.norm(tokens)).split(32, dim=2))
-    mixed = F.scaled_dot_product_attention(q, k, v)
-    mixed += F.conv2d(v, layer.local[:, None, :, None], padding=(LOCAL_REACH, 0), groups=HEADS)
-    expected = tokens + layer.to_out[0](mixed.transpose(1, 2).reshape(3, 5, 32))
-    torch.testing.assert_close(layer(tokens), expected)
+def test_the_vanilla_layer_is_attention_and_a_feed_forward_part():
+    layer = VanillaLayer(REPLICAS, 32, dropout=0.1).double().eval()
+    tokens = torch.randn(2, 3, 5, 32, dtype=torch.float64)
+    for number in range(2):
+        attention = layer.attention
+        q, k, v = qkv(attention, tokens[number], number)
+        x = tokens[number] + project(attention, F.scaled_dot_product_attention(q, k, v), number)
+        normed = F.layer_norm(x, (32,), layer.norm.weight[number, 0], layer.norm.bias[number, 0])
+        wide = torch.relu(normed @ layer.widen.weight[number].T + layer.widen.bias[number, 0])
+        assert wide.shape[-1] == FEED_FORWARD * 32
+        expected = x + wide @ layer.narrow.weight[number].T + layer.narrow.bias[number, 0]
+        torch.testing.assert_close(layer(tokens, 5)[number], expected)
+    torch.testing.assert_close(layer(tokens, 1), layer(tokens, 5)[:, :, :1])
 
 
-def test_a_translayer_of_256_channels_has_263176_parameters():
-    assert sum(weight.numel() for weight in TransLayer(256, dropout=0.1).parameters()) == 263_176
+def test_parameter_counts_of_256_channels():
+    counts = [
+        sum(weight.numel() for weight in layer.parameters()) // 2
+        for layer in (
+            TransLayer(REPLICAS, 256, dropout=0.1, padding=0),
+            VanillaLayer(REPLICAS, 256, dropout=0.1),
+            Fusion(REPLICAS, 256, [TransLayer(REPLICAS, 256, dropout=0.1, padding=0) for _ in range(2)]),
+        )
+    ]
+    assert counts == [263_176, 512 + 3 * 65_536 + 65_792 + 512 + 263_168 + 262_400, 527_120]
 
 
-def test_an_aggregate_is_standardised_over_its_channels_and_cut_at_zero():
-    torch.manual_seed(0)
-    aggregate, vectors = Aggregate(6).double(), torch.randn(2, 6, 50, dtype=torch.float64)
-    mixed = torch.einsum("k,bkd->bd", aggregate.mix.weight[0], vectors) + aggregate.mix.bias
-    centred = mixed - mixed.mean(dim=1, keepdim=True)
-    expected = centred / torch.sqrt(mixed.var(dim=1, correction=0, keepdim=True) + 1e-5)
-    torch.testing.assert_close(aggregate(vectors), expected.clamp(min=0))
+@pytest.mark.parametrize("standardise", [True, False])
+def test_an_aggregate_is_a_weighted_sum(standardise):
+    aggregate = Aggregate(REPLICAS, 6, standardise=standardise).double()
+    vectors = torch.randn(2, 3, 6, 50, dtype=torch.float64)
+    mixed = torch.einsum("sk,sbkd->sbd", aggregate.weight[:, 0, 0], vectors) + aggregate.bias
+    if standardise:
+        centred = mixed - mixed.mean(dim=-1, keepdim=True)
+        mixed = (centred / torch.sqrt(mixed.var(dim=-1, correction=0, keepdim=True) + 1e-5)).clamp(min=0)
+    torch.testing.assert_close(aggregate(vectors), mixed)

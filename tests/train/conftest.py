@@ -18,7 +18,9 @@ from ccl.train.run import train_fold
 
 torch.set_num_threads(1)
 
-SETTINGS = TrainSettings(epochs=2, lr=1e-3, weight_decay=1e-5, intervals=4, intervals_from="train", seeds=(0,))
+SETTINGS = TrainSettings(
+    epochs=2, lr=1e-3, weight_decay=1e-5, intervals=4, intervals_from="train", sampling="uniform", seeds=(0,)
+)
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,21 @@ class Cohort:
 
     def train(self, folder: Path, *, model: str = "ccl", fold: int = 0, overrides=None, **settings) -> Path:
         """Write the files, train, and return the folder of the run."""
+        train_fold(**self.arguments(folder, model=model, fold=fold, overrides=overrides, **settings))
+        return folder / "run"
+
+    def arguments(self, folder: Path, *, model: str = "ccl", fold: int = 0, overrides=None, **settings) -> dict:
+        """Write the files and return what :func:`train_fold` is called with."""
         folder.mkdir(parents=True, exist_ok=True)
         write_table(folder / "patients.csv", self.outcomes)
         write_table(folder / "folds.csv", self.folds)
         self.genomics.write(folder / "genomics.h5")
         self.clusters.write(folder / "k.h5")
-        train_fold(
+        return dict(
             cohort="toy",
             encoder="resnet50" if model == "ccl" else "none",
             model=model,
+            method=model,
             fold=fold,
             overrides=overrides or {},
             settings=replace(SETTINGS, **settings),
@@ -53,7 +61,6 @@ class Cohort:
             device="cpu",
             threads=1,
         )
-        return folder / "run"
 
 
 @pytest.fixture

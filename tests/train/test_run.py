@@ -10,15 +10,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors import safe_open
 
 from ccl.errors import ConfigError, InputError, ModelError
 from ccl.evaluate.concordance import concordance_index
 from ccl.formats import Genomics
 from ccl.models import hyper, load
 from ccl.models.interface import Batch, Output, SurvivalModel
+from ccl.models.replicas import Replicas
 from ccl.train.data import Inputs, load_fold
-from ccl.train.loop import train_seed
-from ccl.train.store import load_model
+from ccl.train.loop import train_replicas
+from ccl.train.store import load_checkpoint, load_model
 
 from .conftest import SETTINGS
 
@@ -74,7 +76,8 @@ def test_the_same_seed_gives_the_same_numbers_and_another_one_others(tmp_path, c
     one = cohort.train(tmp_path / "one", model=model, overrides=SMALL[model], seeds=(3,))
     both = cohort.train(tmp_path / "both", model=model, overrides=SMALL[model], seeds=(0, 3))
     first, second = (pd.read_csv(out / "predictions.csv") for out in (one, both))
-    pd.testing.assert_frame_equal(first, second.query("seed == 3").reset_index(drop=True))
+    # Side by side the sums of a product may be in another order.
+    pd.testing.assert_frame_equal(first, second.query("seed == 3").reset_index(drop=True), rtol=1e-4)
     assert not np.allclose(second.query("seed == 0")["risk"], second.query("seed == 3")["risk"])
 
 
@@ -112,18 +115,19 @@ def test_a_stored_model_gives_the_risks_of_the_last_epoch(tmp_path, cohort, mode
     out = cohort.train(tmp_path, model=model, overrides=SMALL[model], seeds=(0, 7))
     last = pd.read_csv(out / "predictions.csv").query("epoch == 2")
     rows = [0, 4, 8, 12, 16]
+    assert json.loads((out / "run.json").read_text())["method"] == model
     for seed in (0, 7):
         network, scalers = load_model(out / "model.safetensors", seed)
         assert list(scalers) == ["one", "two"]
         genomics = tuple(
-            torch.from_numpy(scaler.apply(family.values[rows]))
+            torch.from_numpy(scaler.apply(family.values[rows]))[None]
             for scaler, family in zip(scalers.values(), cohort.genomics.families, strict=True)
         )
-        centres = torch.from_numpy(cohort.clusters.centres[rows]) if model == "ccl" else None
+        centres = torch.from_numpy(cohort.clusters.centres[rows])[None] if model == "ccl" else None
         with torch.no_grad():
-            logits = network(Batch(genomics, centres, None)).logits
+            logits = network(Batch(genomics, centres, None)).logits[0]
         risk = -torch.cumprod(1 - torch.sigmoid(logits), dim=1).sum(dim=1)
-        np.testing.assert_allclose(risk, last.query("seed == @seed")["risk"], rtol=1e-6)
+        np.testing.assert_allclose(risk, last.query("seed == @seed")["risk"], rtol=1e-5)
 
 
 def test_a_model_that_is_not_there_is_refused(tmp_path, cohort):
@@ -138,20 +142,19 @@ def test_a_model_that_is_not_there_is_refused(tmp_path, cohort):
 @pytest.mark.parametrize("model", ["ccl", "snn"])
 def test_one_epoch_changes_every_parameter_and_buffer(fold, model):
     module, chosen = load(model), hyper(model, SMALL[model])
-    torch.manual_seed(0)
-    start = module.Model(fold.shape, chosen).state_dict()
+    start = module.Model(fold.shape, chosen, Replicas((0,))).state_dict()
     # A large step and few patients: enough that no change is lost in rounding.
     settings = replace(SETTINGS, epochs=1, lr=0.1, weight_decay=0.0)
-    trained = train_seed(module, chosen, fold, settings=settings, seed=0).model
+    trained = train_replicas(module, chosen, fold, settings=settings).model
     still = {name for name, value in trained.state_dict().items() if torch.equal(value, start[name])}
-    # The aggregation is standardised, so a constant added before it is without effect.
-    assert still <= {"aggregate_g.mix.bias", "aggregate_p.mix.bias"}
+    # Whether the anchor has started is known from the start.
+    assert still <= {"pathology.anchored"}
 
 
 @pytest.mark.parametrize("model", ["ccl", "snn"])
 def test_eight_patients_are_learnt_by_heart(tmp_path, make_cohort, model):
     cohort = make_cohort(count=11)
-    out = cohort.train(tmp_path, model=model, overrides={**SMALL[model], "dropout": 0.0}, epochs=40, lr=0.05)
+    out = cohort.train(tmp_path, model=model, overrides={**SMALL[model], "dropout": 0.0}, epochs=60, lr=0.02)
     history = pd.read_csv(out / "history.csv")
     assert json.loads((out / "run.json").read_text())["n_train"] == 8
     # Patients of one interval are alike to the likelihood, so a pair within it may stay in the wrong order.
@@ -160,28 +163,29 @@ def test_eight_patients_are_learnt_by_heart(tmp_path, make_cohort, model):
 
 
 def test_a_planted_risk_is_found_in_new_patients(tmp_path, make_cohort):
-    out = make_cohort(count=60).train(tmp_path, epochs=6, lr=0.01)
-    assert pd.read_csv(out / "history.csv")["c_index_test"].iloc[-1] > 0.75
+    out = make_cohort(count=60).train(tmp_path, epochs=12, lr=0.003, seeds=(0, 1, 2))
+    assert pd.read_csv(out / "history.csv").query("epoch == 12")["c_index_test"].mean() > 0.7
 
 
 def test_divergence_stops_with_the_patient_and_the_epoch(fold):
     class Broken(SurvivalModel):
-        def __init__(self, shape, hyper):
+        def __init__(self, shape, hyper, replicas):
             super().__init__()
-            self.bias = torch.nn.Parameter(torch.zeros(shape.intervals))
+            self.bias = torch.nn.Parameter(torch.zeros(2, 1, shape.intervals))
 
         def forward(self, batch):
             wanted = fold.train.genomics[0][3]
-            broken = (batch.genomics[0] == wanted).all(dim=1, keepdim=True)
+            broken = (batch.genomics[0] == wanted).all(dim=2, keepdim=True)
             return Output(torch.where(broken, torch.nan, 0.0) + self.bias)
 
+    settings = replace(SETTINGS, seeds=(5, 6))
     with pytest.raises(ModelError, match=f"patient {fold.train.patients[3]}, epoch 1, seed 5"):
-        train_seed(SimpleNamespace(Model=Broken), None, fold, settings=SETTINGS, seed=5)
+        train_replicas(SimpleNamespace(Model=Broken), None, fold, settings=settings)
 
 
 def test_a_learning_rate_that_explodes_is_reported_and_leaves_no_files(tmp_path, cohort):
     with pytest.raises(ModelError, match="lower `train: lr`"):
-        cohort.train(tmp_path, overrides=SMALL["ccl"], lr=1e30)
+        cohort.train(tmp_path, overrides=SMALL["ccl"], lr=1e3)
     assert not (tmp_path / "run").exists()
 
 
@@ -191,6 +195,100 @@ def test_a_test_side_without_comparable_pairs_has_an_empty_c_index(tmp_path, coh
     out = replace(cohort, outcomes=outcomes).train(tmp_path, model="snn", overrides=SMALL["snn"], epochs=1)
     history = pd.read_csv(out / "history.csv", dtype=str, keep_default_na=False)
     assert history["c_index_test"].tolist() == [""]
+
+
+class Killed(BaseException):
+    """As if the process had been killed."""
+
+
+@pytest.fixture
+def kill(monkeypatch):
+    """Return a function that lets the next training die after some epochs."""
+    from ccl.train import run
+
+    def kill(after):
+        original = run.save_checkpoint
+
+        def save(path, key, model, course):
+            original(path, key, model, course)
+            if course.epoch == after:
+                raise Killed
+
+        monkeypatch.setattr(run, "save_checkpoint", save)
+
+    return kill
+
+
+@pytest.mark.parametrize(
+    ("model", "more"), [("ccl", {}), ("ccl", {"preset": "released", "anchor_init": "first_patient"}), ("snn", {})]
+)
+@pytest.mark.parametrize("sampling", ["uniform", "weighted"])
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path, cohort, kill, monkeypatch, model, more, sampling):
+    """Anchor, bank, random numbers: the predictions of every epoch are the same, to the last digit."""
+    how = {"model": model, "overrides": {**SMALL[model], **more}, "epochs": 5, "seeds": (0, 7), "sampling": sampling}
+    whole = cohort.train(tmp_path / "whole", **how)
+    kill(after=2)
+    with pytest.raises(Killed):
+        cohort.train(tmp_path / "killed", **how)
+    monkeypatch.undo()
+    assert [path.suffix for path in (tmp_path / "killed" / "run").iterdir()] == [".safetensors"]
+    resumed = cohort.train(tmp_path / "killed", **how)
+    assert (resumed / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
+    assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert not list(resumed.glob("checkpoint*"))
+    histories = [pd.read_csv(out / "history.csv").drop(columns="seconds") for out in (resumed, whole)]
+    pd.testing.assert_frame_equal(*histories)
+
+
+def test_another_config_does_not_go_on_from_a_checkpoint(tmp_path, cohort, kill, monkeypatch):
+    kill(after=1)
+    with pytest.raises(Killed):
+        cohort.train(tmp_path, overrides=SMALL["ccl"], epochs=3)
+    monkeypatch.undo()
+    left = next((tmp_path / "run").glob("checkpoint*"))
+    out = cohort.train(tmp_path, overrides={**SMALL["ccl"], "anchor_update": 0.3}, epochs=3)
+    fresh = cohort.train(tmp_path / "fresh", overrides={**SMALL["ccl"], "anchor_update": 0.3}, epochs=3)
+    assert (out / "predictions.csv").read_bytes() == (fresh / "predictions.csv").read_bytes()
+    assert not left.exists()
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path, cohort, kill):
+    kill(after=1)
+    with pytest.raises(Killed):
+        cohort.train(tmp_path, overrides=SMALL["ccl"])
+    path = next((tmp_path / "run").glob("checkpoint*"))
+    with pytest.raises(InputError, match="another run"):
+        load_checkpoint(path, "0" * 64, SurvivalModel())
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InputError, match="damaged"):
+        cohort.train(tmp_path, overrides=SMALL["ccl"])
+
+
+def test_divergence_keeps_the_last_good_checkpoint(tmp_path, cohort, monkeypatch):
+    from ccl.train import run
+
+    original = run.save_checkpoint
+
+    def save(path, key, model, course):
+        original(path, key, model, course)
+        if course.epoch == 2:
+            next(model.parameters()).data.fill_(torch.nan)
+
+    monkeypatch.setattr(run, "save_checkpoint", save)
+    with pytest.raises(ModelError, match=r"patient P\d\d, epoch 3"):
+        cohort.train(tmp_path, model="snn", overrides=SMALL["snn"], epochs=9)
+    path = next((tmp_path / "run").glob("checkpoint*"))
+    with safe_open(path, framework="pt") as file:
+        assert json.loads(file.metadata()["ccl"])["epoch"] == 2
+        assert all(torch.isfinite(file.get_tensor(name)).all() for name in file.keys())  # noqa: SIM118
+
+
+def test_weighted_sampling_shows_each_class_as_often(fold):
+    weights = fold.train.sampling_weights(fold.edges)
+    outcomes = fold.train.outcomes(fold.edges)
+    classes = (2 * outcomes.labels + outcomes.censorship)[0].numpy()
+    totals = [weights[classes == one].sum() for one in np.unique(classes)]
+    np.testing.assert_allclose(totals, 1.0)
 
 
 @pytest.mark.parametrize(("change", "match"), [({"model": "nope"}, "ccl, snn"), ({"overrides": {"k": 3}}, "width")])

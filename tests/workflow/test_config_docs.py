@@ -27,6 +27,7 @@ def rows(properties: dict[str, Any]) -> list[str]:
 SECTIONS = {
     "top": {key: value for key, value in PROPERTIES.items() if not value.get("properties")},
     "cohorts": PROPERTIES["cohorts"]["additionalProperties"]["properties"],
+    "models": PROPERTIES["models"]["additionalProperties"]["properties"],
     "encoders": PROPERTIES["embed"]["properties"]["encoders"]["additionalProperties"]["properties"],
 } | {key: value["properties"] for key, value in PROPERTIES.items() if value.get("properties")}
 

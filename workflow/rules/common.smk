@@ -68,6 +68,27 @@ def all_encoders():
     return sorted({"none"}.union(*map(encoders_of, config["cohorts"])))
 
 
+def method_of(model):
+    """The method behind a name under `models`; by itself, the name."""
+    return config["models"][model].get("method", model)
+
+
+def clusters_of(model):
+    """Clusters k that a model reads of each patient."""
+    return config["models"][model].get("k", config["cluster"]["k"])
+
+
+def overrides_of(model):
+    """The hyper-parameters that the config sets for a model."""
+    entry = config["models"][model]
+    return {key: value for key, value in entry.items() if key not in ("method", "k")}
+
+
+def reads(model):
+    """The stages that a model learns from."""
+    return get_method(method_of(model)).reads
+
+
 def runs():
     """Every (cohort, encoder, model) of the config; the encoder is `none` for a method that reads no slides."""
     return [
@@ -75,7 +96,7 @@ def runs():
         for cohort in config["cohorts"]
         for model in config["models"]
         for encoder in (
-            encoders_of(cohort) if "clusters" in get_method(model).reads else ["none"]
+            encoders_of(cohort) if "clusters" in reads(model) else ["none"]
         )
     ]
 
@@ -86,9 +107,9 @@ def check_config():
         if "features" not in entry and "slides" in entry:
             for encoder in config["embed"]["encoders"]:
                 get_encoder(encoder)
-        for model, overrides in config["models"].items():
+        for model in config["models"]:
             for source, key in (("clusters", "slides"), ("genomics", "omics")):
-                if source in get_method(model).reads and key not in entry:
+                if source in reads(model) and key not in entry:
                     raise ConfigError(
                         "a method asks for data that a cohort does not have",
                         where=f"config, models: {model} and cohorts: {cohort}",
@@ -96,8 +117,8 @@ def check_config():
                         expected=f"`{key}`, which {model} reads",
                         todo=f"give {cohort} its `{key}`, or run the method in a config of its own",
                     )
-            if overrides:
-                hyper(model, overrides)
+            if overrides_of(model):
+                hyper(method_of(model), overrides_of(model))
 
 
 def read_sheets():
@@ -145,7 +166,7 @@ def genomics_flags(wildcards):
 
 def overrides(wildcards):
     """The hyper-parameters that the config sets, as the JSON that `ccl train` takes."""
-    return json.dumps(config["models"][wildcards.model], sort_keys=True)
+    return json.dumps(overrides_of(wildcards.model), sort_keys=True)
 
 
 def as_options(wildcards, input):
@@ -229,16 +250,15 @@ def targets():
 
 def train_input(wildcards):
     """The files that a method reads, by the name of their option."""
-    reads = get_method(wildcards.model).reads
     files = {
         "patients": "<results>/{cohort}/cohort/patients.csv",
         "folds": "<results>/{cohort}/cohort/folds.csv",
     }
-    if "genomics" in reads:
+    if "genomics" in reads(wildcards.model):
         files["genomics"] = "<results>/{cohort}/genomics/genomics.h5"
-    if "clusters" in reads:
+    if "clusters" in reads(wildcards.model):
         files["clusters"] = (
-            f"<results>/{{cohort}}/cluster/{{encoder}}/k{config['cluster']['k']}.h5"
+            f"<results>/{{cohort}}/cluster/{{encoder}}/k{clusters_of(wildcards.model)}.h5"
         )
     return files
 

@@ -20,6 +20,7 @@ rule train:
         runtime=480,
     params:
         version=train.VERSION,
+        method=lambda w: method_of(w.model),
         inputs=as_options,
         flags=flags("train"),
         overrides=overrides,
@@ -29,5 +30,5 @@ rule train:
         out=subpath(output.run, parent=True),
     shell:
         "ccl train --cohort {wildcards.cohort} --encoder {wildcards.encoder} --model {wildcards.model}"
-        " --fold {wildcards.fold} {params.inputs} --out {params.out:q} --overrides {params.overrides:q}"
+        " --method {params.method} --fold {wildcards.fold} {params.inputs} --out {params.out:q} --overrides {params.overrides:q}"
         " {params.kind} --device {resources.device} --threads {threads} {params.flags} > {log:q} 2>&1"

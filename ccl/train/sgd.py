@@ -1,0 +1,44 @@
+"""Stochastic gradient descent that never builds the gradient of a linear layer."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ccl.models.replicas import InputLinear, Linear
+
+
+class SGD:
+    """``w <- (1 - lr * weight_decay) w - lr * gradient``, without momentum: the update of ``torch.optim.SGD``.
+
+    Parameters
+    ----------
+    model : Module
+        Its :class:`ccl.models.replicas.Linear` layers then leave their gradients as factors.
+    lr, weight_decay : float
+        Learning rate and L2 penalty.
+    """
+
+    def __init__(self, model: nn.Module, *, lr: float, weight_decay: float) -> None:
+        self.keep, self.by = 1 - lr * weight_decay, -lr
+        self.layers = [module for module in model.modules() if isinstance(module, (Linear, InputLinear))]
+        own: set[int] = set()
+        for layer in self.layers:
+            if isinstance(layer, Linear):
+                layer.factored = True
+                own.add(id(layer.weight))
+            else:
+                own.update(id(weight) for weight in layer.weights)
+        self.others = [weight for weight in model.parameters() if id(weight) not in own]
+
+    def step(self, loss: Tensor) -> None:
+        """Take one step down the gradient of `loss`, shape ()."""
+        loss.backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            for layer in self.layers:
+                layer.settle(keep=self.keep, by=self.by)
+            moved: list[Tensor] = [weight for weight in self.others if weight.grad is not None]
+            torch._foreach_mul_(moved, self.keep)
+            torch._foreach_add_(moved, [weight.grad for weight in moved if weight.grad is not None], alpha=self.by)
+        for weight in moved:
+            weight.grad = None
