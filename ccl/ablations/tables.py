@@ -1,0 +1,188 @@
+"""Tables IV to VIII: a row of the file for each point, cohort, encoder and protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from ccl.ablations import DEFAULT, Row
+from ccl.ablations.differences import Difference, overall, paired
+from ccl.ablations.published import published
+from ccl.errors import InputError
+from ccl.evaluate import PROTOCOLS, Protocol
+from ccl.report.gather import Cohort, Evaluation
+from ccl.report.published import COHORTS, OVERALL, plain_name
+
+OVERALL_COLUMN = "Overall"
+"""What stands for all cohorts in the place of a cohort's name."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The C-index of a point on a cohort under a protocol; its fields are the columns of the file."""
+
+    point: str
+    model: str
+    protocol: Protocol
+    cohort: str
+    encoder: str
+    c_index: float | None
+    std: float | None
+    """Population standard deviation over folds; None in the mean over cohorts."""
+    folds: int
+    seeds: int
+    difference: float | None
+    """How much higher than the default's; None for the default."""
+    se: float | None
+    lower: float | None
+    upper: float | None
+    published: float | None
+    """Only beside the protocol that it compares with, and never for synthetic patients."""
+    data: str
+    """``real``, ``synthetic``, or over cohorts of both kinds both."""
+    weights: str
+
+
+@dataclass(frozen=True)
+class Distance:
+    """A mean L2 distance between cluster centres of two patients in one place (Table V)."""
+
+    point: str
+    cohort: str
+    encoder: str
+    distance: float | None
+    std: float | None
+    folds: int
+    seeds: int
+    published: float | None
+    data: str
+    weights: str
+
+
+class Results:
+    """The evaluations that the tables need, by model, encoder and cohort."""
+
+    def __init__(self, cohorts: Sequence[Cohort], models: Iterable[str]) -> None:
+        self.found = {(e.model, e.encoder, e.cohort): e for cohort in cohorts for e in cohort.evaluations}
+        places = dict.fromkeys((e, c) for model, e, c in self.found if model == DEFAULT)
+        self.encoders = list(dict.fromkeys(encoder for encoder, _ in places))
+        self.cohorts = list(dict.fromkeys(cohort for _, cohort in places))
+        self.places = {e: [c for c in self.cohorts if (e, c) in places] for e in self.encoders}
+        missing = [(m, e, c) for m, (e, c) in product([DEFAULT, *models], places) if (m, e, c) not in self.found]
+        if missing or not places:
+            raise InputError(
+                "the evaluation of a point is missing",
+                found=", ".join("/".join(key) for key in missing[:5]) or f"no evaluation of {DEFAULT}",
+                expected="every point of the tables, on each cohort and encoder that the default was judged on",
+                todo="run `snakemake ablations`, which makes and names them all",
+            )
+
+    @property
+    def evaluations(self) -> list[Evaluation]:
+        """All evaluations of the default and its points on the cohorts and encoders of the tables."""
+        return [e for (_, encoder, cohort), e in self.found.items() if cohort in self.places.get(encoder, ())]
+
+    def has_overall(self, encoder: str) -> bool:
+        """Whether there is a mean over cohorts: there are several, and all have the encoder."""
+        return len(self.cohorts) > 1 and self.places[encoder] == self.cohorts
+
+    def of(self, model: str, encoder: str) -> list[Evaluation]:
+        """Return the evaluations of a model with an encoder, a cohort each."""
+        return [self.found[model, encoder, cohort] for cohort in self.places[encoder]]
+
+
+def c_indices(rows: Sequence[Row], results: Results) -> list[Cell]:
+    """Return the cells of one table, point by point: the cohorts in their order, then their mean."""
+    cells = []
+    for row, encoder, protocol in product(rows, results.encoders, PROTOCOLS):
+        mine, default = results.of(row.model, encoder), results.of(DEFAULT, encoder)
+        own = row.model == DEFAULT
+        apart = [None if own else paired(*pair, protocol) for pair in zip(mine, default, strict=True)]
+        found = [_cell(row, e, protocol, d) for e, d in zip(mine, apart, strict=True)]
+        if results.has_overall(encoder):
+            found.append(_overall_cell(row, found, None if own else overall(apart)))
+        cells += found
+    return cells
+
+
+def _cell(row: Row, evaluation: Evaluation, protocol: Protocol, apart: Difference | None) -> Cell:
+    difference, se, lower, upper = _numbers(apart)
+    found = evaluation.facts["protocols"][protocol]
+    theirs = protocol == "best-on-test" and not evaluation.synthetic
+    return Cell(
+        point=row.label,
+        model=row.model,
+        protocol=protocol,
+        cohort=evaluation.cohort,
+        encoder=evaluation.encoder,
+        c_index=found["mean"],
+        std=found["std"],
+        folds=len({score["fold"] for score in found["folds"] if score["c_index"] is not None}),
+        seeds=len({score["seed"] for score in found["folds"]}),
+        difference=difference,
+        se=se,
+        lower=lower,
+        upper=upper,
+        published=published(row.name, evaluation.cohort) if theirs else None,
+        data="synthetic" if evaluation.synthetic else "real",
+        weights=str(evaluation.facts["weights"]),
+    )
+
+
+def _overall_cell(row: Row, cells: Sequence[Cell], apart: Difference | None) -> Cell:
+    difference, se, lower, upper = _numbers(apart)
+    means = [cell.c_index for cell in cells if cell.c_index is not None]
+    five = sorted(plain_name(cell.cohort) for cell in cells) == sorted(COHORTS)
+    theirs = five and all(cell.published is not None for cell in cells)
+    return replace(
+        cells[0],
+        cohort=OVERALL_COLUMN,
+        c_index=sum(means) / len(means) if len(means) == len(cells) else None,
+        std=None,
+        folds=sum(cell.folds for cell in cells),
+        difference=difference,
+        se=se,
+        lower=lower,
+        upper=upper,
+        published=published(row.name, OVERALL) if theirs else None,
+        data=" and ".join(sorted({cell.data for cell in cells})),
+        weights=", ".join(dict.fromkeys(cell.weights for cell in cells)),
+    )
+
+
+def _numbers(apart: Difference | None) -> tuple[float | None, float | None, float | None, float | None]:
+    if apart is None:
+        return None, None, None, None
+    return apart.mean, apart.se, *(apart.interval or (None, None))
+
+
+def distances(results: Results) -> list[Distance]:
+    """Return the cells of Table V: what the default's runs tell of its cluster centres, seeds averaged in each fold."""
+    cells = []
+    for time, encoder in product(("before", "after"), results.encoders):
+        for evaluation in results.of(DEFAULT, encoder):
+            told = [run["facts"].get(f"distance_{time}_alignment") for run in evaluation.runs]
+            folds = [sum(seeds) / len(seeds) for seeds in told if seeds]
+            mean = sum(folds) / len(folds) if folds else None
+            cells.append(
+                Distance(
+                    point=f"{time} alignment",
+                    cohort=evaluation.cohort,
+                    encoder=encoder,
+                    distance=mean,
+                    std=None if mean is None else (sum((x - mean) ** 2 for x in folds) / len(folds)) ** 0.5,
+                    folds=len(folds),
+                    seeds=max(len(seeds or ()) for seeds in told),
+                    published=None if evaluation.synthetic else published(time, evaluation.cohort),
+                    data="synthetic" if evaluation.synthetic else "real",
+                    weights=str(evaluation.facts["weights"]),
+                )
+            )
+    return cells
+
+
+def caveats(cells: Sequence[Cell | Distance]) -> list[str]:
+    """Return the labels that must stand beside some numbers."""
+    synthetic, untrained = (any(word in f"{c.data}, {c.weights}" for c in cells) for word in ("synthetic", "random"))
+    return ["synthetic data"] * synthetic + ["random encoder weights"] * untrained
