@@ -225,6 +225,18 @@ def report(evaluations: tuple[Path, ...], out: Path, config: str, settings: Repo
     write_report(out=out, evaluations=evaluations, config=json.loads(config), settings=settings)
 
 
+@cli.command("ablations")
+@click.argument("evaluations", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="folder of the tables")
+@click.option("--base", default='{"k": 6}', show_default=True, help="the default model's config entry with its k, as JSON")
+@click.option("--without", multiple=True, help="cohort that CCL cannot be trained on (repeat)")
+def ablations(evaluations: tuple[Path, ...], out: Path, base: str, without: tuple[str, ...]) -> None:
+    """Write Tables IV to VIII of the paper from EVALUATIONS."""
+    from ccl.ablations.run import write_ablations
+
+    write_ablations(out=out, evaluations=evaluations, base=json.loads(base), without=without)
+
+
 @cli.command("encoders")
 def encoders() -> None:
     """List the known encoders."""
