@@ -34,6 +34,9 @@ def l1_costs(centres: Tensor, anchor: Tensor) -> Tensor:
         A row for each row of the anchor, a column for each centre.
     """
     replicas, batch, k, _ = centres.shape
+    if batch == 1:
+        # A single patient's table of differences is small, and faster than the general function.
+        return (anchor[:, :, None] - centres).abs_().sum(dim=-1)[:, None]
     distances = torch.cdist(anchor, centres.flatten(1, 2), p=1)
     return distances.view(replicas, k, batch, k).transpose(1, 2)
 

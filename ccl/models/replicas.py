@@ -18,6 +18,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+STREAMED_ROWS = 8
+"""Up to this many rows a product is limited by how fast the weights come from memory."""
+
 DRAWN_AHEAD = 16
 """Steps that a dropout layer draws its random numbers for at a time."""
 
@@ -85,13 +88,13 @@ class Replicas:
             generator.bit_generator.state = own
 
 
-# The three products of a linear layer, in the order of operands that a CPU's library multiplies fastest: with one row
-# a product with the weight on the left streams the weight once, at more than twice the speed of the usual order.
+# The products of a linear layer, in the order of operands that is fastest where it was measured: with the weights of
+# several replicas, or a single row, a product with the weight on the left streams the weights, at up to twice the speed.
 
 
 def _forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Map x (S, T, n_in) by weights (S, n_out, n_in) and biases (S, 1, n_out) to (S, T, n_out)."""
-    if x.shape[1] > 1:
+    if x.shape[1] > STREAMED_ROWS or (x.shape[0] == 1 and x.shape[1] > 1):
         return torch.bmm(x, weight.mT) if bias is None else torch.baddbmm(bias, x, weight.mT)
     return (torch.bmm(weight, x.mT) if bias is None else torch.baddbmm(bias.mT, weight, x.mT)).mT
 
@@ -104,34 +107,38 @@ def _descend(weight: Tensor, dy: Tensor, x: Tensor, *, keep: float, by: float) -
         weight.mT.baddbmm_(x.mT, dy, beta=keep, alpha=by)
 
 
-class _Affine(torch.autograd.Function):
-    """``x W^T + b`` that leaves the gradient of W as its factors: see :class:`Linear`."""
+class _Descending(torch.autograd.Function):
+    """``x W^T + b`` whose backward pass updates W: see :class:`Linear`."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, factors: list[Any]) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, descent: tuple[float, float]) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.factors, ctx.has_bias = factors, bias is not None
+        ctx.descent, ctx.has_bias = descent, bias is not None
         return _forward(x, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        ctx.factors.append((dy, x))
         dx = torch.bmm(dy, weight) if ctx.needs_input_grad[0] else None
+        keep, by = ctx.descent
+        _descend(weight, dy, x, keep=keep, by=by)
         return dx, None, dy.sum(dim=1, keepdim=True) if ctx.has_bias else None, None
 
 
 class Linear(nn.Module):
     """S affine maps, or S times `maps` of them, initialised as PyTorch does.
 
-    The gradient of a weight is a sum of as many outer products as the input has rows, one or six here.  Once
-    :class:`ccl.train.sgd.SGD` has the layer, the backward pass leaves these factors in ``factors`` instead of building
-    the sum, which would cost as much memory traffic as the whole rest of a step.
+    The gradient of a weight is a sum of as many outer products as the input has rows, one or six here: building it
+    would cost as much memory traffic as the whole rest of a step.  Once :class:`ccl.train.sgd.SGD` has set `descent`,
+    the backward pass adds the products to the weight itself, while the weight is still in the cache.  A layer can then
+    be used once in a step; autograd refuses a second use.
 
     Attributes
     ----------
     weight : Parameter, shape (S, *maps, n_out, n_in)
     bias : Parameter, shape (S, *maps, 1, n_out), or None
+    descent : tuple of two floats, or None
+        What a backward pass multiplies the weight with, and its gradient before adding it; None leaves both to autograd.
     """
 
     def __init__(
@@ -141,26 +148,17 @@ class Linear(nn.Module):
         bound = n_in**-0.5
         self.weight = nn.Parameter((2 * replicas.uniform(*maps, n_out, n_in) - 1) * bound)
         self.bias = nn.Parameter((2 * replicas.uniform(*maps, 1, n_out) - 1) * bound) if bias else None
-        self.factored = False
-        self.factors: list[tuple[Tensor, Tensor]] = []
+        self.descent: tuple[float, float] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (S, *maps, T, n_in) to (S, *maps, T, n_out)."""
         flat, weight = x.flatten(0, -3), self.weight.flatten(0, -3)
         bias = None if self.bias is None else self.bias.flatten(0, -3)
-        if self.factored and torch.is_grad_enabled():
-            out: Tensor = _Affine.apply(flat, weight, bias, self.factors)
+        if self.descent is not None and torch.is_grad_enabled():
+            out: Tensor = _Descending.apply(flat, weight, bias, self.descent)
         else:
             out = _forward(flat, weight, bias)
         return out.view(*x.shape[:-1], -1)
-
-    def settle(self, *, keep: float, by: float) -> None:
-        """Set the weights to ``keep`` times what they are plus ``by`` times their gradient, and forget the gradient."""
-        weight = self.weight.flatten(0, -3)
-        for number, (dy, x) in enumerate(self.factors):
-            # Decay counts once; the products of all uses of the layer add up.
-            _descend(weight, dy, x, keep=1.0 if number else keep, by=by)
-        self.factors.clear()
 
 
 class InputLinear(nn.Module):
@@ -202,7 +200,7 @@ class InputLinear(nn.Module):
 
     @torch.no_grad()
     def settle(self, *, keep: float, by: float) -> None:
-        """As :meth:`Linear.settle`; the weights themselves change after the last of the expected steps."""
+        """Set the weights to `keep` times what they are plus `by` times their gradient, after the expected steps."""
         if self._block is None:
             for weight in self.weights:
                 weight.mul_(keep).add_(weight.grad, alpha=by)

@@ -14,28 +14,26 @@ class SGD:
     Parameters
     ----------
     model : Module
-        Its :class:`ccl.models.replicas.Linear` layers then leave their gradients as factors.
+        Its :class:`ccl.models.replicas.Linear` layers then update their weights in the backward pass.
     lr, weight_decay : float
         Learning rate and L2 penalty.
     """
 
     def __init__(self, model: nn.Module, *, lr: float, weight_decay: float) -> None:
         self.keep, self.by = 1 - lr * weight_decay, -lr
-        self.layers = [module for module in model.modules() if isinstance(module, (Linear, InputLinear))]
-        own: set[int] = set()
-        for layer in self.layers:
-            if isinstance(layer, Linear):
-                layer.factored = True
-                own.add(id(layer.weight))
-            else:
-                own.update(id(weight) for weight in layer.weights)
+        self.inputs = [module for module in model.modules() if isinstance(module, InputLinear)]
+        own = {id(weight) for layer in self.inputs for weight in layer.weights}
+        for module in model.modules():
+            if isinstance(module, Linear):
+                module.descent = self.keep, self.by
+                own.add(id(module.weight))
         self.others = [weight for weight in model.parameters() if id(weight) not in own]
 
     def step(self, loss: Tensor) -> None:
         """Take one step down the gradient of `loss`, shape ()."""
         loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
-            for layer in self.layers:
+            for layer in self.inputs:
                 layer.settle(keep=self.keep, by=self.by)
             moved: list[Tensor] = [weight for weight in self.others if weight.grad is not None]
             torch._foreach_mul_(moved, self.keep)

@@ -81,8 +81,7 @@ def test_blocks_and_factors_are_plain_gradient_descent(steps, rows, weight_decay
 
     def loss(network, step):
         hidden = network["first"]([x[:, step] for x in inputs]).flatten(1, 2).tanh()
-        # The second layer is used twice: its gradient is the sum of both uses.
-        return network["norm"](network["second"](network["second"](hidden).tanh())).square().sum(dim=(1, 2)).sum()
+        return network["norm"](network["second"](hidden).tanh()).square().sum()
 
     for start in range(0, steps, 16):
         fast["first"].expect([x[:, start : start + 16] for x in inputs])
@@ -93,6 +92,13 @@ def test_blocks_and_factors_are_plain_gradient_descent(steps, rows, weight_decay
             theirs.step()
     for name, weight in plain.state_dict().items():
         torch.testing.assert_close(fast.state_dict()[name], weight, atol=1e-9, rtol=1e-9, msg=name)
+
+
+def test_a_second_use_of_a_layer_in_a_step_is_refused_not_wrong():
+    layer = Linear(Replicas((0,)), 3, 3)
+    ours = SGD(layer, lr=0.1, weight_decay=0.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        ours.step(layer(layer(torch.randn(1, 1, 3)).tanh()).sum())
 
 
 def test_layers_that_are_not_told_ahead_step_all_the_same():
