@@ -88,8 +88,8 @@ class Replicas:
             generator.bit_generator.state = own
 
 
-# The products of a linear layer, in the order of operands that is fastest where it was measured: with the weights of
-# several replicas, or a single row, a product with the weight on the left streams the weights, at up to twice the speed.
+# The products of a linear layer, in the order of operands that was measured to be fastest: with the weights of several
+# replicas, or a single row, a product with the weight on the left streams the weights, at up to twice the speed.
 
 
 def _forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -138,7 +138,7 @@ class Linear(nn.Module):
     weight : Parameter, shape (S, *maps, n_out, n_in)
     bias : Parameter, shape (S, *maps, 1, n_out), or None
     descent : tuple of two floats, or None
-        What a backward pass multiplies the weight with, and its gradient before adding it; None leaves both to autograd.
+        What a backward pass multiplies the weight with, and its gradient before it adds that; None leaves it to autograd.
     """
 
     def __init__(

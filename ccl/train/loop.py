@@ -184,7 +184,7 @@ def _check_finite(values: Any, side: Side, rows: Tensor | None, *, seeds: Sequen
 @torch.no_grad()
 def _logits(model: SurvivalModel, side: Side, *, seeds: Sequence[int], when: str) -> Tensor:
     """Return the logits (S, P, n) of some patients on the CPU; `when` is for the message if one is not finite."""
-    logits: Tensor = model.eval()(side.batch()).logits.cpu()
+    logits: Tensor = model.eval()(side.batch()).logits.cpu().contiguous()
     _check_finite(logits.unbind(dim=2), side, None, seeds=seeds, when=when)
     return logits
 
