@@ -37,12 +37,13 @@ include: "workflow/rules/cluster.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/ablations.smk"
 
 
 wildcard_constraints:
     cohort=one_of(config["cohorts"]),
     encoder=one_of(all_encoders()),
-    model=one_of(config["models"]),
+    model=one_of(MODELS),
     shard=r"\d+",
     fold=r"\d+",
     k=r"\d+",

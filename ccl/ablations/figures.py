@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,6 +19,8 @@ MARKS: dict[Protocol, tuple[str, str, str, float]] = {
     "best-on-test": ("s", ORANGE, PAPER, -0.15),
 }
 """Of each protocol: marker, colour, filling, and how far above its row it stands."""
+
+PUBLISHED: dict[str, Any] = {"marker": "D", "markersize": 4.5, "color": INK, "label": "published, best-on-test"}
 
 
 def differences(tables: Sequence[tuple[str, Sequence[Cell]]], title: str) -> Figure:
@@ -54,7 +57,10 @@ def differences(tables: Sequence[tuple[str, Sequence[Cell]]], title: str) -> Fig
     axes.tick_params(axis="y", length=0)
     axes.set(ylim=(height + 0.9, 0.8), xlabel="C-index, difference to the default (right: better), 95 % interval")
     set_title(axes, title, caveats([cell for _, cells in tables for cell in cells]))
-    figure.legend(handles=[_handle(protocol) for protocol in PROTOCOLS], loc="outside lower left", ncols=2)
+    handles = [_handle(protocol) for protocol in PROTOCOLS]
+    if any(cell.published_difference is not None for _, cells in tables for cell in cells):
+        handles.append(Line2D([], [], linestyle="none", **PUBLISHED))
+    figure.legend(handles=handles, loc="outside lower left", ncols=2)
     return figure
 
 
@@ -67,6 +73,8 @@ def _draw(axes: Axes, height: float, cell: Cell) -> None:
         [cell.difference], [height + above], marker=marker, markersize=5, color=colour, markerfacecolor=face,
         markeredgewidth=1.2, linestyle="none",
     )  # fmt: skip
+    if cell.published_difference is not None:
+        axes.plot([cell.published_difference], [height + above], linestyle="none", **PUBLISHED)
 
 
 def _handle(protocol: Protocol) -> Line2D:

@@ -39,6 +39,8 @@ class Cell:
     upper: float | None
     published: float | None
     """Only beside the protocol that it compares with, and never for synthetic patients."""
+    published_difference: float | None
+    """The same of the paper's own difference to its default."""
     data: str
     """``real``, ``synthetic``, or over cohorts of both kinds both."""
     weights: str
@@ -99,17 +101,18 @@ def c_indices(rows: Sequence[Row], results: Results) -> list[Cell]:
         mine, default = results.of(row.model, encoder), results.of(DEFAULT, encoder)
         own = row.model == DEFAULT
         apart = [None if own else paired(*pair, protocol) for pair in zip(mine, default, strict=True)]
-        found = [_cell(row, e, protocol, d) for e, d in zip(mine, apart, strict=True)]
+        found = [_cell(row, e, protocol, d, rows) for e, d in zip(mine, apart, strict=True)]
         if results.has_overall(encoder):
-            found.append(_overall_cell(row, found, None if own else overall(apart)))
+            found.append(_overall_cell(row, found, None if own else overall(apart), rows))
         cells += found
     return cells
 
 
-def _cell(row: Row, evaluation: Evaluation, protocol: Protocol, apart: Difference | None) -> Cell:
+def _cell(row: Row, evaluation: Evaluation, protocol: Protocol, apart: Difference | None, rows: Sequence[Row]) -> Cell:
     difference, se, lower, upper = _numbers(apart)
     found = evaluation.facts["protocols"][protocol]
-    theirs = protocol == "best-on-test" and not evaluation.synthetic
+    compares = protocol == "best-on-test" and not evaluation.synthetic
+    theirs, theirs_apart = _published(row, evaluation.cohort, rows) if compares else (None, None)
     return Cell(
         point=row.label,
         model=row.model,
@@ -124,17 +127,19 @@ def _cell(row: Row, evaluation: Evaluation, protocol: Protocol, apart: Differenc
         se=se,
         lower=lower,
         upper=upper,
-        published=published(row.name, evaluation.cohort) if theirs else None,
+        published=theirs,
+        published_difference=theirs_apart,
         data="synthetic" if evaluation.synthetic else "real",
         weights=str(evaluation.facts["weights"]),
     )
 
 
-def _overall_cell(row: Row, cells: Sequence[Cell], apart: Difference | None) -> Cell:
+def _overall_cell(row: Row, cells: Sequence[Cell], apart: Difference | None, rows: Sequence[Row]) -> Cell:
     difference, se, lower, upper = _numbers(apart)
     means = [cell.c_index for cell in cells if cell.c_index is not None]
     five = sorted(plain_name(cell.cohort) for cell in cells) == sorted(COHORTS)
-    theirs = five and all(cell.published is not None for cell in cells)
+    compares = five and all(cell.published is not None for cell in cells)
+    theirs, theirs_apart = _published(row, OVERALL, rows) if compares else (None, None)
     return replace(
         cells[0],
         cohort=OVERALL_COLUMN,
@@ -145,7 +150,8 @@ def _overall_cell(row: Row, cells: Sequence[Cell], apart: Difference | None) -> 
         se=se,
         lower=lower,
         upper=upper,
-        published=published(row.name, OVERALL) if theirs else None,
+        published=theirs,
+        published_difference=theirs_apart,
         data=" and ".join(sorted({cell.data for cell in cells})),
         weights=", ".join(dict.fromkeys(cell.weights for cell in cells)),
     )
@@ -155,6 +161,16 @@ def _numbers(apart: Difference | None) -> tuple[float | None, float | None, floa
     if apart is None:
         return None, None, None, None
     return apart.mean, apart.se, *(apart.interval or (None, None))
+
+
+def _published(row: Row, cohort: str, rows: Sequence[Row]) -> tuple[float | None, float | None]:
+    """Return the published number of a row, and its difference to that of the default's row in the same table."""
+    own = {published(other.name, cohort) for other in rows if other.model == DEFAULT}
+    theirs, default = published(row.name, cohort), own.pop()
+    # A config can make one model of two rows that the paper tells apart: then neither is its default.
+    if theirs is None or default is None or own or row.model == DEFAULT:
+        return theirs, None
+    return theirs, theirs - default
 
 
 def distances(results: Results) -> list[Distance]:

@@ -69,7 +69,7 @@ class Workspace:
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return subprocess.run(
-            [*command, "--directory", str(self.folder), "--configfile", str(self.folder / "config.yaml"), *arguments],
+            [*command, *arguments, "--directory", str(self.folder), "--configfile", str(self.folder / "config.yaml")],
             env={**os.environ, "PATH": path, **(env or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -77,9 +77,9 @@ class Workspace:
             check=False,
         )
 
-    def planned(self) -> Counter[str]:
-        """Return how many jobs of each rule a run would do now, the target itself left out."""
-        result = self.snakemake("--dry-run")
+    def planned(self, *targets: str) -> Counter[str]:
+        """Return how many jobs of each rule a run would do now, the default target itself left out."""
+        result = self.snakemake(*targets, "--dry-run")
         assert result.returncode == 0, result.stdout
         if "Nothing to be done" in result.stdout:
             return Counter()

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 from ccl import cluster, cohort, embed, evaluate, genomics, interop, tile, tissue, train
+from ccl import ablations as ablating
 from ccl import report as reporting
 from ccl.cohort.folds import fold_files
 from ccl.cohort.sheets import read_slide_sheet
@@ -25,6 +26,11 @@ SETTINGS = {
     "train": train.TrainSettings,
     "report": reporting.ReportSettings,
 }
+
+
+# The model that ablations change, and every model there is: the config's, and the points that ablations alone ask for.
+BASE = {"k": config["cluster"]["k"]} | config["models"].get(ablating.DEFAULT, {})
+MODELS = ablating.models_of(BASE) | config["models"]
 
 
 def one_of(names):
@@ -69,19 +75,20 @@ def all_encoders():
 
 
 def method_of(model):
-    """The method behind a name under `models`; by itself, the name."""
-    return config["models"][model].get("method", model)
+    """The method behind a model's name; by itself, the name."""
+    return MODELS[model].get("method", model)
 
 
 def clusters_of(model):
     """Clusters k that a model reads of each patient."""
-    return config["models"][model].get("k", config["cluster"]["k"])
+    return MODELS[model].get("k", config["cluster"]["k"])
 
 
 def overrides_of(model):
-    """The hyper-parameters that the config sets for a model."""
-    entry = config["models"][model]
-    return {key: value for key, value in entry.items() if key not in ("method", "k")}
+    """The hyper-parameters that differ from the method's own."""
+    return {
+        key: value for key, value in MODELS[model].items() if key not in ("method", "k")
+    }
 
 
 def reads(model):
@@ -95,9 +102,7 @@ def runs():
         (cohort, encoder, model)
         for cohort in config["cohorts"]
         for model in config["models"]
-        for encoder in (
-            encoders_of(cohort) if "clusters" in reads(model) else ["none"]
-        )
+        for encoder in (encoders_of(cohort) if "clusters" in reads(model) else ["none"])
     ]
 
 
@@ -268,6 +273,33 @@ def report_figures(kind):
     return [
         f"<results>/report/figures/{cohort}.{encoder}.{model}.{kind}.svg"
         for cohort, encoder, model in runs()
+    ]
+
+
+def ablated():
+    """The cohorts with all that CCL reads, and those without, by name."""
+    whole = {
+        name: "slides" in entry and "omics" in entry
+        for name, entry in config["cohorts"].items()
+    }
+    return [n for n in whole if whole[n]], [n for n in whole if not whole[n]]
+
+
+def ablation_evaluations(wildcards):
+    """The evaluations of every point of the paper's ablations, the default model's among them."""
+    cohorts, without = ablated()
+    if not cohorts or method_of(ablating.DEFAULT) != "ccl":
+        raise WorkflowError(
+            "There is nothing to ablate: `snakemake ablations` needs a cohort with `slides` and `omics`, and a model"
+            " named ccl, if the config has one, whose method is ccl."
+        )
+    for name in without:
+        logger.warning(f"Ablations leave out {name}: it lacks `slides` or `omics`.")
+    return [
+        f"<results>/{cohort}/evaluate/{encoder}/{model}/evaluation.json"
+        for cohort in cohorts
+        for encoder in encoders_of(cohort)
+        for model in ablating.models_of(BASE)
     ]
 
 
