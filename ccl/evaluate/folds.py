@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,10 @@ FILES = ("run.json", "predictions.csv")
 
 COLUMNS = ("seed", "epoch", "patient_id", "months", "censorship", "risk")
 
-AGREED = ("cohort", "encoder", "model", "weights", "synthetic", "hyper", "settings", "seeds", "parameters")
+NAMES = ("cohort", "encoder", "model", "method", "weights", "synthetic", "parameters", "empty_clusters")
+"""Entries of ``run.json`` that ``evaluation.json`` repeats."""
+
+AGREED = (*NAMES, "hyper", "settings", "seeds", "families")
 """Entries of ``run.json`` in which the folds of one evaluation must not differ."""
 
 
@@ -74,7 +78,7 @@ def _read_fold(folder: Path) -> FoldRun:
             todo="train the fold again",
         )
     facts = read_json(folder / "run.json")
-    lacking = [name for name in (*AGREED, "fold", "left_out") if name not in facts]
+    lacking = [name for name in (*AGREED, "fold", "left_out", "facts") if name not in facts]
     if lacking:
         raise InputError(
             "the description of a run is incomplete",
@@ -153,10 +157,19 @@ def _check_agreement(runs: Sequence[FoldRun]) -> None:
                 raise InputError(
                     f"the folds differ in their {name}",
                     where=f"{first.folder} and {run.folder}",
-                    found=f"{one} and {other}",
+                    found=" and ".join(_differing(one, other)),
                     expected="folds of one cohort, encoder and model, trained alike",
                     todo="train all folds with the same config",
                 )
+
+
+def _differing(one: Any, other: Any) -> tuple[str, str]:
+    """Return two values in words; of two mappings, which may hold thousands of names, what differs alone."""
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
+        one, other = ({key: mapping[key] for key in keys if key in mapping} for mapping in (one, other))
+    first, second = (shorten(str(value), 200, placeholder=" ...") for value in (one, other))
+    return first, second
 
 
 def _check_patients(runs: Sequence[FoldRun]) -> None:

@@ -50,9 +50,8 @@ def judge_fold(run: FoldRun, epochs: pd.DataFrame, protocol: Protocol) -> list[F
         chosen = rows.sort_values(order, na_position="first").iloc[-1]
         epoch = int(chosen["epoch"])
         tested = run.predictions[(run.predictions["seed"] == seed) & (run.predictions["epoch"] == epoch)]
-        c_index = None if math.isnan(chosen["c_index"]) else float(chosen["c_index"])
         deaths = int((tested["censorship"] == 0).sum())
-        scores.append(FoldScore(run.fold, int(str(seed)), epoch, c_index, len(tested), deaths))
+        scores.append(FoldScore(run.fold, int(str(seed)), epoch, _number(chosen["c_index"]), len(tested), deaths))
     return scores
 
 
@@ -79,17 +78,27 @@ def pool_risks(runs: Sequence[FoldRun], scores: Sequence[FoldScore]) -> pd.DataF
 
 
 def summarise(scores: Sequence[FoldScore], risks: pd.DataFrame) -> dict[str, Any]:
-    """Return the C-index of a protocol: per fold and seed, mean and spread over folds, and pooled.
+    """Return the C-index of a protocol: per fold and seed, mean and spread over folds, over seeds, and pooled.
 
-    Seeds are averaged within a fold first.  ``std`` is the population's (divided by the number of folds).  Folds
-    without a C-index stand in ``folds`` with null and do not enter mean and spread.
+    Seeds are averaged within a fold first.  ``std`` is the population's (divided by the number of folds), as the folds
+    are all there are; ``std_over_seeds`` is that of the seeds' means over folds, and a sample's (divided by one less
+    than the number of seeds), as there could be any number of seeds.  Folds without a C-index stand in ``folds`` with
+    null and do not enter means and spreads.
     """
     table = pd.DataFrame([asdict(score) for score in scores]).astype({"c_index": float})
     per_fold = table.groupby("fold")["c_index"].mean().dropna()
+    per_seed = table.groupby("seed")["c_index"].mean()
     pooled = concordance_index(risks["months"], risks["censorship"], risks["risk"])
     return {
         "folds": [asdict(score) for score in scores],
-        "mean": float(per_fold.mean()) if len(per_fold) else None,
-        "std": float(per_fold.std(ddof=0)) if len(per_fold) else None,
-        "pooled": None if math.isnan(pooled) else pooled,
+        "mean": _number(per_fold.mean()),
+        "std": _number(per_fold.std(ddof=0)),
+        "seeds": [{"seed": int(str(seed)), "mean": _number(mean)} for seed, mean in per_seed.items()],
+        "std_over_seeds": _number(per_seed.std(ddof=1)),
+        "pooled": _number(pooled),
     }
+
+
+def _number(value: float) -> float | None:
+    """Return a float for JSON: None in the place of NaN."""
+    return None if math.isnan(value) else float(value)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ccl.evaluate import PROTOCOLS
-from ccl.evaluate.folds import FoldRun, read_folds
+from ccl.evaluate.folds import NAMES, FoldRun, read_folds
 from ccl.evaluate.protocols import judge_fold, pool_risks, score_epochs, summarise
 from ccl.evaluate.survival import compare_groups, kaplan_meier, t_test
 from ccl.files import write_json, write_table
@@ -60,11 +60,17 @@ def _curve(protocol: str, group: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _facts(folds: Sequence[FoldRun], risks: pd.DataFrame) -> dict[str, Any]:
-    """Return what the folds have in common, and whom they could not test."""
-    same = ("cohort", "encoder", "model", "weights", "synthetic", "parameters")
+    """Return what the folds have in common, what was found while training, and whom they could not test."""
     return {
-        **{name: folds[0].facts[name] for name in same},
+        **{name: folds[0].facts[name] for name in NAMES},
+        **{name: _mean_of_folds(folds, name) for name in ("distance_before_alignment", "distance_after_alignment")},
         "n_patients": len(risks),
         "n_events": int((risks["censorship"] == 0).sum()),
         "left_out": {patient: reason for fold in folds for patient, reason in sorted(fold.facts["left_out"].items())},
     }
+
+
+def _mean_of_folds(folds: Sequence[FoldRun], name: str) -> float | None:
+    """Return the mean over folds and seeds of what training found under `name`; None where it found nothing."""
+    found = [number for fold in folds for number in fold.facts["facts"].get(name, ())]
+    return sum(found) / len(found) if found else None

@@ -11,12 +11,16 @@ import pytest
 FACTS = {
     "cohort": "blca",
     "encoder": "resnet50",
-    "model": "ccl",
+    "model": "ours",
+    "method": "ccl",
     "weights": "hub",
     "synthetic": False,
     "hyper": {"width": 256},
     "settings": {"epochs": 3, "intervals_from": "train"},
     "parameters": 1234,
+    "families": {"f0": ["TP53_rnaseq", "TP53_cnv"]},
+    "empty_clusters": 0.125,
+    "facts": {},
     "left_out": {},
 }
 

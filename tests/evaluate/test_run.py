@@ -67,6 +67,41 @@ def test_c_index_of_every_fold_and_seed_agrees_with_scikit_survival(five_folds, 
     assert found["protocols"]["best-on-test"]["mean"] > found["protocols"]["last"]["mean"]
 
 
+def test_spread_over_seeds_is_that_of_their_means_over_folds(five_folds, tmp_path):
+    found, _, _ = evaluate(five_folds, tmp_path / "out")
+    for protocol in found["protocols"].values():
+        listed = pd.DataFrame(protocol["folds"])
+        means = [listed[listed["seed"] == seed]["c_index"].mean() for seed in (0, 7)]
+        assert [row["seed"] for row in protocol["seeds"]] == [0, 7]
+        assert [row["mean"] for row in protocol["seeds"]] == pytest.approx(means)
+        # Of two numbers, the sample's standard deviation is their distance over the square root of two.
+        assert protocol["std_over_seeds"] == pytest.approx(abs(means[0] - means[1]) / 2**0.5)
+        assert protocol["mean"] == pytest.approx(np.mean(means))
+
+
+def test_one_seed_has_no_spread(write_fold, patients, tmp_path):
+    folder = write_fold(0, tested := patients(30), lambda s, e: -tested["months"], seeds=(5,))
+    found, _, _ = evaluate([folder], tmp_path / "out")
+    assert found["protocols"]["last"]["seeds"] == [{"seed": 5, "mean": 1}]
+    assert found["protocols"]["last"]["std_over_seeds"] is None
+
+
+def test_what_training_found_is_averaged_over_folds_and_seeds(write_fold, patients, tmp_path):
+    folders = []
+    for fold, after in enumerate([(2.0, 3.0), (4.0, 7.0)]):
+        tested = patients(12, prefix=f"F{fold}-")
+        facts = {"distance_before_alignment": [10.0, 10.0], "distance_after_alignment": after}
+        folders.append(write_fold(fold, tested, lambda s, e, t=tested: -t["months"], seeds=(0, 1), facts=facts))
+    found, _, _ = evaluate(folders, tmp_path / "out")
+    assert (found["distance_before_alignment"], found["distance_after_alignment"]) == (10, 4)
+    assert (found["model"], found["method"], found["empty_clusters"]) == ("ours", "ccl", 0.125)
+
+
+def test_method_without_alignment_has_no_distances(five_folds, tmp_path):
+    found, _, _ = evaluate(five_folds, tmp_path / "out")
+    assert found["distance_before_alignment"] is found["distance_after_alignment"] is None
+
+
 def test_pooled_risk_is_the_mean_over_seeds_at_the_judged_epoch(five_folds, tmp_path):
     found, risks, _ = evaluate(five_folds, tmp_path / "out")
     predictions = pd.concat([pd.read_csv(folder / "predictions.csv") for folder in five_folds])
@@ -163,6 +198,7 @@ def test_fold_without_a_comparable_pair_is_named_and_left_out_of_the_mean(write_
         assert protocol["folds"][1]["n_events"] == 0
         assert protocol["folds"][1]["epoch"] == 3
         assert (protocol["mean"], protocol["std"]) == (1, 0)
+        assert protocol["seeds"] == [{"seed": 0, "mean": 1}]
 
 
 @pytest.mark.parametrize("risk", [0.0, 1.5])
@@ -170,7 +206,7 @@ def test_cohort_without_deaths_or_with_equal_risks_has_no_statistics(write_fold,
     tested = patients(12).assign(censorship=1) if risk == 0 else patients(12)
     found, risks, _ = evaluate([write_fold(0, tested, lambda s, e: np.full(12, risk))], tmp_path / "out")
     last = found["protocols"]["last"]
-    assert last["mean"] == last["pooled"] == (None if risk == 0 else 0.5)
+    assert last["mean"] == last["pooled"] == last["seeds"][0]["mean"] == (None if risk == 0 else 0.5)
     assert (risks["group"] == "low").all()
     assert last["kaplan_meier"]["log_rank_p"] is last["kaplan_meier"]["log_rank_statistic"] is None
     assert last["t_test"]["p"] is last["t_test"]["t"] is None
@@ -217,12 +253,45 @@ def test_missing_file_is_named(five_folds, tmp_path, name):
 
 @pytest.mark.parametrize(
     ("entry", "value"),
-    [("cohort", "ucec"), ("model", "snn"), ("encoder", "uni"), ("weights", "random"), ("settings", {"lr": 1})],
+    [
+        ("cohort", "ucec"),
+        ("model", "snn"),
+        ("method", "snn"),
+        ("encoder", "uni"),
+        ("weights", "random"),
+        ("settings", {"lr": 1}),
+        ("families", {"f0": ["TP53_cnv"]}),
+        ("empty_clusters", 0.0),
+    ],
 )
 def test_folds_trained_otherwise_are_refused(write_fold, patients, tmp_path, entry, value):
     a, b = patients(12, prefix="A"), patients(12, prefix="B")
     folders = [write_fold(0, a, lambda s, e: a["months"]), write_fold(1, b, lambda s, e: b["months"], **{entry: value})]
     refused(folders, tmp_path / "out", f"differ in their {entry}")
+
+
+def test_only_what_differs_is_told_of_long_settings(write_fold, patients, tmp_path):
+    a, b = patients(12, prefix="A"), patients(12, prefix="B")
+    genes = {f"family{i}": [f"GENE{j}_rnaseq" for j in range(999)] for i in range(3)}
+    one, other = {**genes, "family1": ["TP53_cnv"]}, {**genes, "family1": ["EGFR_mut"]}
+    folders = [
+        write_fold(0, a, lambda s, e: a["months"], families=one),
+        write_fold(1, b, lambda s, e: b["months"], families=other),
+    ]
+    with pytest.raises(InputError) as error:
+        evaluate_runs(runs=folders, out=tmp_path / "out")
+    assert "family1" in str(error.value)
+    assert "family2" not in str(error.value)
+    assert {"TP53_cnv", "EGFR_mut"} <= set(str(error.value).replace("'", " ").split())
+
+
+@pytest.mark.parametrize("entry", ["method", "empty_clusters", "facts"])
+def test_description_without_an_entry_is_refused(five_folds, tmp_path, entry):
+    path = five_folds[3] / "run.json"
+    facts = json.loads(path.read_text())
+    del facts[entry]
+    path.write_text(json.dumps(facts))
+    refused(five_folds, tmp_path / "out", rf"(?s)incomplete.*fold3.*no {entry}.*train the fold again")
 
 
 def test_folds_of_different_length_are_refused(write_fold, patients, tmp_path):
