@@ -38,7 +38,7 @@ class Cell:
     lower: float | None
     upper: float | None
     published: float | None
-    """Only beside the protocol that it compares with, and never for synthetic patients."""
+    """Only beside the protocol that it compares with, and never for synthetic patients or an untrained encoder."""
     published_difference: float | None
     """The same of the paper's own difference to its default."""
     data: str
@@ -111,7 +111,7 @@ def c_indices(rows: Sequence[Row], results: Results) -> list[Cell]:
 def _cell(row: Row, evaluation: Evaluation, protocol: Protocol, apart: Difference | None, rows: Sequence[Row]) -> Cell:
     difference, se, lower, upper = _numbers(apart)
     found = evaluation.facts["protocols"][protocol]
-    compares = protocol == "best-on-test" and not evaluation.synthetic
+    compares = protocol == "best-on-test" and not evaluation.caveats
     theirs, theirs_apart = _published(row, evaluation.cohort, rows) if compares else (None, None)
     return Cell(
         point=row.label,
@@ -190,7 +190,7 @@ def distances(results: Results) -> list[Distance]:
                     std=None if mean is None else (sum((x - mean) ** 2 for x in folds) / len(folds)) ** 0.5,
                     folds=len(folds),
                     seeds=max(len(seeds or ()) for seeds in told),
-                    published=None if evaluation.synthetic else published(time, evaluation.cohort),
+                    published=None if evaluation.caveats else published(time, evaluation.cohort),
                     data="synthetic" if evaluation.synthetic else "real",
                     weights=str(evaluation.facts["weights"]),
                 )

@@ -32,13 +32,27 @@ def write_evaluation(folder, facts, c_index):
     protocols = {}
     for protocol in ("last", "best-on-test"):
         scores = [
-            {"fold": fold, "seed": seed, "epoch": 1, "c_index": c_index(protocol, fold, seed), "n_test": 20, "n_events": 9}
+            {
+                "fold": fold,
+                "seed": seed,
+                "epoch": 1,
+                "c_index": c_index(protocol, fold, seed),
+                "n_test": 20,
+                "n_events": 9,
+            }
             for fold in range(FOLDS)
             for seed in SEEDS
         ]
         numbers = [score["c_index"] for score in scores if score["c_index"] is not None]
         mean = sum(numbers) / len(numbers) if numbers else None
-        protocols[protocol] = {"folds": scores, "mean": mean, "std": None if mean is None else 0.05, "pooled": mean}
+        protocols[protocol] = {
+            "folds": scores,
+            "mean": mean,
+            "std": None if mean is None else 0.05,
+            "seeds": [{"seed": seed, "mean": mean} for seed in SEEDS],
+            "std_over_seeds": 0.01,
+            "pooled": mean,
+        }
     (folder / "evaluation.json").write_text(json.dumps({**facts, "protocols": protocols}))
     (folder / "risks.csv").write_text("protocol,fold,patient_id,months,censorship,risk,group\n")
     (folder / "curves.csv").write_text("protocol,group,months,survival,lower,upper,at_risk\n")
@@ -60,8 +74,8 @@ def make_evaluations(tmp_path):
         (folder / "cohort" / "summary.json").write_text(json.dumps({"cohort": cohort}))
         for model in models_of(base or {"k": 6}):
             facts = {
-                "cohort": cohort, "encoder": encoder, "model": model, "weights": weights, "synthetic": synthetic,
-                "left_out": {}, "parameters": 1,
+                "cohort": cohort, "encoder": encoder, "model": model, "method": "ccl", "weights": weights,
+                "synthetic": synthetic, "parameters": 1, "empty_clusters": 0, "left_out": {},
             }  # fmt: skip
             for fold in range(FOLDS):
                 write_run(folder / "train" / encoder / model / f"fold{fold}", facts, fold)
