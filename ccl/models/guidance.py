@@ -172,8 +172,6 @@ class PatientLoss(nn.Module):
         # A patient that is not in the bank yet may enter it before the backward pass reads the rows again.
         rows = bank.rows.clone() if itself is None else bank.rows
         log_similarity = self._log_similarity(components, rows)
-        if not self.per_component:
-            log_similarity = _log_mean_exp(log_similarity)
         # (S, 2, n, 1) of whom, and (S, 1, n, C) how similar -> (S, 2, C)
         chosen = torch.stack([near, far], dim=1)[..., None]
         # A large negative number instead of -inf, which an empty set would turn into NaN.
@@ -186,19 +184,21 @@ class PatientLoss(nn.Module):
         return losses * (counts > 0).all(dim=(1, 2))
 
     def _log_similarity(self, components: Tensor, rows: Tensor) -> Tensor:
-        """Return the log-similarities (S, n, C) of (S, C, d) to (S, n, C, d)."""
+        """Return the log-similarities of (S, C, d) to (S, n, C, d): (S, n, C), or (S, n, 1) of all components together."""
         if self.similarity == "elementwise":
-            return _log_mean_exp((components / TEMPERATURE)[:, None] * rows)[..., 0]
+            products = (components / TEMPERATURE)[:, None] * rows
+            return _log_mean_exp(products if self.per_component else products.flatten(2)[:, :, None])
         if self.similarity == "cosine":
             components, rows = F.normalize(components, dim=-1), F.normalize(rows, dim=-1)
-        return (components[:, None] * rows).sum(dim=-1) / TEMPERATURE
+        each = (components[:, None] * rows).sum(dim=-1) / TEMPERATURE
+        return each if self.per_component else _log_mean_exp(each)[..., None]
 
 
 def _log_mean_exp(values: Tensor) -> Tensor:
-    """Return the log of the mean exponential over the last axis, which stays as 1."""
+    """Return the log of the mean exponential over the last axis."""
     # Unlike that of torch.logsumexp, the gradient of this form needs no second exponential.
     most = values.detach().amax(dim=-1, keepdim=True)
-    return torch.exp(values - most).mean(dim=-1, keepdim=True).log() + most
+    return torch.exp(values - most).mean(dim=-1).log() + most.squeeze(-1)
 
 
 def group_edges(months: Tensor, groups: int) -> Tensor:

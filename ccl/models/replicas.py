@@ -138,7 +138,7 @@ class Linear(nn.Module):
     weight : Parameter, shape (S, *maps, n_out, n_in)
     bias : Parameter, shape (S, *maps, 1, n_out), or None
     descent : tuple of two floats, or None
-        What a backward pass multiplies the weight with, and its gradient before it adds that; None leaves it to autograd.
+        What a backward pass multiplies the weight and its gradient with to add them; None leaves this to autograd.
     """
 
     def __init__(

@@ -84,8 +84,9 @@ def train_replicas(
         A loss or a prediction is no longer finite; the message names the patient, the seed and the epoch, and what
         was saved last is from before it.
     """
-    replicas = Replicas(settings.seeds, fold.train.genomics[0].device)
-    model: SurvivalModel = module.Model(fold.shape, hyper, replicas)
+    device = fold.train.genomics[0].device
+    replicas = Replicas(settings.seeds, device)
+    model: SurvivalModel = module.Model(fold.shape, hyper, replicas).to(device)
     outcomes = fold.train.outcomes(fold.edges)
     model.begin(outcomes)
     course = resume(model)
@@ -96,7 +97,7 @@ def train_replicas(
     for epoch in progress(range(course.epoch + 1, settings.epochs + 1), _wording(settings.seeds), unit="epoch"):
         start, when = time.perf_counter(), f"epoch {epoch}"
         orders = replicas.orders(len(fold.train.patients), weights)
-        losses = _train_epoch(model, sgd, fold.train, outcomes=outcomes, orders=orders)
+        losses = train_epoch(model, sgd, fold.train, outcomes=outcomes, orders=orders)
         _check_finite(losses.values(), fold.train, orders, seeds=settings.seeds, when=when)
         seen, unseen = (_logits(model, side, seeds=settings.seeds, when=when) for side in (fold.train, fold.test))
         seconds = time.perf_counter() - start
@@ -129,7 +130,7 @@ def _wording(seeds: Sequence[int]) -> str:
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
 
 
-def _train_epoch(
+def train_epoch(
     model: SurvivalModel, sgd: SGD, side: Side, *, outcomes: Outcomes, orders: Tensor
 ) -> dict[str, Tensor]:
     """Take a step per column of `orders` (S, P); return the parts of the loss by name, (S, P), on the CPU."""
