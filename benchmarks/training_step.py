@@ -4,8 +4,6 @@ All at the sizes of TCGA-BLCA with ResNet-50 features and six clusters, on rando
 kind of step is timed in processes of its own, in turns, and the fastest passes count: another program can only slow a
 step down.  The floor is how long this machine takes to stream the weights that a step cannot do without: those behind
 the first layers are read forward, read backward and updated; the first layers are read and updated once in 16 steps.
-
-The baseline needs nystrom-attention: pip install nystrom-attention.
 """
 
 from __future__ import annotations

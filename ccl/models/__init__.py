@@ -68,13 +68,15 @@ def load(name: str) -> ModuleType:
 
 def parameter(
     default: bool | float | str,
+    meaning: str,
     *,
     minimum: float = -math.inf,
     maximum: float = math.inf,
     multiple_of: int | None = None,
 ) -> Any:
-    """Declare one field of a ``Hyper``, annotated bool, int, float or Literal: its default and what it may be."""
-    return field(default=default, metadata={"minimum": minimum, "maximum": maximum, "multiple_of": multiple_of})
+    """Declare one field of a ``Hyper``, annotated bool, int, float or Literal: its default, meaning and limits."""
+    limits = {"minimum": minimum, "maximum": maximum, "multiple_of": multiple_of}
+    return field(default=default, metadata={"meaning": meaning, **limits})
 
 
 def hyper(name: str, overrides: Mapping[str, Any]) -> Any:

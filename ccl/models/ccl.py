@@ -44,65 +44,77 @@ PADDED_LENGTH = 128
 class Hyper:
     """Hyper-parameters and options of CCL; the defaults are the preset ``paper``."""
 
-    width: int = parameter(256, minimum=HEADS, multiple_of=HEADS)
-    """Channels d of every representation."""
-    dropout: float = parameter(0.15, minimum=0, maximum=0.9)
-    """Rate of alpha dropout in the self-normalising layers."""
-    shared_snn: bool = parameter(False)
-    """Whether the families share their second self-normalising layer, as released."""
-    aggregate: Literal["linear", "standardised"] = parameter("linear")
-    """f_c1 from several vectors to one: linear as printed; standardised and cut at zero as released."""
+    width: int = parameter(256, "channels d of every representation", minimum=HEADS, multiple_of=HEADS)
+    dropout: float = parameter(0.15, "rate of alpha dropout in the self-normalising layers", minimum=0, maximum=0.9)
+    shared_snn: bool = parameter(False, "whether the families share their second self-normalising layer, as released")
+    aggregate: Literal["linear", "standardised"] = parameter(
+        "linear", "f_c1 from several vectors to one: linear as printed; standardised and cut at zero as released"
+    )
 
-    align: bool = parameter(True)
-    """Cluster centre alignment (CCA in Table IV); without it centres come in the order of K-means."""
-    anchor_update: float = parameter(0.1, minimum=0, maximum=1)
-    """Share tau of a training patient's aligned centres in the new anchor."""
-    anchor_init: Literal["noise", "first_patient"] = parameter("noise")
-    """What the anchor starts from."""
-    match: Literal["l1", "cosine"] = parameter("l1")
-    """What is small between a centre and its row of the anchor."""
+    align: bool = parameter(
+        True, "cluster centre alignment (CCA in Table IV); without it centres come in the order of K-means"
+    )
+    anchor_update: float = parameter(
+        0.1, "share tau of a training patient's aligned centres in the new anchor", minimum=0, maximum=1
+    )
+    anchor_init: Literal["noise", "first_patient"] = parameter("noise", "what the anchor starts from")
+    match: Literal["l1", "cosine"] = parameter("l1", "what is small between a centre and its row of the anchor")
 
-    decompose: bool = parameter(True)
-    """Multimodal knowledge decomposition (MKD in Table IV); without it F_g and F_p are fused as they are."""
-    common_encoders: int = parameter(1, minimum=0, maximum=8)
-    """Encoders of common knowledge (Table VI)."""
-    synergy_encoders: int = parameter(1, minimum=0, maximum=8)
-    """Encoders of synergistic knowledge (Table VI)."""
-    free_encoders: int = parameter(0, minimum=0, maximum=8)
-    """Encoders of both modalities without guidance of their own (Table VI: 5 encoders are 3 of these)."""
-    projection: Literal["linear", "mlp"] = parameter("linear")
-    """fc of equation (3): linear as printed; with normalisation and without negative parts as released."""
-    values: Literal["raw", "projected"] = parameter("raw")
-    """What the attention of equation (2) weighs: F_g and F_p as printed, or their projections as released."""
-    gate: Literal["sigmoid", "linear"] = parameter("sigmoid")
-    """Attention of equation (2): through a sigmoid as released, or linear; linear tends to diverge."""
-    fusion: Literal["vanilla", "padded", "exact"] = parameter("vanilla")
-    """Transformer: vanilla as printed; padded, TransMIL's layers on 128 positions as released; exact, on the tokens."""
+    decompose: bool = parameter(
+        True, "multimodal knowledge decomposition (MKD in Table IV); without it F_g and F_p are fused as they are"
+    )
+    common_encoders: int = parameter(1, "encoders of common knowledge (Table VI)", minimum=0, maximum=8)
+    synergy_encoders: int = parameter(1, "encoders of synergistic knowledge (Table VI)", minimum=0, maximum=8)
+    free_encoders: int = parameter(
+        0,
+        "encoders of both modalities without guidance of their own (Table VI: 5 encoders are 3 of these)",
+        minimum=0,
+        maximum=8,
+    )
+    projection: Literal["linear", "mlp"] = parameter(
+        "linear", "fc of equation (3): linear as printed; with normalisation and without negative parts as released"
+    )
+    values: Literal["raw", "projected"] = parameter(
+        "raw", "what the attention of equation (2) weighs: F_g and F_p as printed, or their projections as released"
+    )
+    gate: Literal["sigmoid", "linear"] = parameter(
+        "sigmoid", "attention of equation (2): through a sigmoid as released, or linear; linear tends to diverge"
+    )
+    fusion: Literal["vanilla", "padded", "exact"] = parameter(
+        "vanilla",
+        "transformer: vanilla as printed; padded, TransMIL's layers on 128 positions as released; exact, on the tokens",
+    )
 
-    guide: bool = parameter(True)
-    """Cohort guidance (CGM in Table IV)."""
-    cohort_weight: float = parameter(1.0, minimum=0)
-    """Weight alpha of the cohort losses beside the likelihood: equation (9)."""
-    knowledge_terms: Literal["GPCS", "GPS", "GPC", "PCS", "GCS", "none"] = parameter("GPCS")
-    """Components whose constraints count in equation (4) (Table VII)."""
-    knowledge_reduction: Literal["sum", "mean"] = parameter("sum")
-    """Equation (4): the sum of its terms as printed; their mean plus one as released."""
-    groups: int = parameter(4, minimum=2, maximum=100)
-    """Risk groups r."""
-    groups_by: Literal["time", "intervals"] = parameter("time")
-    """Equal groups by follow-up time as printed, or the survival intervals themselves as released."""
-    bank: Literal["all", "per_group"] = parameter("all")
-    """Whether the bank keeps the last b patients in all, as printed, or of each group, as released."""
-    bank_length: int = parameter(10, minimum=1, maximum=10_000)
-    """Bank length b."""
-    self_positive: bool = parameter(False)
-    """Whether a patient enters the bank before its loss and a censored one is drawn to itself, as released."""
-    similarity: Literal["elementwise", "dot", "cosine"] = parameter("elementwise")
-    """d of equation (5): see :class:`ccl.models.guidance.PatientLoss`."""
-    patient_reduction: Literal["sum", "mean"] = parameter("sum")
-    """Whether the sets of equation (5) count by their sums, as printed, or by their means, as released."""
-    per_component: bool = parameter(True)
-    """One loss for each component as printed, or one for all together as released."""
+    guide: bool = parameter(True, "cohort guidance (CGM in Table IV)")
+    cohort_weight: float = parameter(
+        1.0, "weight alpha of the cohort losses beside the likelihood: equation (9)", minimum=0
+    )
+    knowledge_terms: Literal["GPCS", "GPS", "GPC", "PCS", "GCS", "none"] = parameter(
+        "GPCS", "components whose constraints count in equation (4) (Table VII)"
+    )
+    knowledge_reduction: Literal["sum", "mean"] = parameter(
+        "sum", "equation (4): the sum of its terms as printed; their mean plus one as released"
+    )
+    groups: int = parameter(4, "risk groups r", minimum=2, maximum=100)
+    groups_by: Literal["time", "intervals"] = parameter(
+        "time", "equal groups by follow-up time as printed, or the survival intervals themselves as released"
+    )
+    bank: Literal["all", "per_group"] = parameter(
+        "all", "whether the bank keeps the last b patients in all, as printed, or of each group, as released"
+    )
+    bank_length: int = parameter(10, "bank length b", minimum=1, maximum=10_000)
+    self_positive: bool = parameter(
+        False, "whether a patient enters the bank before its loss and a censored one is drawn to itself, as released"
+    )
+    similarity: Literal["elementwise", "dot", "cosine"] = parameter(
+        "elementwise",
+        "d of equation (5) for components x, y: mean over channels of exp(x y / 2) as released; exp(x . y / 2); "
+        "exp(cos(x, y) / 2)",
+    )
+    patient_reduction: Literal["sum", "mean"] = parameter(
+        "sum", "whether the sets of equation (5) count by their sums, as printed, or by their means, as released"
+    )
+    per_component: bool = parameter(True, "one loss for each component as printed, or one for all together as released")
 
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {

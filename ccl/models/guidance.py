@@ -184,7 +184,7 @@ class PatientLoss(nn.Module):
         return losses * (counts > 0).all(dim=(1, 2))
 
     def _log_similarity(self, components: Tensor, rows: Tensor) -> Tensor:
-        """Return the log-similarities of (S, C, d) to (S, n, C, d): (S, n, C), or (S, n, 1) of all components together."""
+        """Return the log-similarities of (S, C, d) to (S, n, C, d): (S, n, C), or for all components (S, n, 1)."""
         if self.similarity == "elementwise":
             products = (components / TEMPERATURE)[:, None] * rows
             return _log_mean_exp(products if self.per_component else products.flatten(2)[:, :, None])

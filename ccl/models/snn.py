@@ -25,10 +25,8 @@ LAYERS = 4
 class Hyper:
     """Hyper-parameters of SNN."""
 
-    width: int = parameter(256, minimum=1)
-    """Channels of each layer."""
-    dropout: float = parameter(0.25, minimum=0, maximum=0.9)
-    """Rate of alpha dropout after each layer."""
+    width: int = parameter(256, "channels of each layer", minimum=1)
+    dropout: float = parameter(0.25, "rate of alpha dropout after each layer", minimum=0, maximum=0.9)
 
 
 class Model(SurvivalModel):
