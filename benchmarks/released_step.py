@@ -4,7 +4,7 @@ The baseline for our own step.  It is written from a description of the released
 costly things that network does (attention over five tokens padded to 128, 256 x 256 co-attention matrices, a bank of
 Python lists), and serves no other purpose than to be timed: it is neither checked against nor used by `ccl`.
 
-Needs `pip install nystrom-attention`.  Cluster centres are given, so online k-means is not part of the step.  All data
+Cluster centres are given, so online k-means is not part of the step.  All data
 are random.
 """
 

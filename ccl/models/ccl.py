@@ -164,7 +164,7 @@ class Pathology(nn.Module):
 
     def __init__(self, replicas: Replicas, clusters: int, features: int, hyper: Hyper) -> None:
         super().__init__()
-        self.hyper = hyper
+        self.hyper, self.shape = hyper, (clusters, features)
         self.first = InputLinear(replicas, [features], hyper.width)
         self.dropout = AlphaDropout(replicas, hyper.dropout)
         self.aggregate = Aggregate(replicas, clusters, standardise=hyper.aggregate == "standardised")
@@ -303,6 +303,13 @@ class Model(SurvivalModel):
             raise ModelError(
                 "CCL needs cluster centres, in training of one patient at a time",
                 found="no centres" if batch.centres is None else f"a batch of {batch.centres.shape[1]} patients",
+            )
+        if batch.centres.shape[2:] != self.pathology.shape:
+            raise ModelError(
+                "the cluster centres are not of the size that the model was made for",
+                found="{} centres of {} features".format(*batch.centres.shape[2:]),
+                expected="{} centres of {} features".format(*self.pathology.shape),
+                todo="use the encoder and the k that the model was trained with",
             )
         replicas = len(self.replicas)
         genomic = self.genomics([values.expand(replicas, -1, -1) for values in batch.genomics])

@@ -200,6 +200,12 @@ def test_what_ccl_cannot_train_on_is_refused(build, patients, count):
         build().train()(batch)
 
 
+def test_centres_of_another_size_are_refused(build, patients):
+    batch = patients(2)
+    with pytest.raises(ModelError, match=r"3 centres of 9 features[\s\S]*3 centres of 10 features"):
+        build().eval()(Batch(batch.genomics, batch.centres[..., :9], None))
+
+
 @pytest.mark.parametrize(
     "options", [{"decompose": False}, {"groups_by": "intervals", "groups": 6}, {"preset": "released", "groups": 2}]
 )
