@@ -27,11 +27,11 @@ class Difference:
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Student's 95 % confidence interval."""
+        """Student's 95 % confidence interval, within what a difference can be."""
         if self.se is None:
             return None
         half = float(t.ppf((1 + CONFIDENCE) / 2, self.freedom)) * self.se
-        return self.mean - half, self.mean + half
+        return max(self.mean - half, -1.0), min(self.mean + half, 1.0)
 
 
 def paired(point: Evaluation, default: Evaluation, protocol: Protocol) -> Difference | None:
