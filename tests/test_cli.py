@@ -18,7 +18,8 @@ def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_every_stage_is_a_command() -> None:
     result = call("--help")
     assert result.returncode == 0
-    stages = "cohort tissue tile embed import genomics cluster train evaluate report ablations".split()
+    slides = ("tissue", "tile", "embed", "import", "cluster")
+    stages = ("cohort", *slides, "genomics", "train", "evaluate", "report", "ablations")
     assert all(f"\n  {stage} " in result.stdout for stage in stages)
 
 
