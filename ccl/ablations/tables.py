@@ -66,12 +66,14 @@ class Results:
     """The evaluations that the tables need, by model, encoder and cohort."""
 
     def __init__(self, cohorts: Sequence[Cohort], models: Iterable[str]) -> None:
-        self.found = {(e.model, e.encoder, e.cohort): e for cohort in cohorts for e in cohort.evaluations}
+        wanted = {DEFAULT, *models}
+        evaluations = [e for cohort in cohorts for e in cohort.evaluations if e.model in wanted]
+        self.found = {(e.model, e.encoder, e.cohort): e for e in evaluations}
         places = dict.fromkeys((e, c) for model, e, c in self.found if model == DEFAULT)
         self.encoders = list(dict.fromkeys(encoder for encoder, _ in places))
         self.cohorts = list(dict.fromkeys(cohort for _, cohort in places))
         self.places = {e: [c for c in self.cohorts if (e, c) in places] for e in self.encoders}
-        missing = [(m, e, c) for m, (e, c) in product([DEFAULT, *models], places) if (m, e, c) not in self.found]
+        missing = [(m, e, c) for m, (e, c) in product(sorted(wanted), places) if (m, e, c) not in self.found]
         if missing or not places:
             raise InputError(
                 "the evaluation of a point is missing",
@@ -82,8 +84,8 @@ class Results:
 
     @property
     def evaluations(self) -> list[Evaluation]:
-        """All evaluations of the default and its points on the cohorts and encoders of the tables."""
-        return [e for (_, encoder, cohort), e in self.found.items() if cohort in self.places.get(encoder, ())]
+        """All evaluations of the default and its points."""
+        return list(self.found.values())
 
     def has_overall(self, encoder: str) -> bool:
         """Whether there is a mean over cohorts: there are several, and all have the encoder."""
