@@ -11,7 +11,6 @@ from markupsafe import Markup
 
 from ccl.ablations import DEFAULT
 from ccl.ablations.tables import OVERALL_COLUMN, Cell, Distance, Results, caveats
-from ccl.evaluate import PROTOCOLS
 from ccl.report.html import environment
 from ccl.report.provenance import git_commit, software
 
@@ -69,7 +68,6 @@ def render(
             {"name": name, "title": TITLES[name][0], "text": TITLES[name][1], "groups": _groups(tables[name], results)}
             for name in TITLES
         ],
-        protocols=PROTOCOLS,
         figures=drawn,
         intervals=len(counted),
         cohorts=results.cohorts,
