@@ -47,14 +47,13 @@ class Aggregate(nn.Module):
     def __init__(self, replicas: Replicas, vectors: int, *, standardise: bool) -> None:
         super().__init__()
         bound = vectors**-0.5
-        self.weight = nn.Parameter((2 * replicas.uniform(1, 1, vectors) - 1) * bound)
+        self.weight = nn.Parameter((2 * replicas.uniform(1, vectors, 1) - 1) * bound)
         self.bias = nn.Parameter((2 * replicas.uniform(1, 1) - 1) * bound)
         self.standardise = standardise
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Map (S, B, k, d) to (S, B, d)."""
-        # (S, 1, 1, k) @ (S, B, k, d) -> (S, B, 1, d)
-        mixed = (self.weight @ vectors).squeeze(2) + self.bias
+        mixed = (self.weight * vectors).sum(dim=2) + self.bias
         return torch.relu(F.layer_norm(mixed, mixed.shape[-1:])) if self.standardise else mixed
 
 
@@ -76,10 +75,12 @@ class Attention(nn.Module):
         """Map (S, B, T, d) to the first `rows` tokens of the result: (S, B, rows, d)."""
         replicas, batch, length, width = tokens.shape
         qkv = self.to_qkv(self.norm(tokens.flatten(1, 2)))
-        # Three of (S, B, heads, T, d / heads)
-        q, k, v = qkv.view(replicas, batch, length, 3, HEADS, width // HEADS).permute(3, 0, 1, 4, 2, 5)
-        scores = q[:, :, :, :rows] @ k.mT * (width // HEADS) ** -0.5
-        mixed = self.weights(scores) @ v
+        # Three of (S * B * heads, T, d / heads)
+        split = qkv.reshape(replicas * batch, length, 3, HEADS, width // HEADS).permute(2, 0, 3, 1, 4)
+        q, k, v = split.reshape(3, -1, length, width // HEADS)
+        scores = torch.bmm(q[:, :rows] * (width // HEADS) ** -0.5, k.mT)
+        weights = self.weights(scores.view(replicas, batch, HEADS, rows, length))
+        mixed = torch.bmm(weights.flatten(0, 2), v).view(replicas, batch, HEADS, rows, width // HEADS)
         out = self.to_out(mixed.transpose(2, 3).reshape(replicas, batch * rows, width))
         result: Tensor = tokens[:, :, :rows] + self.dropout(out).view(replicas, batch, rows, width)
         return result

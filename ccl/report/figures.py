@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from ccl.evaluate import PROTOCOLS, Protocol
 from ccl.evaluate.survival import survivor_groups
 from ccl.report.gather import Evaluation
-from ccl.report.published import published
+from ccl.report.published import published_beside
 from ccl.report.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, panel, set_title
 
 PROTOCOL_WORDS: dict[Protocol, str] = {"last": "last epoch", "best-on-test": "best-on-test epoch (optimistic)"}
+
+LEGEND_COLUMNS = 2
+"""Columns of the legend of :func:`c_index`."""
 
 GROUPS = {"high": ("High risk", ORANGE, "-"), "low": ("Low risk", BLUE, (0, (5, 1.2)))}
 
@@ -42,9 +45,9 @@ def figure_name(evaluation: Evaluation, kind: str, protocol: Protocol = "last") 
 
 
 def describe(evaluation: Evaluation) -> str:
-    """Return the method, encoder and cohort of an evaluation in a few words."""
+    """Return the model, encoder and cohort of an evaluation in a few words."""
     encoder = "" if evaluation.encoder == "none" else f" with {evaluation.encoder}"
-    return f"{evaluation.model}{encoder} on {evaluation.cohort}"
+    return f"{evaluation.label}{encoder} on {evaluation.cohort}"
 
 
 def kaplan_meier(evaluation: Evaluation, protocol: Protocol) -> Figure:
@@ -156,11 +159,15 @@ def _box_and_points(axes: Axes, place: float, values: NDArray[np.float64], colou
 
 
 def learning_curve(evaluation: Evaluation) -> Figure:
-    """Draw C-index and loss by epoch: mean over folds (seeds averaged first) with a band of one standard deviation."""
+    """Draw C-index and loss by epoch: mean over folds (seeds averaged first) with a band of one standard deviation.
+
+    Of several seeds each has a thin line of its own, its mean over folds.
+    """
+    columns = ["c_index_train", "c_index_test", "loss"]
     figure = panel()
     top, bottom = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [1.5, 1]})
-    by_fold = evaluation.history.groupby(["fold", "epoch"])[["c_index_train", "c_index_test", "loss"]].mean()
-    by_epoch = by_fold.groupby("epoch")
+    by_epoch = evaluation.history.groupby(["fold", "epoch"])[columns].mean().groupby("epoch")
+    by_seed = evaluation.history.groupby(["epoch", "seed"])[columns].mean()
     mean, spread = by_epoch.mean(), by_epoch.std(ddof=0)
     for axes, column, label, colour, dashes in (
         (top, "c_index_train", "training patients", GREEN, (0, (5, 1.2))),
@@ -170,7 +177,9 @@ def learning_curve(evaluation: Evaluation) -> Figure:
         low, high = mean[column] - spread[column], mean[column] + spread[column]
         axes.fill_between(mean.index, low, high, color=colour, alpha=0.15, linewidth=0)
         marker = "o" if len(mean) == 1 else ""
-        axes.plot(mean.index, mean[column], color=colour, linestyle=dashes, linewidth=1.7, marker=marker, label=label)
+        if len(evaluation.seeds) > 1:
+            axes.plot(mean.index, by_seed[column].unstack(), color=colour, linewidth=0.6, alpha=0.75)
+        axes.plot(mean.index, mean[column], color=colour, linestyle=dashes, linewidth=1.9, marker=marker, label=label)
     top.axhline(0.5, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
     top.set_ylabel("C-index")
     top.legend(loc="best", ncols=2)
@@ -178,15 +187,17 @@ def learning_curve(evaluation: Evaluation) -> Figure:
     bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
     bottom.set_xlim(0.5, len(mean) + 0.5)
     figure.align_ylabels()
-    folds = evaluation.history["fold"].nunique()
-    set_title(top, describe(evaluation), [f"mean and spread of {folds} folds", *evaluation.caveats])
+    folds, seeds = evaluation.history["fold"].nunique(), len(evaluation.seeds)
+    thin = [f"thin: each of {seeds} seeds"] if seeds > 1 else []
+    set_title(top, describe(evaluation), [f"mean and spread of {folds} folds", *thin, *evaluation.caveats])
     return figure
 
 
 def c_index(evaluations: Sequence[Evaluation]) -> Figure:
-    """Draw the C-index of every fold, with mean and standard deviation, for every method and both protocols."""
+    """Draw the C-index of every fold and seed, with mean and standard deviation, for every model and both protocols."""
     rows = [(evaluation, protocol) for evaluation in evaluations for protocol in PROTOCOLS]
-    figure = panel(5.6, 1.35 + 0.25 * len(rows) + 0.13 * len(evaluations))
+    legend = _fold_legend(evaluations)
+    figure = panel(5.6, 0.95 + 0.2 * -(-len(legend) // LEGEND_COLUMNS) + 0.27 * len(rows) + 0.13 * len(evaluations))
     axes = figure.subplots()
     heights, labels = [], []
     for row, (evaluation, protocol) in enumerate(rows):
@@ -200,47 +211,53 @@ def c_index(evaluations: Sequence[Evaluation]) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")
     axes.set(ylim=(height - 0.8, 0.8), xlabel="C-index on test patients (dotted: chance)")
-    figure.legend(
-        handles=_fold_legend(evaluations), loc="outside upper left", ncols=3, columnspacing=1.1, handletextpad=0.4
-    )
+    figure.legend(handles=legend, loc="outside upper left", ncols=LEGEND_COLUMNS, columnspacing=1.1, handletextpad=0.4)
     return figure
 
 
 def _row_label(evaluation: Evaluation) -> str:
     encoder = [] if evaluation.encoder == "none" else [evaluation.encoder]
-    return "\n".join([f"{evaluation.cohort} · {evaluation.model}", *encoder, *evaluation.caveats])
+    return "\n".join([f"{evaluation.cohort} · {evaluation.label}", *encoder, *evaluation.caveats])
 
 
 def _fold_row(axes: Axes, height: float, evaluation: Evaluation, protocol: Protocol) -> None:
+    """Draw a protocol's folds as points, each of several seeds as a tick among them, and below them the mean."""
     found = evaluation.facts["protocols"][protocol]
-    per_fold = pd.DataFrame(found["folds"]).astype({"c_index": float}).groupby("fold")["c_index"].mean().dropna()
     last = protocol == "last"
-    colour = BLUE if last else ORANGE
+    marker, colour = ("o", BLUE) if last else ("s", ORANGE)
+    folds = [score["c_index"] for score in found["folds"] if score["c_index"] is not None]
     axes.scatter(
-        per_fold, np.full(len(per_fold), height + 0.24), s=14, marker="o" if last else "s",
-        facecolors=colour, alpha=0.5, linewidths=0,
-    )  # fmt: skip
+        folds, np.full(len(folds), height + 0.26), s=14, marker=marker, facecolors=colour, alpha=0.45, linewidths=0
+    )
     if found["mean"] is not None:
+        if len(evaluation.seeds) > 1:
+            seeds = [row["mean"] for row in found["seeds"]]
+            axes.scatter(seeds, np.full(len(seeds), height + 0.26), s=60, marker="|", color=colour, linewidths=1.3)
         axes.errorbar(
-            found["mean"], height, xerr=found["std"], fmt="o" if last else "s", markersize=7, color=colour,
+            found["mean"], height - 0.08, xerr=found["std"], fmt=marker, markersize=7, color=colour,
             markerfacecolor=colour if last else PAPER, markeredgewidth=1.5, elinewidth=1.3, capsize=3,
         )  # fmt: skip
-    theirs = published(evaluation.model, evaluation.encoder, evaluation.cohort)
-    if not last and theirs and not evaluation.synthetic:
-        axes.plot(theirs.mean, height, marker="D", markersize=5.5, color=INK, linestyle="none")
+    theirs = published_beside(evaluation)
+    if not last and theirs:
+        axes.plot(theirs.mean, height - 0.08, marker="D", markersize=5.5, color=INK, linestyle="none")
 
 
 def _fold_legend(evaluations: Sequence[Evaluation]) -> list[Line2D]:
-    def handle(label: str, marker: str, colour: str, face: str) -> Line2D:
+    def handle(label: str, marker: str, colour: str, face: str, size: float = 6.5) -> Line2D:
         return Line2D(
-            [], [], linestyle="none", marker=marker, markersize=6.5, color=colour, markerfacecolor=face,
+            [], [], linestyle="none", marker=marker, markersize=size, color=colour, markerfacecolor=face,
             markeredgewidth=1.4, label=label,
         )  # fmt: skip
 
+    several = any(len(evaluation.seeds) > 1 for evaluation in evaluations)
     handles = [
-        handle("last epoch", "o", BLUE, BLUE),
-        handle("best-on-test epoch (optimistic)", "s", ORANGE, PAPER),
+        handle("last epoch: mean", "o", BLUE, BLUE),
+        handle("best-on-test epoch (optimistic): mean", "s", ORANGE, PAPER),
+        handle("one fold, one seed" if several else "one fold", ".", MUTED, MUTED),
+        handle("bar: one standard deviation over folds", "_", MUTED, MUTED, 11),
     ]
-    if any(published(e.model, e.encoder, e.cohort) and not e.synthetic for e in evaluations):
+    if several:
+        handles.append(handle("one seed, mean over its folds", "|", MUTED, MUTED, 9))
+    if any(published_beside(evaluation) for evaluation in evaluations):
         handles.append(handle("published, best-on-test", "D", INK, INK))
     return handles

@@ -13,6 +13,9 @@ from ccl.errors import InputError
 from ccl.files import read_json, read_table
 from ccl.formats import ManifestRow, read_manifest
 
+ENTRIES = ("cohort", "encoder", "model", "method", "weights", "synthetic", "empty_clusters", "protocols")
+"""Entries of ``evaluation.json`` without which it is no evaluation, or one that an older version made."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -39,8 +42,23 @@ class Evaluation:
 
     @property
     def model(self) -> str:
-        """Name of the method."""
+        """Name that the config gives to the method with its options."""
         return str(self.facts["model"])
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+        return str(self.facts["method"])
+
+    @property
+    def label(self) -> str:
+        """Name of the model, and of the method where that is another."""
+        return self.model if self.model == self.method else f"{self.model} ({self.method})"
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that each fold was trained with."""
+        return [int(row["seed"]) for row in self.facts["protocols"]["last"]["seeds"]]
 
     @property
     def name(self) -> str:
@@ -112,6 +130,15 @@ def gather(evaluations: Sequence[Path]) -> list[Cohort]:
 
 def _read_evaluation(path: Path, folder: Path) -> Evaluation:
     facts = read_json(path)
+    lacking = [name for name in ENTRIES if name not in facts]
+    if lacking:
+        raise InputError(
+            "an evaluation is incomplete, or from an older version",
+            where=str(path),
+            found=f"no {', '.join(lacking)}",
+            expected="the entries that docs/formats.md lists",
+            todo="judge the model again with `ccl evaluate`",
+        )
     trained = folder / "train" / facts["encoder"] / facts["model"]
     folds = sorted({int(row["fold"]) for row in facts["protocols"]["last"]["folds"]})
     histories = [read_table(trained / f"fold{fold}" / "history.csv").assign(fold=fold) for fold in folds]

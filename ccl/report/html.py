@@ -15,6 +15,7 @@ from ccl.encoders import ENCODERS
 from ccl.evaluate import PROTOCOLS
 from ccl.models import METHODS
 from ccl.report import ReportSettings
+from ccl.report.choices import choices
 from ccl.report.figures import figure_name, format_p
 from ccl.report.gather import Cohort, Evaluation
 from ccl.report.provenance import git_commit, software
@@ -60,6 +61,7 @@ def render(
         synthetic=[cohort.name for cohort in cohorts if any(e.synthetic for e in cohort.evaluations)],
         random_weights=sorted({e.encoder for e in evaluations if e.random_weights}),
         protocol=_protocol(evaluations),
+        alignment=_alignment(tables["alignment"], evaluations),
         excluded=tables["excluded_slides"].to_dict("records"),
         left_out=_left_out(tables["left_out_patients"]),
         thumbnails=gallery(cohorts, settings.thumbnails),
@@ -83,6 +85,8 @@ def environment(*packages: str) -> Environment:
     )
     found.filters.update(
         c_index=lambda value: MISSING if value is None else f"{value:.3f}",
+        distance=lambda value: MISSING if value is None else f"{value:.2f}",
+        percent=lambda value: f"{100 * value:.1f} %",
         months=lambda value: MISSING if value is None else f"{value:.1f}",
         p=format_p,
         count=lambda value: f"{value:,}".replace(",", "\u202f"),
@@ -100,6 +104,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _alignment(table: pd.DataFrame, evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    """Return a row per evaluation that reads clusters, with its label and caveats; None where the table is empty."""
+    rows: list[Any] = table.astype(object).where(table.notna(), None).to_dict("records")
+    reading = [evaluation for evaluation in evaluations if evaluation.encoder != "none"]
+    return [{**row, "label": e.label, "caveats": e.caveats} for row, e in zip(rows, reading, strict=True)]
+
+
 def _cohort(cohort: Cohort, drawn: Mapping[str, Markup]) -> dict[str, Any]:
     return {
         "name": cohort.name,
@@ -113,12 +124,15 @@ def _cohort(cohort: Cohort, drawn: Mapping[str, Markup]) -> dict[str, Any]:
 def _method(evaluation: Evaluation, drawn: Mapping[str, Markup]) -> dict[str, Any]:
     return {
         "name": evaluation.name,
-        "model": evaluation.model,
+        "label": evaluation.label,
+        "method": evaluation.method,
         "encoder": evaluation.encoder,
         "caveats": evaluation.caveats,
+        "choices": choices(evaluation.method, evaluation.runs[0]["hyper"]),
         "facts": evaluation.facts,
         "run": evaluation.runs[0],
         "folds": _folds(evaluation.facts["protocols"]),
+        "seeds": _seeds(evaluation),
         "figures": {
             "learning_curve": drawn[figure_name(evaluation, "learning_curve")],
             **{
@@ -147,6 +161,15 @@ def _folds(protocols: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(rows.values())
 
 
+def _seeds(evaluation: Evaluation) -> dict[int, dict[str, float | None]]:
+    """Return the mean over folds of each of several seeds under each protocol; nothing for a single seed."""
+    rows: dict[int, dict[str, float | None]] = {}
+    for protocol in PROTOCOLS:
+        for row in evaluation.facts["protocols"][protocol]["seeds"]:
+            rows.setdefault(row["seed"], {})[protocol] = row["mean"]
+    return rows if len(rows) > 1 else {}
+
+
 def _without_c_index(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
     """Return the folds that no C-index can be computed for; it is the same ones under every protocol."""
     return [
@@ -162,7 +185,7 @@ def _protocol(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     runs = [run for evaluation in evaluations for run in evaluation.runs]
     return {
         "folds": _range(len(evaluation.runs) for evaluation in evaluations),
-        "seeds": _range(len(run["seeds"]) for run in runs),
+        "seeds": _range(len(evaluation.seeds) for evaluation in evaluations),
         "epochs": _range(run["settings"]["epochs"] for run in runs),
         "edges_from_all": any(run["settings"]["intervals_from"] == "cohort" for run in runs),
         "reads_slides": any(evaluation.encoder != "none" for evaluation in evaluations),
@@ -188,5 +211,5 @@ def _left_out(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _citations(evaluations: Sequence[Evaluation]) -> list[tuple[str, str]]:
     """Return what to cite for each method and encoder that the registries know."""
     known = {name: item.citation for name, item in (METHODS | ENCODERS).items()}
-    used = dict.fromkeys([*(e.model for e in evaluations), *(e.encoder for e in evaluations)])
+    used = dict.fromkeys([*(e.method for e in evaluations), *(e.encoder for e in evaluations)])
     return [(name, known[name]) for name in used if name in known]

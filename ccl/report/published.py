@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 
 from ccl.files import read_table
+from ccl.report.choices import choices
+from ccl.report.gather import Evaluation
 
 COHORTS = ("blca", "brca", "gbmlgg", "luad", "ucec")
 
@@ -22,14 +24,30 @@ OVERALL = "overall"
 class Published:
     """One cell of Table I."""
 
-    method: str
+    name: str
     """The method as the publication names it."""
     mean: float
     std: float | None
     """None for the mean over the five cohorts."""
 
 
-def published(model: str, encoder: str, cohort: str) -> Published | None:
+def comparable(evaluation: Evaluation) -> bool:
+    """Whether published numbers may stand beside an evaluation.
+
+    Its patients are real, its encoder was trained, and its hyper-parameters are the method's defaults or one of its
+    presets: a method that has been changed is no longer the published one.
+    """
+    changed = choices(evaluation.method, evaluation.runs[0]["hyper"]).own
+    return not (evaluation.caveats or changed)
+
+
+def published_beside(evaluation: Evaluation) -> Published | None:
+    """Return the published C-index of an evaluation's method, encoder and cohort; None where nothing compares."""
+    found = published(evaluation.method, evaluation.encoder, evaluation.cohort)
+    return found if found and comparable(evaluation) else None
+
+
+def published(method: str, encoder: str, cohort: str) -> Published | None:
     """Return the published C-index of a method with an encoder on a cohort, or None if there is none.
 
     Parameters
@@ -37,7 +55,7 @@ def published(model: str, encoder: str, cohort: str) -> Published | None:
     cohort : str
         One of the five cohorts, in any case and with or without ``tcga_`` before it; or ``overall``.
     """
-    return _table().get((model, encoder, plain_name(cohort)))
+    return _table().get((method, encoder, plain_name(cohort)))
 
 
 def plain_name(cohort: str) -> str:
@@ -47,10 +65,10 @@ def plain_name(cohort: str) -> str:
 
 @cache
 def _table() -> dict[tuple[str, str, str], Published]:
-    table = read_table(Path(__file__).with_name("published.csv"), text=("model", "encoder", "cohort", "method"))
+    table = read_table(Path(__file__).with_name("published.csv"), text=("method", "encoder", "cohort", "name"))
     return {
-        (row["model"], row["encoder"], row["cohort"]): Published(
-            row["method"], float(row["mean"]), None if row["std"] != row["std"] else float(row["std"])
+        (row["method"], row["encoder"], row["cohort"]): Published(
+            row["name"], float(row["mean"]), None if row["std"] != row["std"] else float(row["std"])
         )
         for row in table.to_dict("records")
     }

@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from ccl.ablations.published import published as published_ablation
 from ccl.evaluate import PROTOCOLS
 from ccl.report.gather import Cohort, Evaluation
-from ccl.report.published import COHORTS, OVERALL, plain_name, published
+from ccl.report.published import COHORTS, OVERALL, comparable, plain_name, published, published_beside
 
-NAMES = ["cohort", "encoder", "model"]
+NAMES = ["cohort", "encoder", "model", "method"]
 
 
 def make_tables(cohorts: Sequence[Cohort]) -> dict[str, pd.DataFrame]:
@@ -21,11 +22,12 @@ def make_tables(cohorts: Sequence[Cohort]) -> dict[str, pd.DataFrame]:
         "c_index_folds": _per_protocol(cohorts, FOLD_COLUMNS, lambda found: found["folds"]),
         "kaplan_meier": _per_protocol(cohorts, LOG_RANK_COLUMNS, lambda found: [found["kaplan_meier"]]),
         "t_test": _per_protocol(cohorts, T_TEST_COLUMNS, lambda found: [found["t_test"]]),
+        "alignment": alignment(cohorts),
         "cohorts": cohort_counts(cohorts),
         "excluded_slides": excluded_slides(cohorts),
         "left_out_patients": left_out_patients(cohorts),
     }
-    compared = published_beside(cohorts)
+    compared = compare_published(cohorts)
     return tables | ({"published": compared} if len(compared) else {})
 
 
@@ -40,9 +42,14 @@ def evaluations_of(cohorts: Sequence[Cohort]) -> list[Evaluation]:
 
 
 def c_index(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the headline: a row for each cohort, method and protocol, labelled with where its data come from."""
+    """Return the headline: a row for each cohort, method and protocol, labelled with where its data come from.
+
+    Where a method was trained with several seeds there are two columns more: how many, and the spread over them.
+    """
+    evaluations = evaluations_of(cohorts)
+    several = any(len(evaluation.seeds) > 1 for evaluation in evaluations)
     rows = []
-    for evaluation in evaluations_of(cohorts):
+    for evaluation in evaluations:
         for protocol in PROTOCOLS:
             found = evaluation.facts["protocols"][protocol]
             scored = {row["fold"]: row["c_index"] is not None for row in found["folds"]}
@@ -52,11 +59,11 @@ def c_index(cohorts: Sequence[Cohort]) -> pd.DataFrame:
                     "protocol": protocol,
                     "c_index": found["mean"],
                     "std": found["std"],
+                    **({"seeds": len(found["seeds"]), "std_over_seeds": found["std_over_seeds"]} if several else {}),
                     "pooled": found["pooled"],
                     "folds": sum(scored.values()),
                     "folds_without": sum(not scored[fold] for fold in scored),
-                    "data": "synthetic" if evaluation.synthetic else "real",
-                    "weights": evaluation.facts["weights"],
+                    **_origin(evaluation),
                 }
             )
     return pd.DataFrame(rows)
@@ -76,6 +83,42 @@ def _per_protocol(
         for row in rows_of(evaluation.facts["protocols"][protocol])
     ]
     return pd.DataFrame(rows, columns=[*NAMES, "protocol", *columns])
+
+
+WHEN = ("before", "after")
+ALIGNMENT_COLUMNS = [
+    "empty_clusters", "distance_before", "distance_after", "published_before", "published_after", "data", "weights",
+]  # fmt: skip
+
+
+def alignment(cohorts: Sequence[Cohort]) -> pd.DataFrame:
+    """Return how many clusters are empty, and how far apart the centres are that alignment puts in one place (Table V).
+
+    A row for each evaluation that reads clusters; one without alignment has no distances.  The publication's are of
+    ResNet-50 features.
+    """
+    rows = []
+    for evaluation in evaluations_of(cohorts):
+        if evaluation.encoder != "none":
+            theirs = evaluation.method == "ccl" and evaluation.encoder == "resnet50" and comparable(evaluation)
+            rows.append(
+                {
+                    **_names(evaluation),
+                    "empty_clusters": evaluation.facts["empty_clusters"],
+                    **{f"distance_{when}": evaluation.facts[f"distance_{when}_alignment"] for when in WHEN},
+                    **{
+                        f"published_{when}": published_ablation(when, evaluation.cohort) if theirs else None
+                        for when in WHEN
+                    },
+                    **_origin(evaluation),
+                }
+            )
+    return pd.DataFrame(rows, columns=[*NAMES, *ALIGNMENT_COLUMNS])
+
+
+def _origin(evaluation: Evaluation) -> dict[str, str]:
+    """Return where the data of an evaluation come from, for the table that it stands in."""
+    return {"data": "synthetic" if evaluation.synthetic else "real", "weights": str(evaluation.facts["weights"])}
 
 
 def cohort_counts(cohorts: Sequence[Cohort]) -> pd.DataFrame:
@@ -116,11 +159,11 @@ def left_out_patients(cohorts: Sequence[Cohort]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*NAMES, "patient_id", "reason"])
 
 
-def published_beside(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the published C-index of every cohort and method that the publication has, none for synthetic patients."""
+def compare_published(cohorts: Sequence[Cohort]) -> pd.DataFrame:
+    """Return the published C-index of every evaluation that the publication has one to compare with."""
     rows = []
     for evaluation in evaluations_of(cohorts):
-        cell = None if evaluation.synthetic else published(evaluation.model, evaluation.encoder, evaluation.cohort)
+        cell = published_beside(evaluation)
         if cell is not None:
             found = evaluation.facts["protocols"]["best-on-test"]
             rows.append(
@@ -129,7 +172,7 @@ def published_beside(cohorts: Sequence[Cohort]) -> pd.DataFrame:
                     "protocol": "best-on-test",
                     "c_index": found["mean"],
                     "std": found["std"],
-                    "published_method": cell.method,
+                    "published_method": cell.name,
                     "published_c_index": cell.mean,
                     "published_std": cell.std,
                 }
@@ -138,47 +181,65 @@ def published_beside(cohorts: Sequence[Cohort]) -> pd.DataFrame:
 
 
 def headline(cohorts: Sequence[Cohort]) -> list[dict[str, Any]]:
-    """Return the rows of the page's first table: methods down, cohorts and protocols across.
+    """Return the rows of the page's first table: models down, cohorts and protocols across.
+
+    Models of one method and encoder stand together, and below them the published numbers that compare with them.
 
     Returns
     -------
     list of dict
-        ``model``, ``encoder``, ``caveats``, ``published`` (the publication's name of the method in a row of
-        published numbers, else empty), ``cells`` (for each cohort its numbers by protocol, as ``mean`` and ``std``) and
-        ``overall`` (mean over the cohorts by protocol; None unless every cohort has a number).
+        ``model``, ``method``, ``encoder``, ``caveats``, ``published`` (the publication's name of the method in a row of
+        published numbers, else empty), ``cells`` (for each cohort its numbers by protocol, as ``mean``, ``std`` and in
+        one's own rows more) and ``overall`` (mean over the cohorts by protocol; None unless every cohort has a number).
     """
-    found = {(e.model, e.encoder, e.cohort): e for e in evaluations_of(cohorts)}
+    found = {(e.method, e.encoder, e.model, e.cohort): e for e in evaluations_of(cohorts)}
+    groups: dict[tuple[str, str], dict[str, list[Evaluation | None]]] = {}
+    for method, encoder, model, _ in found:
+        places = [found.get((method, encoder, model, cohort.name)) for cohort in cohorts]
+        groups.setdefault((method, encoder), {})[model] = places
     rows = []
-    for model, encoder in dict.fromkeys((model, encoder) for model, encoder, _ in found):
-        mine = [found.get((model, encoder, cohort.name)) for cohort in cohorts]
-        cells = [evaluation.facts["protocols"] if evaluation else {} for evaluation in mine]
-        caveats = dict.fromkeys(label for evaluation in mine if evaluation for label in evaluation.caveats)
-        rows.append(
-            {
-                "model": model,
-                "encoder": encoder,
-                "caveats": list(caveats),
-                "published": "",
-                "cells": cells,
-                "overall": {name: _mean([cell.get(name, {}).get("mean") for cell in cells]) for name in PROTOCOLS},
-            }
-        )
-        theirs = [published(model, encoder, e.cohort) if e and not e.synthetic else None for e in mine]
-        names = [cell.method for cell in theirs if cell]
-        if names:
-            same = sorted(plain_name(cohort.name) for cohort in cohorts) == sorted(COHORTS)
-            overall = published(model, encoder, OVERALL) if same and all(theirs) else None
-            rows.append(
-                {
-                    "model": model,
-                    "encoder": encoder,
-                    "caveats": [],
-                    "published": names[0],
-                    "cells": [{"best-on-test": vars(cell)} if cell else {} for cell in theirs],
-                    "overall": {"best-on-test": overall.mean if overall else None},
-                }
-            )
+    for (method, encoder), models in groups.items():
+        rows += [_own_row(model, method, encoder, mine) for model, mine in models.items()]
+        theirs = _published_row(method, encoder, cohorts, list(models.values()))
+        rows += [theirs] if theirs else []
     return rows
+
+
+def _own_row(model: str, method: str, encoder: str, mine: Sequence[Evaluation | None]) -> dict[str, Any]:
+    cells = [evaluation.facts["protocols"] if evaluation else {} for evaluation in mine]
+    return {
+        "model": model,
+        "method": method,
+        "encoder": encoder,
+        "caveats": list(dict.fromkeys(label for evaluation in mine if evaluation for label in evaluation.caveats)),
+        "published": "",
+        "cells": cells,
+        "overall": {name: _mean([cell.get(name, {}).get("mean") for cell in cells]) for name in PROTOCOLS},
+    }
+
+
+def _published_row(
+    method: str, encoder: str, cohorts: Sequence[Cohort], models: Sequence[Sequence[Evaluation | None]]
+) -> dict[str, Any] | None:
+    """Return the published numbers below some models of one method, a cell where one of them compares, or None."""
+    cells = [
+        next((cell for evaluation in place if evaluation and (cell := published_beside(evaluation))), None)
+        for place in zip(*models, strict=True)
+    ]
+    names = [cell.name for cell in cells if cell]
+    if not names:
+        return None
+    same = sorted(plain_name(cohort.name) for cohort in cohorts) == sorted(COHORTS)
+    overall = published(method, encoder, OVERALL) if same and all(cells) else None
+    return {
+        "model": "",
+        "method": method,
+        "encoder": encoder,
+        "caveats": [],
+        "published": names[0],
+        "cells": [{"best-on-test": vars(cell)} if cell else {} for cell in cells],
+        "overall": {"best-on-test": overall.mean if overall else None},
+    }
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -73,7 +73,7 @@ def test_parameter_counts_of_256_channels():
 def test_an_aggregate_is_a_weighted_sum(standardise):
     aggregate = Aggregate(REPLICAS, 6, standardise=standardise).double()
     vectors = torch.randn(2, 3, 6, 50, dtype=torch.float64)
-    mixed = torch.einsum("sk,sbkd->sbd", aggregate.weight[:, 0, 0], vectors) + aggregate.bias
+    mixed = torch.einsum("sk,sbkd->sbd", aggregate.weight[:, 0, :, 0], vectors) + aggregate.bias
     if standardise:
         centred = mixed - mixed.mean(dim=-1, keepdim=True)
         mixed = (centred / torch.sqrt(mixed.var(dim=-1, correction=0, keepdim=True) + 1e-5)).clamp(min=0)

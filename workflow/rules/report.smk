@@ -15,6 +15,11 @@ rule report:
             caption="../report/c_index.rst",
             category="C-index",
         ),
+        alignment=report(
+            "<results>/report/tables/alignment.csv",
+            caption="../report/alignment.rst",
+            category="Clusters",
+        ),
         cohorts=report(
             "<results>/report/tables/cohorts.csv",
             caption="../report/cohort.rst",
