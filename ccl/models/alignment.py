@@ -66,9 +66,9 @@ def best_order(costs: Tensor) -> Tensor:
         return torch.from_numpy(np.stack(solved)).to(costs.device).view(costs.shape[:-1])
     orders, places = _orders(k, costs.device)
     places = places.to(costs.dtype)
-    step = max(1, SCORES_AT_ONCE // len(orders))
-    best = torch.cat([(part @ places).argmin(dim=1) for part in torch.split(flat, step)])
-    return orders[best].view(costs.shape[:-1])
+    parts = torch.split(flat, max(1, SCORES_AT_ONCE // len(orders)))
+    found = [orders[(part @ places).argmin(dim=1)] for part in parts]
+    return (found[0] if len(found) == 1 else torch.cat(found)).view(costs.shape[:-1])
 
 
 @functools.cache

@@ -170,8 +170,8 @@ class Pathology(nn.Module):
         self.aggregate = Aggregate(replicas, clusters, standardise=hyper.aggregate == "standardised")
         if hyper.align:
             self.register_buffer("anchor", replicas.normal(clusters, features))
-            started = torch.full((len(replicas), 1, 1), hyper.anchor_init == "noise", device=replicas.device)
-            self.register_buffer("anchored", started)
+            if hyper.anchor_init == "first_patient":
+                self.register_buffer("anchored", torch.zeros(len(replicas), 1, 1, dtype=torch.bool))
 
     def forward(self, centres: Tensor) -> Tensor:
         """Map (S, B, k, D) to F_p (S, B, d); in training the anchor follows."""
@@ -186,8 +186,7 @@ class Pathology(nn.Module):
     @torch.no_grad()
     def _order(self, centres: Tensor) -> Tensor:
         """Return the order (S, B, k) of the centres that fits the anchor best; in training the anchor follows them."""
-        if self.training:
-            # The anchor may start as the first patient's centres.
+        if self.training and self.hyper.anchor_init == "first_patient":
             self.anchor.copy_(torch.where(self.anchored, self.anchor, centres[:, 0]))
             self.anchored.fill_(True)
         order = best_order((l1_costs if self.hyper.match == "l1" else cosine_costs)(centres, self.anchor))

@@ -32,9 +32,10 @@ def survival_nll(logits: Tensor, outcomes: Outcomes) -> Tensor:
     """
     column = outcomes.labels[..., None]
     # log S_0 = 0 in front, so that column y is the survival before interval y and column y + 1 the one after it.
-    log_survived = F.pad(F.logsigmoid(-logits).cumsum(dim=-1), (1, 0))
+    log_hazard = F.logsigmoid(logits)
+    log_survived = F.pad((log_hazard - logits).cumsum(dim=-1), (1, 0))
     before = log_survived.gather(-1, column)
-    hazard = F.logsigmoid(logits).gather(-1, column)
+    hazard = log_hazard.gather(-1, column)
     after = log_survived.gather(-1, column + 1)
     parts = torch.cat([before, hazard, after], dim=-1).clamp(min=LEAST)
     censored = outcomes.censorship
