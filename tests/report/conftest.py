@@ -84,7 +84,8 @@ def write_fold(folder, patients, fold, facts):
         for epoch in range(1, facts["settings"]["epochs"] + 1):
             risk = rng.normal(0, 20, len(tested)) - epoch * tested["months"]
             rows.append(tested.assign(seed=seed, epoch=epoch, risk=risk))
-            history.append((seed, epoch, 2 - epoch / 10, 0.6 + epoch / 50, 0.55 + epoch / 50 + fold / 20, 0.1))
+            test = 0.55 + epoch / 50 + fold / 20 - seed / 10
+            history.append((seed, epoch, 2 - epoch / 10, 0.6 + epoch / 50, test, 0.1))
     pd.concat(rows).to_csv(folder / "predictions.csv", index=False)
     columns = ["seed", "epoch", "loss", "c_index_train", "c_index_test", "seconds"]
     pd.DataFrame(history, columns=columns).to_csv(folder / "history.csv", index=False)
@@ -93,7 +94,11 @@ def write_fold(folder, patients, fold, facts):
 
 @pytest.fixture(scope="session")
 def make_results():
-    """Make the results of one cohort and return its evaluations."""
+    """Make the results of one cohort and return its evaluations.
+
+    Each of `methods` is an encoder, a model's name and, where it differs, the name of the method; `hyper` and `found`
+    (what training tells of the training patients) are of all.
+    """
 
     def make(
         results,
@@ -106,6 +111,9 @@ def make_results():
         left_out=None,
         censored_fold=None,
         intervals_from="train",
+        seeds=(0, 1),
+        hyper=None,
+        found=None,
         n=36,
     ):
         folder, slides = results / cohort, slides or {}
@@ -115,17 +123,21 @@ def make_results():
         if slides:
             write_slides(folder, slides)
         evaluations = []
-        for encoder, model in methods:
+        for encoder, model, *method in methods:
             facts = {
                 "cohort": cohort,
                 "encoder": encoder,
                 "model": model,
+                "method": method[0] if method else model,
                 "weights": "none" if encoder == "none" else weights,
                 "synthetic": synthetic,
-                "hyper": {},
+                "hyper": hyper or {},
                 "settings": {"epochs": 4, "intervals_from": intervals_from},
-                "seeds": [0, 1],
+                "seeds": list(seeds),
                 "parameters": 1234567,
+                "families": {"f0": ["TP53_rnaseq"]},
+                "empty_clusters": 0.125,
+                "facts": found or {},
                 "left_out": left_out or {},
                 "versions": {"ccl": "0.1.0", "python": "3.11.9", "torch": "2.14.0"},
             }

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 from collections import defaultdict
+from dataclasses import asdict
 
 import pandas as pd
 import pytest
@@ -12,6 +15,7 @@ from markupsafe import Markup
 
 from ccl.errors import InputError
 from ccl.formats import ManifestRow, write_manifest
+from ccl.models import hyper
 from ccl.report import ReportSettings, provenance
 from ccl.report.figures import format_p
 from ccl.report.gather import gather
@@ -55,7 +59,7 @@ def test_published_overall_stands_only_beside_all_five_cohorts(tmp_path, make_re
     five, four = headline(gather(evaluations)), headline(gather(evaluations[:4]))
     assert [row["published"] for row in five] == ["", "CCL (Ours)"]
     assert five[1]["overall"]["best-on-test"] == 0.7260
-    assert five[1]["cells"][2]["best-on-test"] == {"method": "CCL (Ours)", "mean": 0.8614, "std": 0.0149}
+    assert five[1]["cells"][2]["best-on-test"] == {"name": "CCL (Ours)", "mean": 0.8614, "std": 0.0149}
     assert all("last" not in cell for cell in five[1]["cells"])
     assert four[1]["overall"]["best-on-test"] is None
 
@@ -65,12 +69,124 @@ def test_published_number_is_found_under_any_spelling_of_the_cohort(cohort):
     assert published("ccl", "resnet50", cohort).mean == 0.7026
 
 
+RELEASED = asdict(hyper("ccl", {"preset": "released"}))
+CHANGED = RELEASED | {"cohort_weight": 0.5}
+
+
+def test_published_number_belongs_to_the_method_whatever_the_run_is_called(tmp_path, make_results):
+    methods = (("resnet50", "ccl"), ("none", "snn"), ("resnet50", "released", "ccl"))
+    cohorts = gather(make_results(tmp_path, "blca", methods=methods, hyper=RELEASED))
+    rows = [(row["model"], row["published"]) for row in headline(cohorts)]
+    assert rows[:3] == [("ccl", ""), ("released", ""), ("", "CCL (Ours)")]
+    table = make_tables(cohorts)["published"].set_index("model")
+    assert table.loc["released", "published_c_index"] == 0.6862
+    assert table.loc["released", "method"] == "ccl"
+
+
+def test_other_method_under_a_published_name_has_no_published_number(tmp_path, make_results):
+    cohorts = gather(make_results(tmp_path, "blca", methods=(("resnet50", "cmta", "ccl"), ("none", "ccl", "snn"))))
+    assert make_tables(cohorts)["published"]["published_method"].tolist() == ["CCL (Ours)", "SNN"]
+
+
+@pytest.mark.parametrize("options", [{"hyper": CHANGED}, {"weights": "random"}, {"synthetic": True}])
+def test_changed_method_or_made_up_data_have_no_published_number(tmp_path, make_results, options):
+    found = {"distance_before_alignment": [5.0, 5.0], "distance_after_alignment": [4.0, 4.0]}
+    cohorts = gather(make_results(tmp_path, "blca", found=found, **options))
+    assert "published" not in make_tables(cohorts)
+    assert [row["published"] for row in headline(cohorts)] == [""]
+    assert make_tables(cohorts)["alignment"]["published_before"].isna().all()
+
+
+def words_of(page):
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_hyper_parameters_that_are_not_the_default_are_shown(tmp_path, make_results):
+    methods = (("resnet50", "mine", "ccl"),)
+    words = words_of(page_of(gather(make_results(tmp_path, "a", methods=methods, hyper=CHANGED))))
+    assert "mine (ccl) with resnet50" in words
+    said = words.split("other than the defaults of ccl: ")[1].split(" .")[0]
+    assert said.startswith("cohort_weight 0.5; by its preset released: ")
+    for key in ("shared_snn true", "aggregate standardised", "per_component false"):
+        assert key in said
+    assert "dropout" not in said
+
+
+def test_method_with_its_defaults_lists_no_hyper_parameters(tmp_path, make_results):
+    page = page_of(gather(make_results(tmp_path, "a", hyper=asdict(hyper("ccl", {})))))
+    assert "other than the defaults" not in page
+    assert "(ccl)" not in page
+
+
+def test_citation_is_of_the_method(tmp_path, make_results):
+    page = page_of(gather(make_results(tmp_path, "a", methods=(("none", "genes", "snn"),))))
+    assert "<dt>snn</dt><dd>Klambauer" in page
+
+
+def test_several_seeds_have_a_spread_in_table_and_page(tmp_path, make_results):
+    evaluations = make_results(tmp_path, "a", seeds=(3, 1, 8))
+    table = make_tables(gather(evaluations))["c_index"]
+    words = words_of(page_of(gather(evaluations)))
+    found = json.loads(evaluations[0].read_text())["protocols"]
+    assert table["seeds"].tolist() == [3, 3]
+    for row in table.to_dict("records"):
+        assert row["std_over_seeds"] == found[row["protocol"]]["std_over_seeds"] > 0
+        assert f"seeds ± {row['std_over_seeds']:.3f}" in words
+    for last, best in zip(*(found[name]["seeds"] for name in ("last", "best-on-test")), strict=True):
+        assert f"Seed {last['seed']} {last['mean']:.3f} {best['mean']:.3f}" in words
+
+
+def test_one_seed_has_no_spread(tmp_path, make_results):
+    cohorts = gather(make_results(tmp_path, "a", seeds=(4,)))
+    assert not {"seeds", "std_over_seeds"} & set(make_tables(cohorts)["c_index"])
+    words = words_of(page_of(cohorts))
+    assert "seeds" not in words.lower()
+    assert "Seed 4" not in words
+
+
+def test_alignment_stands_beside_the_published(tmp_path, make_results):
+    found = {"distance_before_alignment": [5.0, 6.0], "distance_after_alignment": [4.0, 4.25]}
+    methods = (("resnet50", "ccl"), ("uni", "ccl"))
+    cohorts = gather(make_results(tmp_path, "TCGA-LUAD", methods=methods, found=found))
+    rows = make_tables(cohorts)["alignment"].set_index("encoder")
+    assert rows["empty_clusters"].tolist() == [0.125] * 2
+    assert rows.loc["resnet50", ["distance_before", "distance_after"]].tolist() == [5.5, 4.125]
+    assert rows.loc["resnet50", ["published_before", "published_after"]].tolist() == [5.6450, 4.9767]
+    assert rows.loc["uni", ["published_before", "published_after"]].isna().all()
+    words = words_of(page_of(cohorts))
+    assert "ccl with resnet50 TCGA-LUAD 12.5 % 5.50 4.12 5.64 4.98" in words
+    assert "ccl with uni TCGA-LUAD 12.5 % 5.50 4.12 – –" in words  # noqa: RUF001 (the page's own sign)
+
+
+def test_method_without_alignment_shows_its_empty_clusters(tmp_path, make_results):
+    cohorts = gather(make_results(tmp_path, "luad"))
+    assert make_tables(cohorts)["alignment"][["distance_before", "distance_after"]].isna().all(axis=None)
+    assert "ccl with resnet50 luad 12.5 % – –" in words_of(page_of(cohorts))  # noqa: RUF001 (the page's own sign)
+
+
+def test_method_that_reads_no_slides_has_no_clusters(tmp_path, make_results):
+    cohorts = gather(make_results(tmp_path, "luad", methods=(("none", "snn"),)))
+    table = make_tables(cohorts)["alignment"]
+    assert table.empty
+    assert {"cohort", "empty_clusters", "distance_before"} <= set(table)
+    assert "Clusters and their alignment" not in page_of(cohorts)
+
+
+def test_evaluation_of_an_older_version_is_refused(tmp_path, make_results):
+    evaluations = make_results(tmp_path, "a")
+    facts = json.loads(evaluations[0].read_text())
+    del facts["method"]
+    evaluations[0].write_text(json.dumps(facts))
+    with pytest.raises(InputError, match=r"(?s)evaluation\.json.*no method.*ccl evaluate"):
+        gather(evaluations)
+
+
 @pytest.mark.parametrize(
-    ("model", "encoder", "cohort"),
+    ("method", "encoder", "cohort"),
     [("ccl", "resnet50", "kirc"), ("ccl", "none", "blca"), ("snn", "resnet50", "blca"), ("mine", "resnet50", "blca")],
 )
-def test_there_is_no_published_number_for_anything_else(model, encoder, cohort):
-    assert published(model, encoder, cohort) is None
+def test_there_is_no_published_number_for_anything_else(method, encoder, cohort):
+    assert published(method, encoder, cohort) is None
 
 
 @pytest.mark.parametrize(

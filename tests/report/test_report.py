@@ -16,8 +16,10 @@ import pytest
 import yaml
 
 from ccl.errors import InputError
-from ccl.report import ReportSettings
+from ccl.report import ReportSettings, figures
+from ccl.report.gather import gather
 from ccl.report.run import write_report
+from ccl.report.tables import evaluations_of
 
 HOSTILE_SLIDE = "<img src=x onerror=alert(1)>&\"'"
 HOSTILE_PATIENT = '"><script src="//evil.example/x.js"></script>'
@@ -204,7 +206,7 @@ def test_tables_equal_the_evaluations(name, request):
             ("kaplan_meier", [found["kaplan_meier"]]),
             ("t_test", [found["t_test"]]),
         ):
-            keys = ["cohort", "encoder", "model", "protocol"]
+            keys = ["cohort", "encoder", "model", "method", "protocol"]
             mine = tables[table].merge(pd.DataFrame([{key: row[key] for key in keys}])).drop(columns=keys)
             pd.testing.assert_frame_equal(mine, pd.DataFrame(listed)[list(mine)], check_dtype=False, rtol=1e-8)
 
@@ -261,6 +263,36 @@ def test_kaplan_meier_figure_tells_p_and_numbers_at_risk(real):
 def test_best_on_test_figures_say_so(real):
     for path in (real / "report" / "figures").glob("*.best-on-test.svg"):
         assert any("best-on-test epoch (optimistic)" in word for word in words_of(path))
+
+
+def test_c_index_figure_shows_and_names_every_fold_seed_and_seed_mean(tmp_path, make_results):
+    cohorts = gather(make_results(tmp_path, "a", methods=(("none", "genes", "snn"),), seeds=(0, 1, 2)))
+    figure = figures.c_index(evaluations_of(cohorts))
+    told = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {"one fold, one seed", "one seed, mean over its folds"} <= set(told)
+    found = cohorts[0].evaluations[0].facts["protocols"]["last"]
+    points, ticks = (drawn.get_offsets()[:, 0] for drawn in figure.axes[0].collections[:2])
+    assert sorted(points) == pytest.approx(sorted(row["c_index"] for row in found["folds"]))
+    assert list(ticks) == pytest.approx([row["mean"] for row in found["seeds"]])
+    assert any("a · genes (snn)" in label.get_text() for label in figure.axes[0].get_yticklabels())
+
+
+def test_c_index_figure_of_one_seed_speaks_of_folds_alone(tmp_path, make_results):
+    cohorts = gather(make_results(tmp_path, "a", methods=(("none", "snn"),), seeds=(0,)))
+    told = [text.get_text() for text in figures.c_index(evaluations_of(cohorts)).legends[0].get_texts()]
+    assert "one fold" in told
+    assert not any("seed" in words for words in told)
+
+
+def test_learning_curve_has_a_thin_line_for_each_seed(tmp_path, make_results):
+    cohorts = gather(make_results(tmp_path, "a", methods=(("none", "snn"),), seeds=(0, 1)))
+    one = cohorts[0].evaluations[0]
+    lines = figures.learning_curve(one).axes[0].get_lines()
+    drawn = {tuple(np.round(line.get_ydata(), 6)): line.get_linewidth() for line in lines}
+    columns = one.history.groupby(["seed", "epoch"])["c_index_test"].mean().round(6).unstack()
+    for curve in columns.to_numpy():
+        assert drawn[tuple(curve)] < 1
+    assert drawn[tuple(np.round(columns.mean(), 6))] > 1.5
 
 
 def test_gallery_shows_as_many_slides_as_asked_and_shrinks_them(demo_page):
