@@ -223,7 +223,9 @@ def ridge_cox(train: Side, features: Array, others: Array) -> Array:
         # Ridge regression is the same in the basis of the patients, which is the smaller.
         basis = np.linalg.svd(values, full_matrices=False)[2].T
         followed = Surv.from_arrays(train.censorship[fitted] == 0, train.months[fitted])
-        cox = CoxPHSurvivalAnalysis(alpha=penalty, ties="efron").fit(values @ basis, followed)
+        # The baseline hazard, which nothing here reads, may underflow.
+        with np.errstate(over="ignore"):
+            cox = CoxPHSurvivalAnalysis(alpha=penalty, ties="efron").fit(values @ basis, followed)
         predicted: Array = cox.predict(scaler.transform(new) @ basis)
         return predicted
 
@@ -241,20 +243,15 @@ def c_indices(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the C-index of each arm, and its paired difference to the arm's reference, each with standard error."""
     scores = rows[rows["measure"].isin(["last", "best-on-test"])].drop(columns="source")
     cells = scores.pivot(index=["arm", "measure"], columns=["fold", "replica"], values="value")
-    references = {arm.name: arm.reference for arm in (*ARMS, *PAPER_ARMS)}
-    table = []
-    for arm in rows["arm"].unique():
-        if (arm, "last") not in cells.index:
-            continue
-        line = {"arm": arm, "runs": int(cells.loc[(arm, "last")].notna().sum())}
-        for measure in ("last", "best-on-test"):
-            if (arm, measure) in cells.index:
-                own = cells.loc[(arm, measure)]
-                line[measure] = _mean_and_error(own)
-                if (references.get(arm, arm), measure) in cells.index and references.get(arm, arm) != arm:
-                    line[f"{measure}: to reference"] = _mean_and_error(own - cells.loc[(references[arm], measure)])
-        table.append(line)
-    return pd.DataFrame(table).fillna("").set_index("arm")
+    references = {arm.name: arm.reference for arm in (*ARMS, *PAPER_ARMS) if arm.name != arm.reference}
+    lines: dict[str, dict[str, str]] = {}
+    for arm, measure in scores[["arm", "measure"]].drop_duplicates().itertuples(index=False):
+        own, reference = cells.loc[(arm, measure)], (references.get(arm, ""), measure)
+        line = lines.setdefault(arm, {"runs": str(own.notna().sum())})
+        line[measure] = _mean_and_error(own)
+        if reference in cells.index:
+            line[f"{measure}, to reference"] = _mean_and_error(own - cells.loc[reference])
+    return pd.DataFrame(lines.values(), index=pd.Index(lines, name="arm")).fillna("")
 
 
 def holdings(rows: pd.DataFrame, arm: str, kind: str) -> pd.DataFrame:
@@ -263,7 +260,18 @@ def holdings(rows: pd.DataFrame, arm: str, kind: str) -> pd.DataFrame:
     own = own.assign(measure=own["measure"].str.removeprefix(kind))
     # In the order of the rows, which is that of the network.
     table = own.groupby(["source", "measure"], sort=False)["value"].agg(_mean_and_error).unstack("measure")
-    return table.reindex(index=own["source"].unique(), columns=own["measure"].unique())
+    return table.reindex(index=own["source"].unique(), columns=own["measure"].unique()).fillna("")
+
+
+def contrasts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return R² and cosines as paired differences: of each component with and without guidance, and of S and C."""
+    cell, probed = ["fold", "replica", "measure"], rows[rows["measure"].str.startswith(("R2 ", "cos "))]
+    guided, unguided = (probed[probed["arm"] == name] for name in (ARMS[0].name, "no guidance (+CCA +MKD)"))
+    effect = guided.merge(unguided, on=[*cell, "source"], suffixes=("", "_other"))
+    common, synergy = (guided[guided["source"] == name] for name in ("C", "S"))
+    between = synergy.merge(common, on=cell, suffixes=("", "_other")).assign(source="S - C")
+    both = [effect.assign(arm="guided - unguided"), between.assign(arm=ARMS[0].name + ": S - C")]
+    return pd.concat(both).assign(value=lambda table: table["value"] - table["value_other"])
 
 
 def _mean_and_error(values: pd.Series) -> str:
@@ -282,7 +290,8 @@ def report(rows: pd.DataFrame) -> None:
     """Print all tables."""
     print("\nC-index on test patients (synthetic data), mean ± standard error over folds and seeds")
     print(markdown(c_indices(rows)))
-    for arm in ("data", "untrained", *(arm.name for arm in ARMS if arm.probed)):
+    rows = pd.concat([rows, contrasts(rows)])
+    for arm in rows["arm"].unique():
         for kind, words in (("R2 ", "R² on test patients of each factor"), ("cos ", "mean cosine")):
             if ((rows["arm"] == arm) & rows["measure"].str.startswith(kind)).any():
                 print(f"\n{arm}: {words} (synthetic data)\n{markdown(holdings(rows, arm, kind))}")

@@ -49,22 +49,37 @@ def probe(model: SurvivalModel, side: Side, truth: pd.DataFrame) -> Iterator[dic
 
 
 def probe_data(side: Side, pooled: Array, truth: pd.DataFrame) -> Iterator[dict[str, Any]]:
-    """Yield the same R² for the data themselves: the scaled genes, and `pooled` (P, D), the mean of the patches."""
+    """Yield the same R² for the data themselves: the scaled genes, and `pooled` (P, D), the mean of the patches.
+
+    The source ``their product`` is what a probe finds of the synergy where both halves of it are known: the estimate
+    of one half from the genes times that of the other from the patches.
+    """
     genes = torch.cat(side.genomics, dim=1).numpy()
     for source, values in {"genes": genes, "mean patch": pooled}.items():
         for target, value in zip(truth.columns, r_squared(values, truth.to_numpy()), strict=True):
             yield {"replica": 0, "source": source, "measure": f"R2 {target}", "value": float(value)}
+    by_genes, by_patches = (
+        _predict(values, truth[[name]].to_numpy())
+        for name, values in (("synergy_gene", genes), ("synergy_slide", pooled))
+    )
+    value = r_squared(by_genes * by_patches, truth[["synergy"]].to_numpy())
+    yield {"replica": 0, "source": "their product", "measure": "R2 synergy", "value": float(value[0])}
 
 
 def r_squared(features: Array, targets: Array) -> Array:
     """Return the R² (T,) of targets (P, T), each predicted from features (P, d) of patients not fitted on."""
+    left: Array = ((targets - _predict(features, targets)) ** 2).sum(axis=0)
+    return 1 - left / ((targets - targets.mean(axis=0)) ** 2).sum(axis=0)
+
+
+def _predict(features: Array, targets: Array) -> Array:
+    """Return targets (P, T), each predicted from features (P, d) by ridge regression on other patients."""
     # One scale for all channels: a channel that is zero but for one patient must not become large.
     values = features.astype(np.float64) / features.std()
     ridge = RidgeCV(alphas=PENALTIES, alpha_per_target=True)
     folds = KFold(PARTS, shuffle=True, random_state=0)
-    predicted = cross_val_predict(ridge, values, targets, cv=folds)
-    left: Array = ((targets - predicted) ** 2).sum(axis=0)
-    return 1 - left / ((targets - targets.mean(axis=0)) ** 2).sum(axis=0)
+    predicted: Array = cross_val_predict(ridge, values, targets, cv=folds).reshape(targets.shape)
+    return predicted
 
 
 @torch.no_grad()
