@@ -19,7 +19,7 @@ FILES = ("run.json", "predictions.csv")
 
 COLUMNS = ("seed", "epoch", "patient_id", "months", "censorship", "risk")
 
-NAMES = ("cohort", "encoder", "model", "method", "weights", "synthetic", "parameters", "empty_clusters")
+NAMES = ("cohort", "encoder", "model", "method", "weights", "synthetic", "parameters", "k", "empty_clusters")
 """Entries of ``run.json`` that ``evaluation.json`` repeats."""
 
 AGREED = (*NAMES, "hyper", "settings", "seeds", "families")

@@ -13,7 +13,7 @@ from ccl.errors import InputError
 from ccl.files import read_json, read_table
 from ccl.formats import ManifestRow, read_manifest
 
-ENTRIES = ("cohort", "encoder", "model", "method", "weights", "synthetic", "empty_clusters", "protocols")
+ENTRIES = ("cohort", "encoder", "model", "method", "weights", "synthetic", "k", "empty_clusters", "protocols")
 """Entries of ``evaluation.json`` without which it is no evaluation, or one that an older version made."""
 
 

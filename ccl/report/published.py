@@ -31,14 +31,19 @@ class Published:
     """None for the mean over the five cohorts."""
 
 
+PAPER_K = 6
+"""Clusters of a patient in the paper."""
+
+
 def comparable(evaluation: Evaluation) -> bool:
     """Whether published numbers may stand beside an evaluation.
 
-    Its patients are real, its encoder was trained, and its hyper-parameters are the method's defaults or one of its
-    presets: a method that has been changed is no longer the published one.
+    Its patients are real, its encoder was trained, its hyper-parameters are the method's defaults or one of its
+    presets, and it reads as many clusters as in the paper: a method that has been changed is no longer the published
+    one.
     """
     changed = choices(evaluation.method, evaluation.runs[0]["hyper"]).own
-    return not (evaluation.caveats or changed)
+    return not (evaluation.caveats or changed) and evaluation.facts["k"] in (None, PAPER_K)
 
 
 def published_beside(evaluation: Evaluation) -> Published | None:

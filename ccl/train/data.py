@@ -114,8 +114,8 @@ class Fold:
     """Per gene family."""
     weights: str
     """Weights of the encoder behind the centres; ``none`` where no slides are read."""
-    empty_clusters: float
-    """Share of clusters without a patch, over all patients."""
+    empty_clusters: float | None
+    """Share of clusters without a patch, over all patients; None where no slides are read."""
     left_out: Mapping[str, str]
     """Patients of the fold that lack what the method reads, each with the reason."""
 
@@ -158,7 +158,7 @@ def load_fold(method: Method, inputs: Inputs, fold: int, *, settings: TrainSetti
         families={family.name: family.columns for family in genomics.families},
         scalers=scalers,
         weights=clusters.weights if clusters else "none",
-        empty_clusters=float((clusters.sizes == 0).mean()) if clusters else 0.0,
+        empty_clusters=clusters.empty_rate if clusters else None,
         left_out=left_out,
     )
 

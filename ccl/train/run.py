@@ -110,6 +110,7 @@ def _record(data: Fold, settings: TrainSettings) -> dict[str, Any]:
         "families": {name: list(columns) for name, columns in data.families.items()},
         "n_train": len(data.train.patients),
         "n_test": len(data.test.patients),
+        "k": data.shape.clusters or None,
         "empty_clusters": data.empty_clusters,
         "left_out": dict(data.left_out),
         "versions": {

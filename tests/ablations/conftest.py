@@ -75,7 +75,7 @@ def make_evaluations(tmp_path):
         for model in models_of(base or {"k": 6}):
             facts = {
                 "cohort": cohort, "encoder": encoder, "model": model, "method": "ccl", "weights": weights,
-                "synthetic": synthetic, "parameters": 1, "empty_clusters": 0, "left_out": {},
+                "synthetic": synthetic, "parameters": 1, "k": 6, "empty_clusters": 0, "left_out": {},
             }  # fmt: skip
             for fold in range(FOLDS):
                 write_run(folder / "train" / encoder / model / f"fold{fold}", facts, fold)

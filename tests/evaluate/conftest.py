@@ -19,6 +19,7 @@ FACTS = {
     "settings": {"epochs": 3, "intervals_from": "train"},
     "parameters": 1234,
     "families": {"f0": ["TP53_rnaseq", "TP53_cnv"]},
+    "k": 6,
     "empty_clusters": 0.125,
     "facts": {},
     "left_out": {},

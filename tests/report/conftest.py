@@ -136,6 +136,7 @@ def make_results():
                 "seeds": list(seeds),
                 "parameters": 1234567,
                 "families": {"f0": ["TP53_rnaseq"]},
+                "k": 6,
                 "empty_clusters": 0.125,
                 "facts": found or {},
                 "left_out": left_out or {},

@@ -242,9 +242,13 @@ def manifests(cohort):
 
 
 def targets():
-    """What `snakemake` makes by default: the report, or where no method is to be trained, the features."""
+    """What `snakemake` makes by default: the report, or where no method is to be trained, the features.
+
+    Every file of the report is asked for. A new model in the config gives it new files; Snakemake does not compare a
+    job with its record while a file of it has none, and would find that the page alone is there.
+    """
     if runs():
-        return ["<results>/report/report.html"]
+        return list(rules.report.output)
     return [
         path.format(cohort=cohort, encoder=encoder)
         for cohort in SLIDES
