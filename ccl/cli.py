@@ -228,7 +228,7 @@ def report(evaluations: tuple[Path, ...], out: Path, config: str, settings: Repo
 @cli.command("ablations")
 @click.argument("evaluations", type=PATH, nargs=-1, required=True)
 @click.option("--out", type=PATH, required=True, help="folder of the tables")
-@click.option("--base", default='{"k": 6}', show_default=True, help="the default model's config entry with its k, as JSON")
+@click.option("--base", default='{"k": 6}', show_default=True, help="the default model's entry in the config, as JSON")
 @click.option("--without", multiple=True, help="cohort that CCL cannot be trained on (repeat)")
 def ablations(evaluations: tuple[Path, ...], out: Path, base: str, without: tuple[str, ...]) -> None:
     """Write Tables IV to VIII of the paper from EVALUATIONS."""

@@ -130,9 +130,7 @@ def _wording(seeds: Sequence[int]) -> str:
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
 
 
-def train_epoch(
-    model: SurvivalModel, sgd: SGD, side: Side, *, outcomes: Outcomes, orders: Tensor
-) -> dict[str, Tensor]:
+def train_epoch(model: SurvivalModel, sgd: SGD, side: Side, *, outcomes: Outcomes, orders: Tensor) -> dict[str, Tensor]:
     """Take a step per column of `orders` (S, P); return the parts of the loss by name, (S, P), on the CPU."""
     model.train()
     rows: list[Tensor] = []
