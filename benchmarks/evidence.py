@@ -73,6 +73,7 @@ ARMS = (
     Arm("CCL, released", RELEASED, probed=True),
     Arm("no guidance (+CCA +MKD)", {"guide": False}, probed=True),
     Arm("no knowledge terms", {"knowledge_terms": "none"}, probed=True),
+    Arm("no knowledge term of S", {"knowledge_terms": "GPC"}, probed=True),
     Arm("no alignment", {"align": False}),
     Arm("+CCA", {**TABLE_IV, "align": True}),
     Arm("baseline", TABLE_IV),
@@ -89,7 +90,7 @@ PAPER_RATE = 1e-3
 
 PAPER_ARMS = tuple(
     dataclasses.replace(arm, name=f"{arm.name} @ {PAPER_RATE}", reference=f"{ARMS[0].name} @ {PAPER_RATE}")
-    for arm in (ARMS[0], ARMS[1], ARMS[12])
+    for arm in (ARMS[0], ARMS[1], Arm("SNN", method="snn"))
 )
 """The same at the paper's learning rate."""
 
