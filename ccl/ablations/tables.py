@@ -192,7 +192,10 @@ def distances(results: Results) -> list[Distance]:
                     std=None if mean is None else (sum((x - mean) ** 2 for x in folds) / len(folds)) ** 0.5,
                     folds=len(folds),
                     seeds=max(len(seeds or ()) for seeds in told),
-                    published=None if evaluation.caveats else published(time, evaluation.cohort),
+                    # Distances are in the units of the features, and the paper's are ResNet-50's.
+                    published=None
+                    if evaluation.caveats or evaluation.encoder != "resnet50"
+                    else published(time, evaluation.cohort),
                     data="synthetic" if evaluation.synthetic else "real",
                     weights=str(evaluation.facts["weights"]),
                 )

@@ -69,6 +69,12 @@ def test_published_numbers_stand_beside_no_others(make_evaluations, write, cohor
     assert "published" not in words(page)
 
 
+def test_published_distances_stand_beside_those_of_the_same_features(make_evaluations, write):
+    tables, _ = write(make_evaluations("luad", encoder="uni"))
+    assert tables["v"]["published"].isna().all()
+    assert tables["iv"]["published"].notna().any()
+
+
 def test_several_cohorts_have_a_mean(make_evaluations, write, spread):
     two = make_evaluations("luad", c_index=spread) + make_evaluations("mine", synthetic=True, weights="random")
     tables, page = write(two)
