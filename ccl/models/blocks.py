@@ -47,8 +47,8 @@ class Aggregate(nn.Module):
     def __init__(self, replicas: Replicas, vectors: int, *, standardise: bool) -> None:
         super().__init__()
         bound = vectors**-0.5
-        self.weight = nn.Parameter((2 * replicas.uniform(1, vectors, 1) - 1) * bound)
-        self.bias = nn.Parameter((2 * replicas.uniform(1, 1) - 1) * bound)
+        self.weight = nn.Parameter(replicas.within(bound, 1, vectors, 1))
+        self.bias = nn.Parameter(replicas.within(bound, 1, 1))
         self.standardise = standardise
 
     def forward(self, vectors: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ class TransLayer(Attention):
         self.padding = padding
         # The initialisation of a depthwise convolution of this length.
         bound = (2 * LOCAL_REACH + 1) ** -0.5
-        self.local = nn.Parameter((2 * replicas.uniform(HEADS, 2 * LOCAL_REACH + 1) - 1) * bound)
+        self.local = nn.Parameter(replicas.within(bound, HEADS, 2 * LOCAL_REACH + 1))
 
     def weights(self, scores: Tensor) -> Tensor:
         """Map scores (S, B, heads, R, T) to weights of the same shape."""

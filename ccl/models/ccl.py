@@ -228,8 +228,8 @@ class Decomposition(nn.Module):
         ones = torch.ones(len(replicas), 1, 2, self.normed, width, device=replicas.device)
         self.norm_weight, self.norm_bias = nn.Parameter(ones), nn.Parameter(torch.zeros_like(ones))
         bound = width**-0.5
-        self.gate_weight = nn.Parameter((2 * replicas.uniform(1, 2, encoders, width) - 1) * bound)
-        self.gate_bias = nn.Parameter((2 * replicas.uniform(1, 2, encoders, 1) - 1) * bound)
+        self.gate_weight = nn.Parameter(replicas.within(bound, 1, 2, encoders, width))
+        self.gate_bias = nn.Parameter(replicas.within(bound, 1, 2, encoders, 1))
 
     def forward(self, sources: Tensor) -> Tensor:
         """Map F_g and F_p, (S, B, 2, d), to the components (S, B, n + 2, d), G and P last."""

@@ -55,6 +55,10 @@ class Replicas:
         drawn = [generator.random(shape, dtype=np.float32) for generator in self._generators]
         return torch.from_numpy(np.stack(drawn)).to(self.device)
 
+    def within(self, bound: float, *shape: int) -> Tensor:
+        """Return uniform numbers between minus `bound` and `bound`, (S, *shape): how PyTorch's layers start."""
+        return (2 * self.uniform(*shape) - 1) * bound
+
     def ahead(self, make: Callable[[Tensor], tuple[Tensor, ...]], shape: Sequence[int]) -> tuple[Tensor, ...]:
         """Return what `make` makes of uniform numbers, each (S, *shape), drawn for some calls at a time."""
         count = math.prod(shape)
@@ -146,8 +150,8 @@ class Linear(nn.Module):
     ) -> None:
         super().__init__()
         bound = n_in**-0.5
-        self.weight = nn.Parameter((2 * replicas.uniform(*maps, n_out, n_in) - 1) * bound)
-        self.bias = nn.Parameter((2 * replicas.uniform(*maps, 1, n_out) - 1) * bound) if bias else None
+        self.weight = nn.Parameter(replicas.within(bound, *maps, n_out, n_in))
+        self.bias = nn.Parameter(replicas.within(bound, *maps, 1, n_out)) if bias else None
         self.descent: tuple[float, float] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -180,9 +184,9 @@ class InputLinear(nn.Module):
     def __init__(self, replicas: Replicas, sizes: Sequence[int], n_out: int) -> None:
         super().__init__()
         bounds = [size**-0.5 for size in sizes]
-        drawn = [(2 * replicas.uniform(n_out, size) - 1) * size**-0.5 for size in sizes]
+        drawn = [replicas.within(bound, n_out, size) for bound, size in zip(bounds, sizes, strict=True)]
         self.weights = nn.ParameterList(nn.Parameter(weight) for weight in drawn)
-        bias = 2 * replicas.uniform(len(sizes), 1, n_out) - 1
+        bias = replicas.within(1.0, len(sizes), 1, n_out)
         self.bias = nn.Parameter(bias * torch.tensor(bounds, device=replicas.device)[:, None, None])
         self._block: _Block | None = None
 
@@ -267,16 +271,17 @@ class LayerNorm(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Dropout with each replica's own chance."""
+    """Dropout with each replica's own chance: what is dropped becomes zero, and the rest larger."""
 
     def __init__(self, replicas: Replicas, rate: float) -> None:
         super().__init__()
         self.replicas, self.rate = replicas, rate
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return `x` (S, ...), in training with a share of it zero and the rest larger."""
-        if not self.training or self.rate == 0:
-            return x
+        """Return `x` (S, ...), in training with a share of it dropped."""
+        return self._drop(x) if self.training and self.rate else x
+
+    def _drop(self, x: Tensor) -> Tensor:
         (gain,) = self.replicas.ahead(self._gain, x.shape[1:])
         return x * gain
 
@@ -284,20 +289,13 @@ class Dropout(nn.Module):
         return ((uniform >= self.rate).float() / (1 - self.rate),)
 
 
-class AlphaDropout(nn.Module):
+class AlphaDropout(Dropout):
     """Dropout that keeps mean 0 and variance 1 (Klambauer et al., 2017): what is dropped becomes SELU's limit."""
 
     LIMIT = -1.7580993408473766
     """What SELU falls to: minus its scale times its alpha."""
 
-    def __init__(self, replicas: Replicas, rate: float) -> None:
-        super().__init__()
-        self.replicas, self.rate = replicas, rate
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return `x` (S, ...), in training with a share of it at SELU's limit, then scaled and shifted."""
-        if not self.training or self.rate == 0:
-            return x
+    def _drop(self, x: Tensor) -> Tensor:
         gain, offset = self.replicas.ahead(self._affine, x.shape[1:])
         return torch.addcmul(offset, x, gain)
 
