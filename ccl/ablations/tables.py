@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from typing import Any
 
 from ccl.ablations import DEFAULT, Row
 from ccl.ablations.differences import Difference, overall, paired
@@ -111,10 +112,8 @@ def c_indices(rows: Sequence[Row], results: Results) -> list[Cell]:
 
 
 def _cell(row: Row, evaluation: Evaluation, protocol: Protocol, apart: Difference | None, rows: Sequence[Row]) -> Cell:
-    difference, se, lower, upper = _numbers(apart)
     found = evaluation.facts["protocols"][protocol]
     compares = protocol == "best-on-test" and not evaluation.caveats
-    theirs, theirs_apart = _published(row, evaluation.cohort, rows) if compares else (None, None)
     return Cell(
         point=row.label,
         model=row.model,
@@ -125,54 +124,50 @@ def _cell(row: Row, evaluation: Evaluation, protocol: Protocol, apart: Differenc
         std=found["std"],
         folds=len({score["fold"] for score in found["folds"] if score["c_index"] is not None}),
         seeds=len({score["seed"] for score in found["folds"]}),
-        difference=difference,
-        se=se,
-        lower=lower,
-        upper=upper,
-        published=theirs,
-        published_difference=theirs_apart,
+        **_numbers(apart),
+        **_published(row, evaluation.cohort, rows if compares else ()),
         data="synthetic" if evaluation.synthetic else "real",
         weights=str(evaluation.facts["weights"]),
     )
 
 
 def _overall_cell(row: Row, cells: Sequence[Cell], apart: Difference | None, rows: Sequence[Row]) -> Cell:
-    difference, se, lower, upper = _numbers(apart)
     means = [cell.c_index for cell in cells if cell.c_index is not None]
     five = sorted(plain_name(cell.cohort) for cell in cells) == sorted(COHORTS)
     compares = five and all(cell.published is not None for cell in cells)
-    theirs, theirs_apart = _published(row, OVERALL, rows) if compares else (None, None)
     return replace(
         cells[0],
         cohort=OVERALL_COLUMN,
         c_index=sum(means) / len(means) if len(means) == len(cells) else None,
         std=None,
         folds=sum(cell.folds for cell in cells),
-        difference=difference,
-        se=se,
-        lower=lower,
-        upper=upper,
-        published=theirs,
-        published_difference=theirs_apart,
+        **_numbers(apart),
+        **_published(row, OVERALL, rows if compares else ()),
         data=" and ".join(sorted({cell.data for cell in cells})),
         weights=", ".join(dict.fromkeys(cell.weights for cell in cells)),
     )
 
 
-def _numbers(apart: Difference | None) -> tuple[float | None, float | None, float | None, float | None]:
+def _numbers(apart: Difference | None) -> dict[str, Any]:
+    """Return the entries of a cell that hold a difference to the default."""
     if apart is None:
-        return None, None, None, None
-    return apart.mean, apart.se, *(apart.interval or (None, None))
+        return dict.fromkeys(("difference", "se", "lower", "upper"))
+    lower, upper = apart.interval or (None, None)
+    return {"difference": apart.mean, "se": apart.se, "lower": lower, "upper": upper}
 
 
-def _published(row: Row, cohort: str, rows: Sequence[Row]) -> tuple[float | None, float | None]:
-    """Return the published number of a row, and its difference to that of the default's row in the same table."""
+def _published(row: Row, cohort: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the entries of a cell that hold the published number of a row, and its difference to the default's.
+
+    `rows` are those of the same table; none where nothing published compares.
+    """
+    if not rows:
+        return dict.fromkeys(("published", "published_difference"))
     own = {published(other.name, cohort) for other in rows if other.model == DEFAULT}
     theirs, default = published(row.name, cohort), own.pop()
     # A config can make one model of two rows that the paper tells apart: then neither is its default.
-    if theirs is None or default is None or own or row.model == DEFAULT:
-        return theirs, None
-    return theirs, theirs - default
+    apart = None if theirs is None or default is None or own or row.model == DEFAULT else theirs - default
+    return {"published": theirs, "published_difference": apart}
 
 
 def distances(results: Results) -> list[Distance]:
