@@ -1,11 +1,10 @@
 """Benchmark: one training step of CCL with the arithmetic of the released network.
 
-The baseline for our own step.  It is written from a description of the released network, not from its code, does the
-costly things that network does (attention over five tokens padded to 128, 256 x 256 co-attention matrices, a bank of
-Python lists), and serves no other purpose than to be timed: it is neither checked against nor used by `ccl`.
+The baseline for our own step.  It is written from a description of the released network, not from its code, and does
+the costly things that network does: attention over five tokens padded to 128, 256 x 256 co-attention matrices, a bank
+of Python lists.  `ccl` does not use it; a test holds the two against each other.
 
-Cluster centres are given, so online k-means is not part of the step.  All data
-are random.
+Cluster centres are given, so online K-means is not part of the step.  All data are random.
 """
 
 from __future__ import annotations
@@ -16,224 +15,15 @@ import time
 
 import torch
 import torch.nn.functional as F
-from nystrom_attention import NystromAttention
+from released_network import Network
 from scipy.optimize import linear_sum_assignment
-from torch import Tensor, nn
+from torch import Tensor
 
-WIDTH = 256
-DROPOUT = 0.15
 BANK = 10  # patients per interval
 MOMENTUM = 0.1  # of the anchor
 TEMPERATURE = 2.0
 BLCA = (94, 334, 521, 468, 1496, 479)
 BLCA_PARAMETERS = 2_147_110
-
-
-def snn(inputs: int) -> nn.Sequential:
-    """Return one self-normalising block.
-
-    Parameters
-    ----------
-    inputs : int
-        Width of the input.
-
-    Returns
-    -------
-    nn.Sequential
-        Linear, SELU and alpha dropout, `WIDTH` values wide.
-    """
-    return nn.Sequential(nn.Linear(inputs, WIDTH), nn.SELU(), nn.AlphaDropout(DROPOUT))
-
-
-def aggregate(rows: int) -> nn.Sequential:
-    """Return the layers that merge several rows into one.
-
-    Parameters
-    ----------
-    rows : int
-        Number of families, or of clusters.
-
-    Returns
-    -------
-    nn.Sequential
-        From (1, rows, d) to (1, 1, d).
-    """
-    return nn.Sequential(nn.Conv1d(rows, 1, 1), nn.InstanceNorm1d(1), nn.ReLU())
-
-
-def projection(width: int) -> nn.Sequential:
-    """Return linear layer, layer norm and ReLU of unchanged width.
-
-    Parameters
-    ----------
-    width : int
-        Width of input and output.
-
-    Returns
-    -------
-    nn.Sequential
-        The three layers.
-    """
-    return nn.Sequential(nn.Linear(width, width), nn.LayerNorm(width), nn.ReLU())
-
-
-class CoAttention(nn.Module):
-    """Encoder of the common or of the synergetic component, with its co-attention matrix laid out in memory.
-
-    Parameters
-    ----------
-    width : int
-        Width of the representations.
-    """
-
-    def __init__(self, width: int = WIDTH) -> None:
-        super().__init__()
-        self.project_pathology = projection(width)
-        self.project_genomics = projection(width)
-        self.gate_pathology = nn.Linear(width, 1)
-        self.gate_genomics = nn.Linear(width, 1)
-
-    def forward(self, pathology: Tensor, genomics: Tensor) -> Tensor:
-        """Return the component.
-
-        Parameters
-        ----------
-        pathology, genomics : Tensor
-            The two representations, (1, 1, d).
-
-        Returns
-        -------
-        Tensor
-            The component, (1, 1, d).
-        """
-        pathology, genomics = self.project_pathology(pathology), self.project_genomics(genomics)
-        matrix = torch.bmm(pathology.transpose(1, 2), genomics)
-        weight_pathology = torch.sigmoid(self.gate_pathology(matrix)).transpose(1, 2)
-        weight_genomics = torch.sigmoid(self.gate_genomics(matrix.transpose(1, 2))).transpose(1, 2)
-        return weight_pathology * pathology + weight_genomics * genomics
-
-
-class AttentionLayer(nn.Module):
-    """Nystrom attention on normalised tokens, added to the tokens; no feed-forward part."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(WIDTH)
-        self.attention = NystromAttention(
-            dim=WIDTH,
-            dim_head=WIDTH // 8,
-            heads=8,
-            num_landmarks=WIDTH // 2,
-            pinv_iterations=6,
-            residual=True,
-            dropout=0.1,
-        )
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return the tokens after the layer.
-
-        Parameters
-        ----------
-        tokens : Tensor
-            Tokens, (1, n, 256).
-
-        Returns
-        -------
-        Tensor
-            As many tokens.
-        """
-        return tokens + self.attention(self.norm(tokens))
-
-
-class Fusion(nn.Module):
-    """Transformer over the four components; its class token is the patient's representation."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.token = nn.Parameter(torch.randn(1, 1, WIDTH) * 1e-6)
-        self.layers = nn.Sequential(AttentionLayer(), AttentionLayer(), nn.LayerNorm(WIDTH))
-        # Declared for the number of parameters; the released network never calls it.
-        self.positions = nn.ModuleList(nn.Conv2d(WIDTH, WIDTH, n, padding=n // 2, groups=WIDTH) for n in (7, 5, 3))
-
-    def forward(self, components: Tensor) -> Tensor:
-        """Return the class token.
-
-        Parameters
-        ----------
-        components : Tensor
-            Common, synergetic, genomic and pathologic component, (1, 4, 256).
-
-        Returns
-        -------
-        Tensor
-            Representation, (1, 256).
-        """
-        tokens = torch.cat([self.token.expand(components.shape[0], -1, -1), components], dim=1)
-        return self.layers(tokens)[:, 0]
-
-
-class Network(nn.Module):
-    """The released network, from families and aligned centres to hazards.
-
-    Parameters
-    ----------
-    families : tuple[int, ...]
-        Number of genomic features of each family.
-    features : int
-        Number of features of a patch.
-    clusters : int
-        Number of clusters.
-    intervals : int
-        Number of intervals of the follow-up.
-    """
-
-    def __init__(self, families: tuple[int, ...], features: int, clusters: int, intervals: int) -> None:
-        super().__init__()
-        self.families = nn.ModuleList(snn(n) for n in families)
-        self.shared = snn(WIDTH)
-        self.aggregate_genomics = aggregate(len(families))
-        self.pathology = snn(features)
-        self.aggregate_pathology = aggregate(clusters)
-        self.only_genomics = projection(WIDTH)
-        self.only_pathology = projection(WIDTH)
-        self.common = CoAttention()
-        self.synergy = CoAttention()
-        self.fusion = Fusion()
-        self.head = nn.Linear(WIDTH, intervals)
-
-    def forward(self, genomics: list[Tensor], centres: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return hazards and what the cohort loss looks at.
-
-        Parameters
-        ----------
-        genomics : list[Tensor]
-            Features of each family, (1, n).
-        centres : Tensor
-            Aligned cluster centres, (1, k, D).
-
-        Returns
-        -------
-        hazards : Tensor
-            Hazard of each interval, (1, n).
-        genomic, pathologic : Tensor
-            Representations of the two modalities, (1, 1, 256).
-        components : Tensor
-            Common, synergetic, genomic and pathologic component, (1, 4, 256).
-        """
-        rows = [self.shared(family(x)) for family, x in zip(self.families, genomics, strict=True)]
-        genomic = self.aggregate_genomics(torch.stack(rows, dim=1))
-        pathologic = self.aggregate_pathology(self.pathology(centres))
-        components = torch.cat(
-            [
-                self.common(pathologic, genomic),
-                self.synergy(pathologic, genomic),
-                self.only_genomics(genomic),
-                self.only_pathology(pathologic),
-            ],
-            dim=1,
-        )
-        hazards = torch.sigmoid(self.head(self.fusion(components)))
-        return hazards, genomic, pathologic, components
 
 
 def survival_loss(hazards: Tensor, label: Tensor, censorship: Tensor, eps: float = 1e-7) -> Tensor:
@@ -328,16 +118,7 @@ def patient_loss(components: Tensor, banks: list[list[Tensor]], label: int, cens
 class ReleasedStep:
     """One training step after the other, each with one patient.
 
-    Parameters
-    ----------
-    families : tuple[int, ...]
-        Number of genomic features of each family.
-    features : int
-        Number of features of a patch.
-    clusters : int
-        Number of clusters.
-    intervals : int
-        Number of intervals of the follow-up.
+    The parameters are those of :class:`released_network.Network`.
 
     Attributes
     ----------
