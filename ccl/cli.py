@@ -6,6 +6,7 @@ Snakemake calls these commands; each can be called by hand with the same words.
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ccl.demo import DemoSettings
 from ccl.embed import EmbedSettings
 from ccl.errors import CclError
 from ccl.genomics import GenomicsSettings
+from ccl.interop import LAYOUTS
 from ccl.report import ReportSettings
 from ccl.settings import settings_options
 from ccl.tile import TileSettings
@@ -135,12 +137,12 @@ def embed(settings: EmbedSettings, out: Path, batch_size: int, device: str, thre
     from ccl.embed.stage import EmbedStage
 
     torch.set_num_threads(threads)
-    run_slide_stage(EmbedStage(out, settings, batch_size, pick_device(device)), **shard)
+    run_slide_stage(EmbedStage(out, settings, batch_size, pick_device(device), threads), **shard)
 
 
 @cli.command("import")
 @click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
-@click.option("--features", type=PATH, required=True, help="folder of {slide}.h5")
+@click.option("--features", type=PATH, required=True, help="folder of features made by TRIDENT, CLAM or STAMP")
 @click.option("--manifest", type=PATH, required=True, help="manifest to write")
 @ON_BAD_SLIDE
 def import_(manifest: Path, **inputs: Any) -> None:
@@ -148,6 +150,18 @@ def import_(manifest: Path, **inputs: Any) -> None:
     from ccl.interop.importing import import_features
 
     import_features(manifest, **inputs)
+
+
+@cli.command("export")
+@click.option("--layout", type=click.Choice(LAYOUTS), required=True, help="tool to write for")
+@click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
+@click.option("--manifests", type=PATH, multiple=True, required=True, help="manifest of features, or of tiles (repeat)")
+@click.option("--out", type=PATH, required=True, help="folder to write into")
+def export(out: Path, **inputs: Any) -> None:
+    """Write features and coordinates for another tool."""
+    from ccl.interop.exporting import export_features
+
+    export_features(out, **inputs)
 
 
 @cli.command("genomics")
@@ -235,6 +249,29 @@ def ablations(evaluations: tuple[Path, ...], out: Path, base: str, without: tupl
     from ccl.ablations.run import write_ablations
 
     write_ablations(out=out, evaluations=evaluations, base=json.loads(base), without=without)
+
+
+@cli.command("verify")
+@click.argument("results", type=PATH)
+@click.option("--mend", is_flag=True, help="remove what is damaged, and say how just that is made again")
+def verify(results: Path, mend: bool) -> None:
+    """Check that all that slide stages made in RESULTS is there and whole; not while `snakemake` runs."""
+    from ccl.verify import verify_results
+
+    problems = verify_results(results)
+    for problem in problems:
+        click.echo(f"{problem.path}: {problem.found}")
+        if mend:
+            problem.path.unlink(missing_ok=True)
+    if not problems:
+        click.echo("all there and whole")
+        return
+    manifests = sorted({shlex.quote(str(problem.manifest)) for problem in problems if problem.manifest})
+    if mend and manifests:
+        click.echo(f"make them again, with your --configfile: snakemake --cores 8 --force {' '.join(manifests)}")
+    elif not mend:
+        click.echo(f"{len(problems)} problems: run again with --mend")
+    sys.exit(0 if mend else 1)
 
 
 @cli.command("encoders")

@@ -6,6 +6,7 @@ made them, so that a stage can tell a finished slide from a stale one.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,10 @@ from numpy.typing import NDArray
 
 from ccl.errors import InputError
 from ccl.files import atomic_path, existing, read_table, write_table
+from ccl.interop.foreign import check_patches, is_tensor, read_tensor, stamp_coords, to_pixels
+
+CHUNK_BYTES = 1 << 20
+"""Features are stored in chunks of about this size, each with a checksum, so that damage is found when it is read."""
 
 
 @contextmanager
@@ -37,6 +42,19 @@ def _open_h5(path: Path, kind: str) -> Iterator[h5py.File]:
             expected=f"an HDF5 file as docs/formats.md describes {kind}",
             todo="delete the file and run its stage again with --forcerun",
         ) from error
+
+
+@contextmanager
+def new_h5(path: Path) -> Iterator[h5py.File]:
+    """Give an HDF5 file that is written to `path` atomically when the block succeeds.
+
+    It is built in memory first: HDF5 brings the process down when a disk fills up under an open file.
+    """
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        yield file
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def stored_key(path: Path) -> str | None:
@@ -80,7 +98,7 @@ class Tiles:
 
     def write(self, path: Path, key: str) -> None:
         """Write the file atomically under the stage's `key`."""
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        with new_h5(path) as file:
             file.attrs["ccl_key"] = key
             _write_coords(file, self.coords, self.attributes)
 
@@ -92,7 +110,7 @@ class Tiles:
 
 
 def _write_coords(file: h5py.File, coords: NDArray[np.int64], attributes: Mapping[str, Any]) -> None:
-    dataset = file.create_dataset("coords", data=coords.astype(np.int64), maxshape=(None, 2))
+    dataset = file.create_dataset("coords", data=coords.astype(np.int64), maxshape=(None, 2), fletcher32=True)
     dataset.attrs.update(attributes)
 
 
@@ -102,8 +120,8 @@ class Features:
 
     features: NDArray[np.floating[Any]]
     """(N, D) float16 or float32, in the order of ``coords``."""
-    coords: NDArray[np.int64]
-    """(N, 2) as in :class:`Tiles`."""
+    coords: NDArray[np.int64] | None
+    """(N, 2) as in :class:`Tiles`; None where the file has none, which only one made elsewhere may."""
     encoder: str
     weights: str
     """``hub``, ``file:<sha256>``, ``random`` or ``imported``; anything ``random`` must be shown as such."""
@@ -112,39 +130,61 @@ class Features:
 
     def write(self, path: Path, key: str) -> None:
         """Write the file atomically under the stage's `key`."""
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        with new_h5(path) as file:
             file.attrs["ccl_key"] = key
-            dataset = file.create_dataset("features", data=self.features)
+            rows = max(1, CHUNK_BYTES // max(1, self.features[:1].nbytes))
+            chunks = (min(rows, max(1, len(self.features))), self.features.shape[1])
+            dataset = file.create_dataset("features", data=self.features, chunks=chunks, fletcher32=True)
             dataset.attrs.update(name=path.stem, savetodir=str(path.parent), encoder=self.encoder, weights=self.weights)
-            _write_coords(file, self.coords, self.attributes)
+            if self.coords is not None:
+                _write_coords(file, self.coords, self.attributes)
 
     @classmethod
-    def read(cls, path: Path) -> Features:
-        """Read a file that :meth:`write`, or TRIDENT, wrote.
+    def read(cls, path: Path, *, mpp: float | None = None) -> Features:
+        """Read a file that :meth:`write`, TRIDENT, CLAM (HDF5 or ``.pt``) or STAMP wrote; its content tells which.
+
+        Parameters
+        ----------
+        mpp : float, optional
+            um/px of the slide's level 0, for coordinates in um (STAMP's); see :func:`ccl.interop.foreign.stamp_coords`.
 
         Raises
         ------
         InputError
             The file is damaged, or its arrays have other shapes than (N, D) and (N, 2).
         """
+        if is_tensor(existing(path)):
+            features = read_tensor(path)
+            check_patches(path, features, {})
+            return cls(_single(features), None, "unknown", "imported", {})
         with _open_h5(path, "embed") as file:
-            features, coords = file["features"], file["coords"]
-            if features.ndim != 2 or coords.shape != (features.shape[0], 2):
+            of_stamp = "feats" in file
+            features = file["feats" if of_stamp else "features"]
+            named = dict(file.attrs if of_stamp else features.attrs)
+            check_patches(path, features, named)
+            if "coords" in file and file["coords"].shape != (len(features), 2):
                 raise InputError(
                     "features and coordinates do not fit each other",
                     where=str(path),
-                    found=f"features {features.shape}, coords {coords.shape}",
+                    found=f"features {features.shape}, coords {file['coords'].shape}",
                     expected="features (N, D) and coords (N, 2)",
                     todo="delete the file and make it again",
                 )
-            attributes = dict(features.attrs)
-            return cls(
-                features[:],
-                coords[:].astype(np.int64),
-                str(attributes.get("encoder", "unknown")),
-                str(attributes.get("weights", "imported")),
-                dict(coords.attrs),
-            )
+            coords, attributes = stamp_coords(file, mpp) if of_stamp else _read_coords(file)
+            encoder = named.get("extractor" if of_stamp else "encoder", "unknown")
+            return cls(_single(features[:]), coords, str(encoder), str(named.get("weights", "imported")), attributes)
+
+
+def _read_coords(file: h5py.File) -> tuple[NDArray[np.int64] | None, dict[str, Any]]:
+    if "coords" not in file:
+        return None, {}
+    return to_pixels(file["coords"]), dict(file["coords"].attrs)
+
+
+def _single(features: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Return float64 as float32; a value too large for it becomes infinite, and is found as such."""
+    with np.errstate(over="ignore"):
+        return features if features.dtype.itemsize <= np.dtype(np.float32).itemsize else features.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -171,7 +211,7 @@ class Clusters:
 
     def write(self, path: Path, key: str = "") -> None:
         """Write the file atomically; one patient's file under the stage's `key`."""
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        with new_h5(path) as file:
             file.attrs.update(ccl_key=key, encoder=self.encoder, weights=self.weights)
             file["patients"] = list(self.patients)
             file["centres"] = self.centres.astype(np.float32)
@@ -216,7 +256,7 @@ class Genomics:
 
     def write(self, path: Path) -> None:
         """Write the file atomically."""
-        with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        with new_h5(path) as file:
             file["patients"] = list(self.patients)
             file["families"] = [family.name for family in self.families]
             for family in self.families:

@@ -7,18 +7,25 @@ stores the key of everything that went into it; a slide whose stored key matches
 
 from __future__ import annotations
 
+import errno
 import traceback
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from ccl.errors import CclError, StageError
 from ccl.formats import ManifestRow, Slide, read_manifest, write_manifest
 from ccl.progress import progress
 
+T = TypeVar("T")
+
 OnBadSlide = Literal["fail", "exclude"]
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says when a disk, or one's share of it, is full."""
 
 
 def shard_of(slide_id: str, shards: int) -> int:
@@ -29,6 +36,16 @@ def shard_of(slide_id: str, shards: int) -> int:
 def shard_slides(slides: Iterable[Slide], shard: int, shards: int) -> list[Slide]:
     """Return the slides of one shard, in order."""
     return [slide for slide in slides if shard_of(slide.slide_id, shards) == shard]
+
+
+class Job(NamedTuple):
+    """A slide that a stage has to make."""
+
+    slide: Slide
+    upstream: ManifestRow | None
+    """Its row in the manifest of the stage before, if there is one."""
+    key: str
+    """Digest of all that the output will depend on."""
 
 
 class SlideStage(Protocol):
@@ -51,6 +68,10 @@ class SlideStage(Protocol):
     def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
         """Make the output atomically, and return its count; raise to declare the slide bad."""
         ...
+
+    def session(self, jobs: Sequence[Job]) -> AbstractContextManager[object]:
+        """Return the context that `jobs` are made in, in their order; a stage may read ahead in it."""
+        return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -82,10 +103,11 @@ def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
     before: Mapping[str, ManifestRow] = (
         {row.slide_id: row for row in read_manifest(shard.upstream)} if shard.upstream else {}
     )
-    rows = [
-        _row(stage, slide, before.get(slide.slide_id), shard.overwrite)
-        for slide in progress(shard.slides, stage.name, unit="slide")
-    ]
+    planned = [_plan(stage, slide, before.get(slide.slide_id), shard.overwrite) for slide in shard.slides]
+    with stage.session([job for job in planned if isinstance(job, Job)]):
+        rows = [
+            _made(stage, job) if isinstance(job, Job) else job for job in progress(planned, stage.name, unit="slide")
+        ]
     bad = [row for row in rows if row.status == "failed"]
     if bad and shard.on_bad_slide == "fail":
         raise StageError(
@@ -99,20 +121,50 @@ def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
     return rows
 
 
-def _row(stage: SlideStage, slide: Slide, upstream: ManifestRow | None, overwrite: bool) -> ManifestRow:
+def _plan(stage: SlideStage, slide: Slide, upstream: ManifestRow | None, overwrite: bool) -> Job | ManifestRow:
+    """Return the job that a slide needs, or its row where there is nothing to do."""
     if upstream is not None and upstream.status == "excluded":
         return ManifestRow(slide.slide_id, "excluded", upstream.path, "", 0, upstream.message)
-    output = stage.output(slide)
-    try:
+
+    def plan() -> Job | ManifestRow:
         key = stage.key(slide, upstream)
         stored = None if overwrite else stage.stored(slide)
-        count = stored[1] if stored and stored[0] == key else stage.make(slide, upstream, key)
-    except Exception as error:  # whatever breaks on one slide must not cost the others their work
+        if stored and stored[0] == key:
+            return ManifestRow(slide.slide_id, "ok", stage.output(slide), key, stored[1], "")
+        return Job(slide, upstream, key)
+
+    return _guarded(stage, slide, plan)
+
+
+def _made(stage: SlideStage, job: Job) -> ManifestRow:
+    def make() -> ManifestRow:
+        count = stage.make(*job)
+        return ManifestRow(job.slide.slide_id, "ok", stage.output(job.slide), job.key, count, "")
+
+    return _guarded(stage, job.slide, make)
+
+
+def _guarded(stage: SlideStage, slide: Slide, work: Callable[[], T]) -> T | ManifestRow:
+    """Return what `work` gives, or the row of a bad slide: what breaks on one must not cost the others their work."""
+    try:
+        return work()
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise _disk_full(stage, slide, error) from error
         if not isinstance(error, CclError):
             traceback.print_exc()
         message = error.line if isinstance(error, CclError) else f"{type(error).__name__}: {error}"
-        return ManifestRow(slide.slide_id, "failed", output, "", 0, message)
-    return ManifestRow(slide.slide_id, "ok", output, key, count, "")
+        return ManifestRow(slide.slide_id, "failed", stage.output(slide), "", 0, message)
+
+
+def _disk_full(stage: SlideStage, slide: Slide, error: OSError) -> StageError:
+    """Return the error that ends a shard at once: no other slide would fare better."""
+    return StageError(
+        f"{stage.name}: the disk is full",
+        where=f"slide {slide.slide_id}, {stage.output(slide)}",
+        found=str(error),
+        todo="free some space and run again; the slides that are finished stay, and nothing is half-written",
+    )
 
 
 def _excluded(stage: SlideStage, row: ManifestRow) -> ManifestRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,10 @@ from hypothesis import strategies as st
 
 from ccl.errors import SlideError, StageError
 from ccl.formats import ManifestRow, Slide, read_manifest
-from ccl.shards import Shard, run_shard, shard_of, shard_slides
+from ccl.shards import Shard, SlideStage, run_shard, shard_of, shard_slides
 
 
-class Copy:
+class Copy(SlideStage):
     """A slide stage that copies a text file, and refuses the word `bad`."""
 
     name = "copy"
@@ -122,3 +123,29 @@ def test_shards_partition_slides_and_none_moves(names: list[str], shards: int) -
 
 def test_the_share_of_a_slide_never_changes() -> None:
     assert [shard_of(name, 16) for name in ("TCGA-2F-A9KO", "S01", "x")] == [15, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError("Can't write: error message = 'No space left on device'"),
+    ],
+    ids=["of the system", "of HDF5"],
+)
+def test_a_full_disk_stops_the_shard_at_once(tmp_path: Path, slides: list[Slide], error: OSError) -> None:
+    class Full(Copy):
+        def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
+            if slide.slide_id == "b":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().make(slide, upstream, key)
+
+    stage = Full(tmp_path / "out")
+    with pytest.raises(StageError, match="the disk is full") as caught:
+        run_shard(stage, shard(tmp_path, slides, on_bad_slide="exclude"))
+    assert "slide b" in caught.value.where
+    assert stage.made == ["a"]
+    assert not (tmp_path / "m" / "0.tsv").exists()
+    again = Copy(tmp_path / "out")
+    run_shard(again, shard(tmp_path, slides))
+    assert again.made == ["b", "c"]

@@ -1,8 +1,11 @@
-"""The embed stage: patches of a slide through the encoder, in batches."""
+"""The embed stage: patches of a slide through the encoder, in batches that are read ahead."""
 
 from __future__ import annotations
 
-import itertools
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,26 +15,50 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm import tqdm
 
 from ccl.embed import VERSION, EmbedSettings
+from ccl.embed.ahead import Batch, ReadAhead
 from ccl.encoders import get_encoder
 from ccl.encoders.build import PatchEncoder, build_encoder, weights_key
 from ccl.errors import SlideError
 from ccl.files import digest
 from ccl.formats import Features, ManifestRow, Slide, Tiles, stored_key
-from ccl.slides.patches import patches
-from ccl.slides.reader import open_slide
+from ccl.shards import Job
 
 
-@dataclass(frozen=True)
+@dataclass
+class Meter:
+    """What the device did, for the log."""
+
+    patches: int = 0
+    seconds: float = 0.0
+    waited: float = 0.0
+    """Of these seconds, those in which no patches were there."""
+
+    def __str__(self) -> str:
+        """Return one line for the log."""
+        share = self.waited / self.seconds if self.seconds else 0.0
+        speed = self.patches / self.seconds if self.seconds else 0.0
+        return f"{self.patches} patches, {speed:.1f} patches/s; the device waited {share:.0%} of the time"
+
+
+@dataclass
 class EmbedStage:
-    """The ``embed`` stage of :func:`ccl.shards.run_shard`; the encoder is built when the first slide needs it."""
+    """The ``embed`` stage of :func:`ccl.shards.run_shard`.
+
+    The encoder is built before the first slide is read, and only if there is one to read.
+    """
 
     out: Path
     settings: EmbedSettings
     batch_size: int
+    """Patches of a forward pass; halved for good when the device's memory does not hold them."""
     device: torch.device
+    threads: int
+    """Regions of a slide to decode at a time."""
     name: str = field(default="embed", init=False)
+    meter: Meter = field(default_factory=Meter, init=False)
 
     @cached_property
     def weights(self) -> str:
@@ -64,16 +91,32 @@ class EmbedStage:
         with h5py.File(path, "r") as file:
             return key, int(file["features"].shape[0])
 
+    @contextmanager
+    def session(self, jobs: Sequence[Job]) -> Iterator[None]:
+        """Build the encoder and read the patches of `jobs` ahead; say at the end how fast it went."""
+        if not jobs:
+            yield
+            return
+        _ = self.model
+        pin = self.device.type == "cuda"
+        self._ahead = ReadAhead(jobs, batch_size=self.batch_size, threads=self.threads, pin=pin)
+        try:
+            yield
+        finally:
+            self._ahead.stop()
+            tqdm.write(f"embed: {self.meter}", file=sys.stderr)
+
     def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
-        """Embed the slide's patches and write them."""
+        """Embed the slide's patches and write them.
+
+        Raises
+        ------
+        SlideError
+            The slide cannot be read, or the encoder gave values that are not finite.
+        """
         assert upstream is not None, "embed follows tile"
         tiles = Tiles.read(upstream.path)
-        with open_slide(slide) as reader:
-            stream = patches(reader, tiles, size_px=int(tiles.attributes["patch_size"]))
-            batches = []
-            while batch := list(itertools.islice(stream, self.batch_size)):
-                batches.append(self._embed(batch))
-        features = np.concatenate(batches)
+        features = self._features(slide, len(tiles.coords))
         if not np.isfinite(features).all():
             raise SlideError(
                 "the encoder gave values that are not finite",
@@ -85,8 +128,38 @@ class EmbedStage:
         )
         return len(features)
 
+    def _features(self, slide: Slide, count: int) -> NDArray[np.floating]:
+        """Return the features (N, D) of the slide's `count` patches, and keep the meter."""
+        features = np.empty((count, get_encoder(self.settings.encoder).dim), self.settings.dtype)
+        asked = time.perf_counter()
+        for batch in self._ahead.batches(slide):
+            came = time.perf_counter()
+            features[batch.positions] = self._embed(batch)
+            done = time.perf_counter()
+            self.meter.patches += len(batch.positions)
+            self.meter.waited += came - asked
+            self.meter.seconds += done - asked
+            asked = done
+        return features
+
     @torch.inference_mode()
-    def _embed(self, batch: list[NDArray[np.uint8]]) -> NDArray[np.floating]:
-        stacked: Tensor = torch.from_numpy(np.stack(batch)).to(self.device).permute(0, 3, 1, 2)
-        embedded: NDArray[np.float32] = self.model(stacked).cpu().numpy()
+    def _embed(self, batch: Batch) -> NDArray[np.floating]:
+        """Return the features (B, D) of a batch, in as many passes as the device's memory asks for."""
+        parts: list[Tensor] = []
+        start = 0
+        while start < len(batch.pixels):
+            patches = batch.pixels[start : start + self.batch_size]
+            try:
+                # As bytes and channels last, as they were decoded; the encoder normalises them on the device.
+                parts.append(self.model(patches.to(self.device, non_blocking=True).permute(0, 3, 1, 2)).cpu())
+            except torch.OutOfMemoryError:
+                if len(patches) == 1:
+                    raise
+                self.batch_size = len(patches) // 2
+                torch.cuda.empty_cache()
+                text = f"embed: the device's memory is full; batches of {self.batch_size} patches from now on"
+                tqdm.write(text, file=sys.stderr)
+                continue
+            start += len(patches)
+        embedded: NDArray[np.float32] = torch.cat(parts).numpy()
         return embedded.astype(self.settings.dtype)

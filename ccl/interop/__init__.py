@@ -1,4 +1,7 @@
-"""Stage ``import``: feature files made elsewhere take the place of ``tissue``, ``tile`` and ``embed``."""
+"""Stage ``import``: features made elsewhere take the place of slides; ``ccl export`` goes the other way."""
 
-VERSION = 1
+VERSION = 2
 """Bumped when the stage's output changes for the same input."""
+
+LAYOUTS = ("trident", "clam", "stamp")
+"""Tools that ``ccl export`` writes for; import recognises theirs by itself."""

@@ -8,30 +8,37 @@ import numpy as np
 
 from ccl.cohort.sheets import read_slide_sheet
 from ccl.errors import CclError, InputError, StageError
-from ccl.files import digest, fingerprint
-from ccl.formats import Features, ManifestRow, write_manifest
+from ccl.files import digest, existing, fingerprint
+from ccl.formats import Features, ManifestRow, Slide, write_manifest
 from ccl.interop import VERSION
+from ccl.interop.naming import candidates, find_features
 from ccl.progress import progress
 from ccl.shards import OnBadSlide
 
 
 def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slide: OnBadSlide) -> None:
-    """Check one feature file per slide (``{slide}.h5``, TRIDENT's layout) and list them in a manifest.
+    """Check one feature file per slide and list them in a manifest.
 
-    The files stay where they are.
+    The layouts of TRIDENT, CLAM (HDF5 or ``.pt``) and STAMP are recognised file by file; the names that a file may
+    have are those of :func:`ccl.interop.naming.candidates`.  The files stay where they are.
 
     Raises
     ------
+    InputError
+        There is no such folder.
     StageError
         With ``on_bad_slide="fail"``: files are missing, damaged, empty, hold values that are not finite, or
         differ in width; the message lists each.
     """
+    existing(features)
     rows: list[ManifestRow] = []
+    owners: dict[Path, str] = {}
     width: int | None = None
     for slide in progress(read_slide_sheet(slides), "import", unit="slide"):
-        path = features / f"{slide.slide_id}.h5"
+        path = candidates(features, slide)[0]
         try:
-            array = Features.read(path).features
+            path = _claim(features, slide, owners)
+            array = Features.read(path, mpp=slide.mpp).features
             width = width or array.shape[1]
             _check(path, array, width)
             rows.append(
@@ -48,6 +55,28 @@ def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slid
             todo="mend the files, or set `on_bad_slide: exclude` to go on without them",
         )
     write_manifest(manifest, rows)
+
+
+def _claim(folder: Path, slide: Slide, owners: dict[Path, str]) -> Path:
+    """Return the slide's file, and enter it in `owners`, where a file of another slide must not be."""
+    path = find_features(folder, slide)
+    if path is None:
+        names = dict.fromkeys(candidate.stem for candidate in candidates(folder, slide))
+        raise InputError(
+            "no file with the slide's features",
+            where=str(folder),
+            expected=" or ".join(f"{name}.h5 or {name}.pt" for name in names) + ", or one in h5_files/ or pt_files/",
+            todo="correct the folder, the `slide_id`, or the sheet's `path`, whose stem counts too",
+        )
+    if (owner := owners.setdefault(path, slide.slide_id)) != slide.slide_id:
+        raise InputError(
+            "the file of another slide",
+            where=str(path),
+            found=f"it is already that of {owner}",
+            expected="a file for each slide",
+            todo="correct the sheet's `path`, or name the files by `slide_id`",
+        )
+    return path
 
 
 def _check(path: Path, array: np.ndarray[tuple[int, ...], np.dtype[np.floating]], width: int) -> None:

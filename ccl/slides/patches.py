@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +14,7 @@ from PIL import Image
 
 from ccl.errors import SlideError
 from ccl.formats import Tiles
-from ccl.slides.reader import SlideReader
+from ccl.slides.protocol import SlideReader
 
 SAME_SCALE = 1.01
 """A level up to 1 % coarser than the target counts as being at the target: downsamples are often 2.0005, say."""
@@ -22,11 +25,23 @@ COARSEST = 1.10
 BLOCK_PX = 4096
 """A thumbnail is made of blocks of at most this side (px of the level), to bound memory at any slide size."""
 
+REGION_PX = 2048
+"""Patches are cut from regions of about this side (px of the level): one read serves many."""
+
 ROUNDING_PX = 1e-3
 """What floating-point arithmetic may add to a length in pixels."""
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in level-0 pixels, fractional."""
+
+
+class Patches(NamedTuple):
+    """Some patches of a slide."""
+
+    positions: NDArray[np.intp]
+    """(n,) where they stand among the slide's tiles."""
+    pixels: NDArray[np.uint8]
+    """(n, size_px, size_px, 3) RGB."""
 
 
 def best_level(reader: SlideReader, target_mpp: float) -> int:
@@ -49,56 +64,29 @@ def best_level(reader: SlideReader, target_mpp: float) -> int:
     return max(fine, default=0)
 
 
-def read_patch(reader: SlideReader, x: int, y: int, *, size_px: int, target_mpp: float) -> NDArray[np.uint8]:
-    """Return one square patch at an exact scale.
+def patches(reader: SlideReader, tiles: Tiles, size_px: int, *, threads: int = 1) -> Iterator[Patches]:
+    """Yield the patches of `tiles` region by region: each region is read once, several at a time.
 
-    It covers ``size_px * target_mpp / reader.mpp`` level-0 pixels, a fractional number, and is resampled with an
-    antialiasing filter from the nearest finer level.
+    Each patch covers its tile's whole extent, ``patch_size_level0`` level-0 pixels, a fractional number, and is
+    resampled with an antialiasing filter from the nearest finer level.  The order depends on the tiles alone; at most
+    ``threads + 1`` regions are in memory.
 
     Parameters
     ----------
     reader : SlideReader
         The slide.
-    x, y : int
-        Top-left corner in level-0 pixels.
+    tiles : Tiles
+        Its tiles.
     size_px : int
-        Side of the patch returned.
-    target_mpp : float
-        Its scale in um/px.
-
-    Returns
-    -------
-    ndarray of uint8, (size_px, size_px, 3)
-        RGB.
+        Side of the patches yielded.
+    threads : int
+        Regions to read at a time.
 
     Raises
     ------
     SlideError
-        The patch cannot be read or leaves the slide, or the slide is more than 10 % coarser than the target.
-    """
-    side = size_px * target_mpp / reader.mpp
-    width, height = reader.dimensions
-    if min(x, y) < 0 or x + side > width + ROUNDING_PX or y + side > height + ROUNDING_PX:
-        raise SlideError(
-            "a patch leaves the slide",
-            where=f"slide {reader.slide_id}",
-            found=f"x {x}, y {y}, side {side:g} level-0 px",
-            expected=f"within {width} x {height} px",
-            todo="make the tiles of this slide again (stage tile)",
-        )
-    level = best_level(reader, target_mpp)
-    return _resampled(reader, level, (x, y, x + side, y + side), size=(size_px, size_px))
-
-
-def patches(reader: SlideReader, tiles: Tiles, size_px: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield the patches of `tiles` in their order, each (size_px, size_px, 3) uint8 RGB.
-
-    Each covers the tile's whole extent, so with a `size_px` other than the tiles' ``patch_size`` the scale differs.
-
-    Raises
-    ------
-    SlideError
-        The tiles were laid over another slide or scale, or a patch cannot be read.
+        The tiles were laid over another slide or scale, a patch leaves the slide or cannot be read, or the slide is
+        more than 10 % coarser than the patches.
     """
     laid = (int(tiles.attributes["level0_width"]), int(tiles.attributes["level0_height"]))
     mpp = float(tiles.attributes["level0_mpp"])
@@ -110,9 +98,46 @@ def patches(reader: SlideReader, tiles: Tiles, size_px: int) -> Iterator[NDArray
             expected=f"{laid[0]} x {laid[1]} px at {mpp:g} um/px",
             todo="run the stages tissue and tile again for this slide",
         )
-    target_mpp = float(tiles.attributes["patch_size_level0"]) * mpp / size_px
-    for x, y in tiles.coords:
-        yield read_patch(reader, int(x), int(y), size_px=size_px, target_mpp=target_mpp)
+    side = float(tiles.attributes["patch_size_level0"])
+    _check_inside(reader, tiles.coords, side)
+    level = best_level(reader, side * mpp / size_px)
+    groups = _regions(tiles.coords, REGION_PX * reader.levels[level].downsample)
+    pool = ThreadPoolExecutor(threads)
+    waiting: deque[tuple[NDArray[np.intp], Future[NDArray[np.uint8]]]] = deque()
+    try:
+        for group in groups:
+            waiting.append((group, pool.submit(_cut, reader, level, tiles.coords[group], side=side, size_px=size_px)))
+            if len(waiting) > threads:
+                positions, pixels = waiting.popleft()
+                yield Patches(positions, pixels.result())
+        for positions, pixels in waiting:
+            yield Patches(positions, pixels.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _regions(coords: NDArray[np.int64], side: float) -> list[NDArray[np.intp]]:
+    """Group tiles with corners `coords` (N, 2) by the square of `side` level-0 pixels that the corner lies in."""
+    if not len(coords):
+        return []
+    squares = np.floor(coords[:, ::-1] / side).astype(np.int64)
+    _, member = np.unique(squares, axis=0, return_inverse=True)
+    order = np.argsort(member, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(member[order])) + 1)
+
+
+def _check_inside(reader: SlideReader, coords: NDArray[np.int64], side: float) -> None:
+    """Raise unless patches with corners `coords` (N, 2) and `side`, in level-0 pixels, lie within the slide."""
+    beyond = (coords < 0).any(axis=1) | (coords + side > np.array(reader.dimensions) + ROUNDING_PX).any(axis=1)
+    if beyond.any():
+        (x, y), (width, height) = coords[beyond][0].tolist(), reader.dimensions
+        raise SlideError(
+            "a patch leaves the slide",
+            where=f"slide {reader.slide_id}",
+            found=f"x {x}, y {y}, side {side:g} level-0 px",
+            expected=f"within {width} x {height} px",
+            todo="make the tiles of this slide again (stage tile)",
+        )
 
 
 def thumbnail(reader: SlideReader, mpp: float) -> NDArray[np.uint8]:
@@ -139,32 +164,56 @@ def thumbnail(reader: SlideReader, mpp: float) -> NDArray[np.uint8]:
     return picture
 
 
+def _cut(reader: SlideReader, index: int, coords: NDArray[np.int64], *, side: float, size_px: int) -> NDArray[np.uint8]:
+    """Return patches (n, size_px, size_px, 3) of `side` level-0 px at `coords`, cut from one region of a level."""
+    level = reader.levels[index]
+    columns = [_cover(x, x + side, level.downsample, level.width) for x in coords[:, 0].tolist()]
+    rows = [_cover(y, y + side, level.downsample, level.height) for y in coords[:, 1].tolist()]
+    left, top = min(c.first for c in columns), min(r.first for r in rows)
+    width, height = max(c.last for c in columns) - left, max(r.last for r in rows) - top
+    region = reader.read_region(left, top, width=width, height=height, level=index)
+    pixels = np.empty((len(coords), size_px, size_px, 3), np.uint8)
+    for patch, column, row in zip(pixels, columns, rows, strict=True):
+        part = region[row.first - top : row.last - top, column.first - left : column.last - left]
+        patch[:] = _resize(part, column, row, size=(size_px, size_px))
+    return pixels
+
+
 def _resampled(reader: SlideReader, index: int, box: Box, *, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return `box` of the slide, read at a level and resampled to `size` (width, height)."""
     level = reader.levels[index]
-    x, x_span, columns = _cover(box[0], box[2], level.downsample, level.width)
-    y, y_span, rows = _cover(box[1], box[3], level.downsample, level.height)
-    region = Image.fromarray(reader.read_region(x, y, width=columns, height=rows, level=index))
+    column = _cover(box[0], box[2], level.downsample, level.width)
+    row = _cover(box[1], box[3], level.downsample, level.height)
+    width, height = column.last - column.first, row.last - row.first
+    return _resize(
+        reader.read_region(column.first, row.first, width=width, height=height, level=index), column, row, size=size
+    )
+
+
+class Span(NamedTuple):
+    """An interval on whole pixels of a level."""
+
+    first: int
+    last: int
+    """The pixel after the last."""
+    lower: float
+    upper: float
+    """The interval, fractional, counted from `first`."""
+
+
+def _cover(start: float, stop: float, downsample: float, level_px: int) -> Span:
+    """Cover the level-0 interval [start, stop] by whole pixels of a level that is `level_px` long."""
+    lower, upper = start / downsample, stop / downsample
+    first = min(math.floor(lower + ROUNDING_PX), level_px - 1)
+    last = max(first + 1, min(math.ceil(upper - ROUNDING_PX), level_px))
+    return Span(first, last, max(0.0, lower - first), min(upper, last) - first)
+
+
+def _resize(region: NDArray[np.uint8], column: Span, row: Span, *, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return the spans of a region that starts at their first pixels, resampled to `size` (width, height)."""
+    if (column.lower, row.lower) == (0.0, 0.0) and region.shape[1::-1] == size == (column.upper, row.upper):
+        return region
     # Hamming, unlike a box filter, weighs pixels by their distance, so that a ratio such as 1.98 does not alias;
     # at a ratio of 2 it is within 8 % of the mean of 2 x 2 pixels.
-    resized = region.resize(size, Image.Resampling.HAMMING, box=(x_span[0], y_span[0], x_span[1], y_span[1]))
-    return np.asarray(resized)
-
-
-def _cover(start: float, stop: float, downsample: float, level_px: int) -> tuple[int, tuple[float, float], int]:
-    """Cover the level-0 interval [start, stop] by whole pixels of a level.
-
-    Returns
-    -------
-    origin : int
-        Level-0 pixel to read from: as near as can be to a whole pixel of the level, where OpenSlide need not blur.
-    span : tuple of float
-        The interval in pixels of the level, counted from `origin`.
-    count : int
-        How many pixels of the level to read.
-    """
-    first = math.floor(start / downsample + ROUNDING_PX)
-    origin = math.floor(first * downsample + ROUNDING_PX)
-    lower, upper = max(0.0, (start - origin) / downsample), (stop - origin) / downsample
-    count = max(1, min(math.ceil(upper - ROUNDING_PX), level_px - first))
-    return origin, (lower, min(upper, count)), count
+    box = (column.lower, row.lower, column.upper, row.upper)
+    return np.asarray(Image.fromarray(region).resize(size, Image.Resampling.HAMMING, box=box))

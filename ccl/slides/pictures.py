@@ -14,7 +14,7 @@ from shapely.geometry import LinearRing, Polygon
 
 from ccl.files import atomic_path
 from ccl.slides.patches import thumbnail
-from ccl.slides.reader import SlideReader
+from ccl.slides.protocol import SlideReader
 
 LONGEST_PX = 1024
 """Longer side of a picture, unless the slide itself is smaller."""

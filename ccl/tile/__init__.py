@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ccl.settings import setting
 
@@ -16,4 +17,5 @@ class TileSettings:
 
     patch_size: int = setting("side of a patch (px at the target scale)")
     mpp: float = setting("target scale (um/px); 0.5 is 20x")
+    unit: Literal["microns", "magnification"] = setting("what makes patches of two slides alike: um or nominal power")
     min_tissue: float = setting("least share of a patch that must be tissue (0 to 1)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import cv2
@@ -12,6 +13,9 @@ from shapely.geometry import Polygon
 RASTER_UM = 4.0
 """Tissue fractions are counted on pixels of about this side."""
 
+OBJECTIVES = (1, 2, 5, 10, 20, 40, 60, 80, 100)
+"""Magnifications that slides are said to have, whatever their scanner's um/px."""
+
 INSIDE = 2
 """Value of a raster pixel in tissue; one on the outline has half of it."""
 
@@ -20,6 +24,15 @@ SUBPIXEL_BITS = 8
 
 ROUNDING_PX = 1e-6
 """What floating-point arithmetic may add to a length in pixels."""
+
+
+def nominal_magnification(mpp: float) -> int:
+    """Return the power of the usual objectives that `mpp` (um/px) is nearest to, by ratio; 40 for 0.25, 20 for 0.5.
+
+    >>> nominal_magnification(0.2325), nominal_magnification(0.5034)
+    (40, 20)
+    """
+    return min(OBJECTIVES, key=lambda power: abs(math.log(10 / mpp / power)))
 
 
 def grid_positions(length_px: int, pitch_px: float) -> NDArray[np.int64]:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from ccl.errors import SlideError
 from ccl.files import digest
 from ccl.formats import ManifestRow, Slide, Tiles, stored_key
+from ccl.shards import SlideStage
 from ccl.slides.patches import best_level
 from ccl.slides.pictures import Picture, overview
 from ccl.slides.reader import open_slide
 from ccl.tile import VERSION, TileSettings
-from ccl.tile.grid import grid_positions, tissue_fractions
+from ccl.tile.grid import grid_positions, nominal_magnification, tissue_fractions
 from ccl.tissue.outlines import Outlines
 
 FRAME_RGB = (40, 40, 40)
@@ -30,7 +31,7 @@ LEAST_FRAME_PX = 6.0
 
 
 @dataclass(frozen=True)
-class TileStage:
+class TileStage(SlideStage):
     """The ``tile`` stage of :func:`ccl.shards.run_shard`."""
 
     out: Path
@@ -71,7 +72,7 @@ class TileStage:
         outlines = Outlines.read(upstream.path)
         coords = self._coords(outlines)
         with open_slide(slide) as reader:
-            best_level(reader, self.settings.mpp)
+            best_level(reader, self._target_mpp(outlines))
             picture = overview(reader)
         pitch_px = self._pitch_px(outlines)
         draw_tiles(picture, coords, pitch_px)
@@ -81,8 +82,25 @@ class TileStage:
         Tiles(coords, self._attributes(outlines)).write(self.output(slide), key)
         return len(coords)
 
+    def _magnifications(self, outlines: Outlines) -> tuple[float, float]:
+        """Return the power of level 0 and of the patches."""
+        scales = (outlines.level0_mpp, self.settings.mpp)
+        if self.settings.unit == "magnification":
+            return nominal_magnification(scales[0]), nominal_magnification(scales[1])
+        return 10 / scales[0], 10 / scales[1]
+
     def _pitch_px(self, outlines: Outlines) -> float:
+        """Return the side of a patch in level-0 pixels; a whole number in nominal geometry."""
+        if self.settings.unit == "magnification":
+            level0, target = self._magnifications(outlines)
+            return float(self.settings.patch_size * level0 // target)
         return self.settings.patch_size * self.settings.mpp / outlines.level0_mpp
+
+    def _target_mpp(self, outlines: Outlines) -> float:
+        """Return the um/px that patches of this slide have; of nominal power, each scanner's patches differ."""
+        if self.settings.unit == "magnification":
+            return self._pitch_px(outlines) / self.settings.patch_size * outlines.level0_mpp
+        return self.settings.mpp
 
     def _coords(self, outlines: Outlines) -> NDArray[np.int64]:
         """Return (N, 2) the corners (x, y) of the patches with enough tissue, row by row."""
@@ -103,18 +121,19 @@ class TileStage:
 
     def _attributes(self, outlines: Outlines) -> dict[str, Any]:
         """Return TRIDENT's attributes of ``coords`` (docs/formats.md)."""
+        level0, target = self._magnifications(outlines)
         return {
             "patch_size": self.settings.patch_size,
             "patch_size_level0": _whole(self._pitch_px(outlines)),
-            "level0_magnification": _whole(10 / outlines.level0_mpp),
-            "target_magnification": _whole(10 / self.settings.mpp),
+            "level0_magnification": _whole(level0),
+            "target_magnification": _whole(target),
             "overlap": 0,
             "name": outlines.slide_id,
             "savetodir": str(self.out),
             "level0_width": outlines.level0_width,
             "level0_height": outlines.level0_height,
             "level0_mpp": outlines.level0_mpp,
-            "target_mpp": self.settings.mpp,
+            "target_mpp": self._target_mpp(outlines),
         }
 
 
@@ -132,4 +151,4 @@ def draw_tiles(picture: Picture, coords: NDArray[np.int64], pitch_px: float) -> 
 
 def _whole(value: float) -> int | float:
     """Return a whole number as int, which other readers of the file may need."""
-    return int(value) if value.is_integer() else value
+    return int(value) if float(value).is_integer() else value

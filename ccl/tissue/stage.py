@@ -8,6 +8,7 @@ from pathlib import Path
 from ccl.errors import SlideError
 from ccl.files import digest
 from ccl.formats import ManifestRow, Slide
+from ccl.shards import SlideStage
 from ccl.slides.patches import thumbnail
 from ccl.slides.pictures import overview
 from ccl.slides.reader import open_slide, slide_fingerprint
@@ -17,7 +18,7 @@ from ccl.tissue.outlines import Outlines, stored_outlines, trace
 
 
 @dataclass(frozen=True)
-class TissueStage:
+class TissueStage(SlideStage):
     """The ``tissue`` stage of :func:`ccl.shards.run_shard`."""
 
     out: Path

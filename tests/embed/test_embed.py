@@ -49,7 +49,7 @@ def shard(tmp_path: Path, pixels: np.ndarray) -> Shard:
 
 
 def stage(shard: Shard, settings: EmbedSettings = SETTINGS, batch_size: int = 2) -> EmbedStage:
-    return EmbedStage(shard.manifest.parent.parent, settings, batch_size, torch.device("cpu"))
+    return EmbedStage(shard.manifest.parent.parent, settings, batch_size, torch.device("cpu"), threads=2)
 
 
 def test_each_patch_is_embedded_where_its_tile_lies(shard: Shard, pixels: np.ndarray) -> None:

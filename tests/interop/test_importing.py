@@ -39,8 +39,8 @@ def test_files_are_listed_where_they_are(folder: Path) -> None:
         (np.ones((4, 9), np.float32), "8 finite values"),
         (np.full((4, 8), np.nan, np.float32), "not finite"),
         (np.ones((0, 8), np.float32), "at least one patch"),
-        (np.ones(8, np.float32), "do not fit"),
-        (None, "no such file"),
+        (np.ones(8, np.float32), "not features of patches"),
+        (None, "b.h5 or b.pt"),
     ],
 )
 def test_unusable_files_are_all_named(folder: Path, array: np.ndarray | None, expected: str) -> None:

@@ -10,8 +10,9 @@ from PIL import Image
 from ccl.errors import SlideError
 from ccl.formats import Slide, Tiles
 from ccl.slides import patches as patches_module
-from ccl.slides.patches import best_level, patches, read_patch, thumbnail
-from ccl.slides.reader import Level, open_slide
+from ccl.slides.patches import best_level, patches, thumbnail
+from ccl.slides.protocol import Level
+from ccl.slides.reader import open_slide
 
 
 def smooth(height, width, seed=0):
@@ -23,6 +24,25 @@ def smooth(height, width, seed=0):
 
 def plain(height, width, value):
     return np.full((height, width, 3), value, np.uint8)
+
+
+def tiles_of(coords, *, mpp=0.25, size=(1024, 1024), patch_size_level0=512):
+    attributes = {
+        "patch_size": 256,
+        "patch_size_level0": patch_size_level0,
+        "level0_mpp": mpp,
+        "level0_width": size[0],
+        "level0_height": size[1],
+    }
+    return Tiles(np.array(coords, np.int64), attributes)
+
+
+def read_patch(reader, x, y, *, size_px, target_mpp):
+    """Return the one patch of a tile at (x, y)."""
+    side = size_px * target_mpp / reader.mpp
+    tiles = tiles_of([(x, y)], mpp=reader.mpp, size=reader.dimensions, patch_size_level0=side)
+    (block,) = patches(reader, tiles, size_px)
+    return block.pixels[0]
 
 
 def difference(one, other):
@@ -112,29 +132,24 @@ def test_a_patch_beyond_the_edge_is_an_error_and_never_white(write_slide, x, y):
             read_patch(reader, x, y, size_px=256, target_mpp=0.5)
 
 
-def tiles_of(coords, *, mpp=0.25, size=(1024, 1024), patch_size_level0=512):
-    attributes = {
-        "patch_size": 256,
-        "patch_size_level0": patch_size_level0,
-        "level0_mpp": mpp,
-        "level0_width": size[0],
-        "level0_height": size[1],
-    }
-    return Tiles(np.array(coords, np.int64), attributes)
-
-
-def test_patches_come_in_the_order_of_the_tiles(write_slide):
+@pytest.mark.parametrize("region", [64, 600, 2048])
+def test_patches_come_with_their_positions_whatever_the_regions(write_slide, monkeypatch, region):
+    monkeypatch.setattr(patches_module, "REGION_PX", region)
     image = smooth(1024, 1024)
     coords = [(512, 0), (0, 512), (0, 0)]
     with open_slide(write_slide(image, file_mpp=0.25, compression="deflate")) as reader:
-        found = list(patches(reader, tiles_of(coords), 256))
-        smaller = next(patches(reader, tiles_of(coords), 128))
-    assert len(found) == 3
-    for patch, (x, y) in zip(found, coords, strict=True):
+        blocks = list(patches(reader, tiles_of(coords), 256, threads=2))
+        (smaller,) = patches(reader, tiles_of(coords[:1]), 128)
+    found = dict(
+        zip(np.concatenate([b.positions for b in blocks]), np.concatenate([b.pixels for b in blocks]), strict=True)
+    )
+    assert sorted(found) == [0, 1, 2]
+    for position, (x, y) in enumerate(coords):
+        patch = found[position]
         expected = np.asarray(Image.fromarray(image[y : y + 512, x : x + 512]).reduce(2))
         assert difference(patch, expected).max() <= 4
     expected = np.asarray(Image.fromarray(image[:512, 512:]).reduce(4))
-    assert difference(smaller, expected).max() <= 6
+    assert difference(smaller.pixels[0], expected).max() <= 6
 
 
 @pytest.mark.parametrize("change", [{"mpp": 0.5}, {"size": (1024, 2048)}])

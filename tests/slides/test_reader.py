@@ -162,6 +162,23 @@ def test_a_mirax_slide_is_its_file_and_its_folder(tmp_path):
     assert slide_fingerprint(slide) != before
 
 
+def test_a_dicom_slide_is_its_folder(tmp_path):
+    folder = tmp_path / "series"
+    folder.mkdir()
+    slide = Slide("d", "p", folder, None)
+    for use in (open_slide, slide_fingerprint):
+        with pytest.raises(SlideError, match="does not exist") as caught:
+            use(slide)
+        assert caught.value.found == "a folder without .dcm files"
+    for level in range(2):
+        (folder / f"{level}.dcm").write_bytes(b"pixels")
+    before = slide_fingerprint(slide)
+    (folder / "1.dcm").write_bytes(b"others")
+    assert slide_fingerprint(slide) != before
+    with pytest.raises(SlideError, match="not a slide that OpenSlide can read"):
+        open_slide(slide)
+
+
 def test_real_slides(real_data):
     with open_slide(Slide("cmu", "p", real_data / "slides/cmu_small_region.svs", None)) as reader:
         assert reader.dimensions == (2220, 2967)

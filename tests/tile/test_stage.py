@@ -23,7 +23,7 @@ from ccl.tissue.stage import TissueStage
 
 TISSUE = TissueSettings(mpp=8.0, threshold=0.06, min_area_mm2=0.01, min_hole_mm2=0.01)
 # 64 pixels at 2 um/px are 128 um, as 256 pixels at 20x are: slides can be small and still hold many patches.
-TILE = TileSettings(patch_size=64, mpp=2.0, min_tissue=0.5)
+TILE = TileSettings(patch_size=64, mpp=2.0, unit="microns", min_tissue=0.5)
 
 
 def disc(height=900, width=1100, centre=(500, 450), radius=380):
@@ -102,16 +102,22 @@ def test_a_fractional_extent_is_kept(tmp_path, write_slide):
     assert attributes["level0_magnification"] == pytest.approx(10 / 1.011)
 
 
+def in_order(blocks):
+    """Return the patches of all blocks as the tiles have them."""
+    blocks = list(blocks)
+    return np.concatenate([b.pixels for b in blocks])[np.argsort(np.concatenate([b.positions for b in blocks]))]
+
+
 def test_a_40x_slide_whose_second_level_is_4x_smaller_gives_20x_patches(tmp_path, write_slide):
     """The patches are 128 um wide: 512 level-0 pixels. Read back they show the tissue's shade at their own place."""
     slide = write_slide(disc(2048, 2304, (1100, 1024), 900), file_mpp=0.25, downsamples=(4,))
-    settings = TileSettings(patch_size=256, mpp=0.5, min_tissue=0.9)
+    settings = TileSettings(patch_size=256, mpp=0.5, unit="microns", min_tissue=0.9)
     (row,) = run(tmp_path, slide, settings=settings)
     tiles = Tiles.read(row.path)
     assert tiles.attributes["patch_size_level0"] == 512
     assert (tiles.coords % 512 == 0).all()
     with open_slide(slide) as reader:
-        found = list(patches(reader, tiles, 256))
+        found = in_order(patches(reader, tiles, 256))
     assert len(found) == row.count >= 2
     for patch, (x, y) in zip(found, tiles.coords, strict=True):
         assert patch.shape == (256, 256, 3)
@@ -181,7 +187,7 @@ def test_what_the_grid_depends_on_makes_it_again(tmp_path, write_slide, change):
 def test_too_little_tissue_for_any_patch_is_an_error(tmp_path, write_slide):
     slide = write_slide(disc(radius=45), file_mpp=2.0)
     with pytest.raises(StageError, match="no patch with enough tissue") as caught:
-        run(tmp_path, slide, settings=TileSettings(patch_size=256, mpp=2.0, min_tissue=0.5))
+        run(tmp_path, slide, settings=TileSettings(patch_size=256, mpp=2.0, unit="microns", min_tissue=0.5))
     assert "slide slide" in str(caught.value)
     assert not list((tmp_path / "tile").glob("slide.*"))
 
@@ -189,12 +195,12 @@ def test_too_little_tissue_for_any_patch_is_an_error(tmp_path, write_slide):
 def test_a_slide_smaller_than_a_patch_is_an_error(tmp_path, write_slide):
     slide = write_slide(np.full((400, 400, 3), (205, 130, 180), np.uint8), file_mpp=1.0)
     with pytest.raises(StageError, match="no patch with enough tissue"):
-        run(tmp_path, slide, settings=TileSettings(patch_size=256, mpp=2.0, min_tissue=0.5))
+        run(tmp_path, slide, settings=TileSettings(patch_size=256, mpp=2.0, unit="microns", min_tissue=0.5))
 
 
 def test_a_slide_coarser_than_the_patches_is_an_error_before_embedding(tmp_path, write_slide):
     with pytest.raises(StageError, match="coarser than the scale asked for"):
-        run(tmp_path, write_slide(disc(), file_mpp=1.0), settings=TileSettings(256, 0.5, 0.5))
+        run(tmp_path, write_slide(disc(), file_mpp=1.0), settings=TileSettings(256, 0.5, "microns", 0.5))
 
 
 def test_a_slide_excluded_for_its_tissue_stays_excluded(tmp_path, write_slide):
@@ -208,14 +214,33 @@ def test_real_slides(tmp_path, real_data):
     folder = real_data / "slides"
     cmu = Slide("cmu", "p", folder / "cmu_small_region.svs", None)
     tcga = Slide("tcga", "p", folder / "tcga-cr-7395-01a-01-ts1.svs", 0.25)
-    settings = TileSettings(patch_size=256, mpp=0.5, min_tissue=0.5)
+    settings = TileSettings(patch_size=256, mpp=0.5, unit="microns", min_tissue=0.5)
     rows = run(tmp_path, cmu, tcga, settings=settings)
     for slide, row in zip((cmu, tcga), rows, strict=True):
         tiles = Tiles.read(row.path)
         # 0.64 mm2 of tissue are 39 patches of 128 um; those at the slides' edges and at most half filled are lost.
         assert 28 <= row.count <= 42
         with open_slide(slide) as reader:
-            found = np.stack(list(patches(reader, tiles, 256)))
+            found = in_order(patches(reader, tiles, 256))
         assert found.shape == (row.count, 256, 256, 3)
         saturated = np.ptp(found.astype(int), axis=-1) > 15
         assert (saturated.mean(axis=(1, 2)) > 0.25).all()
+
+
+@pytest.mark.parametrize(
+    ("mpp", "level0_power", "side"),
+    [(0.25, 40, 128), (0.2325, 40, 128), (0.5034, 20, 64), (0.46, 20, 64), (0.13, 80, 256)],
+)
+def test_nominal_geometry_is_that_of_trident(tmp_path, write_slide, mpp, level0_power, side):
+    """A patch is patch_size * source // target level-0 pixels, whatever the scanner's um/px."""
+    settings = replace(TILE, mpp=0.5, unit="magnification")
+    slide = write_slide(disc(), file_mpp=mpp)
+    (row,) = run(tmp_path, slide, settings=settings, tissue=replace(TISSUE, mpp=2.0, min_area_mm2=0, min_hole_mm2=0))
+    tiles = Tiles.read(row.path)
+    about = tiles.attributes
+    assert (about["level0_magnification"], about["target_magnification"]) == (level0_power, 20)
+    assert about["patch_size_level0"] == side
+    assert about["target_mpp"] == pytest.approx(side * mpp / 64)
+    assert not (tiles.coords % side).any()
+    with open_slide(slide) as reader:
+        assert len(in_order(patches(reader, tiles, 64))) == row.count

@@ -12,6 +12,7 @@ from ccl.cohort.sheets import read_slide_sheet
 from ccl.encoders import get_encoder
 from ccl.errors import CclError, ConfigError
 from ccl.files import digest, read_table
+from ccl.interop.naming import find_features
 from ccl.models import get_method, hyper
 from ccl.settings import to_flags
 from ccl.shards import shard_of, shard_slides
@@ -224,11 +225,14 @@ def feature_folder(wildcards):
 
 def feature_files(wildcards):
     """A cohort's ready features; one that is not there is for the import to refuse."""
-    files = [
-        Path(feature_folder(wildcards)) / f"{slide.slide_id}.h5"
-        for slide in SLIDES[wildcards.cohort]
-    ]
-    return [str(file) for file in files if file.exists()]
+    folder = Path(feature_folder(wildcards))
+    found = [find_features(folder, slide) for slide in SLIDES[wildcards.cohort]]
+    return sorted({str(file) for file in found if file is not None})
+
+
+def feature_names(wildcards):
+    """What the sheet says of the names of ready features, as one value."""
+    return digest([(s.slide_id, str(s.path)) for s in SLIDES[wildcards.cohort]])
 
 
 def manifests(cohort):

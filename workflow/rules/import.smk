@@ -17,7 +17,7 @@ rule import_features:
         on_bad_slide=config["on_bad_slide"],
         version=interop.VERSION,
         features=feature_folder,
-        rows=owners,
+        rows=feature_names,
     shell:
         "ccl import --slides {input.slides:q} --features {params.features:q} --manifest {output.manifest:q}"
         " --on-bad-slide {params.on_bad_slide} > {log:q} 2>&1"
