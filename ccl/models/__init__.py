@@ -2,7 +2,8 @@
 
 A method is one module that holds two names: ``Hyper``, a frozen dataclass of hyper-parameters made with
 :func:`parameter`, and ``Model``, a :class:`ccl.models.interface.SurvivalModel` built from the shape of the data, a
-``Hyper`` and the replicas wanted.  It may hold a third, ``PRESETS``: named values of some hyper-parameters.
+``Hyper`` and the replicas wanted.  It may hold two more: ``PRESETS``, named values of some hyper-parameters, and
+``NATIVE``, the :class:`ccl.models.recipes.Recipe` by which its authors train it.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ class Method:
 
     name: str
     module: str
-    reads: tuple[Literal["clusters", "genomics"], ...]
-    """The stages whose files it learns from."""
+    reads: tuple[Literal["clusters", "bags", "genomics"], ...]
+    """What it learns from: ``bags`` are all patches of a patient, ``clusters`` the centres that stand for them."""
     citation: str
 
 
@@ -37,6 +38,12 @@ METHODS = {
             module="ccl.models.ccl",
             reads=("clusters", "genomics"),
             citation="Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
+        ),
+        Method(
+            name="attmil",
+            module="ccl.models.attmil",
+            reads=("bags",),
+            citation="Ilse, Tomczak, Welling, ICML 2018",
         ),
         Method(
             name="snn",

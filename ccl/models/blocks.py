@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ccl.models.replicas import AlphaDropout, Dropout, LayerNorm, Linear, Replicas
+
+Activation = Callable[[Tensor], Tensor]
 
 HEADS = 8
 """Heads of self-attention."""
@@ -26,18 +28,26 @@ INIT_STD_CLASS_TOKEN = 1e-6
 
 
 class SnnLayer(nn.Module):
-    """One self-normalising layer: linear, SELU, alpha dropout."""
+    """One self-normalising layer: linear, SELU (or, as MCAT and its kin have it, ELU), alpha dropout."""
 
     def __init__(
-        self, replicas: Replicas, n_in: int, n_out: int, *, dropout: float, maps: tuple[int, ...] = ()
+        self,
+        replicas: Replicas,
+        n_in: int,
+        n_out: int,
+        *,
+        dropout: float,
+        maps: tuple[int, ...] = (),
+        activation: Activation = F.selu,
     ) -> None:
         super().__init__()
         self.linear = Linear(replicas, n_in, n_out, maps=maps)
+        self.activation = activation
         self.dropout = AlphaDropout(replicas, dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (S, *maps, T, n_in) to (S, *maps, T, n_out)."""
-        out: Tensor = self.dropout(F.selu(self.linear(x)))
+        out: Tensor = self.dropout(self.activation(self.linear(x)))
         return out
 
 

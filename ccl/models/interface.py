@@ -17,13 +17,13 @@ class Shape:
     """The sizes of the data that a method is built for."""
 
     families: tuple[int, ...]
-    """Columns of each gene family."""
+    """Columns of each gene family; empty for a method that reads no genes."""
     intervals: int
     """Survival intervals n."""
     clusters: int
-    """Centres k of a patient; 0 for a method that reads no slides."""
+    """Centres k of a patient; 0 for a method that reads no clusters."""
     features: int
-    """Width D of a centre; 0 for a method that reads no slides."""
+    """Width D of a patch or a centre; 0 for a method that reads no slides."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Batch:
     """(S, B, k, D) cluster centres, for methods that read them."""
     outcomes: Outcomes | None
     """Only in training."""
+    bag: Tensor | None = None
+    """(S, N, D) all patches of one patient (then B = 1), in the order of the files; for methods that read bags."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,10 @@ class SurvivalModel(nn.Module):
         raise NotImplementedError
 
     def describe(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Return what is worth reporting of a trained method on all training patients: numbers (S,) by name."""
+        """Return what is worth reporting of a trained method on all training patients: numbers (S,) by name.
+
+        A method that reads bags is given the patients' genes alone.
+        """
         return {}
 
 

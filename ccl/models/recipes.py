@@ -1,0 +1,30 @@
+"""How a method is trained: by the config's own section (the unified track), or as its authors do (the native one)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train; a method's module may hold its authors' own as ``NATIVE``."""
+
+    optimiser: Literal["sgd", "adam", "radam", "lookahead-radam"]
+    """SGD has no momentum; ``lookahead`` draws the weights halfway back to slow copies of them every sixth step."""
+    lr: float
+    weight_decay: float
+    """L2 penalty, added to the gradient."""
+    epochs: int
+    accumulate: int = 1
+    """Patients whose mean gradient makes a step; those left at the end of an epoch make one of their own."""
+    sampling: Literal["uniform", "weighted"] = "uniform"
+    clip: float | None = None
+    """Norm of the gradient above which it is shortened to this."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """``cosine``: the learning rate rises for an epoch and then falls to zero, step by step."""
+    nll_alpha: float = 0.0
+    """Weight moved from all patients to those with an observed death in the likelihood."""
+    hyper: Mapping[str, Any] = field(default_factory=dict)
+    """Hyper-parameters that belong to the recipe, such as the weight of a penalty; the config's own go before them."""
