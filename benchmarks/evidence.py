@@ -45,6 +45,7 @@ from ccl.models.replicas import Replicas
 from ccl.train import TrainSettings
 from ccl.train.data import Inputs, Side, load_fold
 from ccl.train.loop import train_replicas
+from ccl.train.tracks import unified
 
 Cut = Literal["", "pathology", "genomics", "follow-up"]
 
@@ -172,7 +173,8 @@ def train_arm(arm: Arm, planted: Planted, fold: int, settings: TrainSettings) ->
     """Train one arm on one fold, all seeds; yield the C-index of each seed, and what its components hold."""
     inputs, cpu = planted.inputs(arm.cut, fold), torch.device("cpu")
     data = load_fold(get_method(arm.method), inputs, fold, settings=settings, device=cpu)
-    trained = train_replicas(load(arm.method), hyper(arm.method, arm.overrides), data, settings=settings)
+    module, chosen = load(arm.method), hyper(arm.method, arm.overrides)
+    trained = train_replicas(module, chosen, data, recipe=unified(settings), seeds=settings.seeds)
     for seed, history in trained.history.groupby("seed"):
         scores = history["c_index_test"]
         for measure, value in (("last", scores.iloc[-1]), ("best-on-test", scores.max())):

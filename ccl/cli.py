@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -204,17 +205,30 @@ def cluster(manifests: tuple[Path, ...], **inputs: Any) -> None:
 @click.option("--folds", type=PATH, required=True, help="folds.csv of the cohort stage")
 @click.option("--genomics", type=PATH, help="file of the genomics stage")
 @click.option("--clusters", type=PATH, help="file of the cluster stage")
+@click.option("--slides", type=PATH, help="sample sheet of slides, for a method that reads bags")
+@click.option(
+    "--manifests", type=PATH, multiple=True, help="manifest of features, for a method that reads bags (repeat)"
+)
 @click.option("--out", type=PATH, required=True, help="folder of the run")
+@click.option(
+    "--track",
+    type=click.Choice(["unified", "native"]),
+    default="unified",
+    help="trained as told here, or as its authors do",
+)
+@click.option("--bags", type=click.Choice(["disk", "memory"]), default="disk", help="where bags are between epochs")
 @click.option("--overrides", default="{}", help="the method's hyper-parameters that differ from its own, as JSON")
 @click.option("--synthetic/--real", default=False, help="whether the cohort is synthetic")
 @DEVICE
 @THREADS
 @settings_options(TrainSettings)
-def train(overrides: str, **inputs: Any) -> None:
+def train(overrides: str, **options: Any) -> None:
     """Train a method on one fold."""
+    from ccl.train.data import Inputs
     from ccl.train.run import train_fold
 
-    train_fold(overrides=json.loads(overrides), **inputs)
+    inputs = Inputs(**{field.name: options.pop(field.name) for field in fields(Inputs)})
+    train_fold(overrides=json.loads(overrides), inputs=inputs, **options)
 
 
 @cli.command("evaluate")

@@ -158,10 +158,7 @@ class Features:
             check_patches(path, features, {})
             return cls(_single(features), None, "unknown", "imported", {})
         with _open_h5(path, "embed") as file:
-            of_stamp = "feats" in file
-            features = file["feats" if of_stamp else "features"]
-            named = dict(file.attrs if of_stamp else features.attrs)
-            check_patches(path, features, named)
+            features = _patches(path, file)
             if "coords" in file and file["coords"].shape != (len(features), 2):
                 raise InputError(
                     "features and coordinates do not fit each other",
@@ -170,9 +167,51 @@ class Features:
                     expected="features (N, D) and coords (N, 2)",
                     todo="delete the file and make it again",
                 )
-            coords, attributes = stamp_coords(file, mpp) if of_stamp else _read_coords(file)
-            encoder = named.get("extractor" if of_stamp else "encoder", "unknown")
-            return cls(_single(features[:]), coords, str(encoder), str(named.get("weights", "imported")), attributes)
+            coords, attributes = stamp_coords(file, mpp) if "feats" in file else _read_coords(file)
+            encoder, weights = _made_by(features)
+            return cls(_single(features[:]), coords, encoder, weights, attributes)
+
+
+@dataclass(frozen=True)
+class FeaturesHead:
+    """What a file of features says of them before any is read."""
+
+    count: int
+    """Patches N."""
+    dim: int
+    """Width D."""
+    encoder: str
+    weights: str
+    """As in :class:`Features`."""
+
+    @classmethod
+    def read(cls, path: Path) -> FeaturesHead:
+        """Read the head of a file that :meth:`Features.read` reads; of a ``.pt`` file, which has none, the whole."""
+        if is_tensor(existing(path)):
+            whole = Features.read(path)
+            return cls(len(whole.features), whole.features.shape[1], whole.encoder, whole.weights)
+        with _open_h5(path, "embed") as file:
+            features = _patches(path, file)
+            return cls(len(features), features.shape[1], *_made_by(features))
+
+
+def _patches(path: Path, file: h5py.File) -> h5py.Dataset:
+    """Return the patches' features in a file of ccl, TRIDENT, CLAM or STAMP, checked by shape and type."""
+    features = file["feats" if "feats" in file else "features"]
+    check_patches(path, features, _named(features))
+    return features
+
+
+def _named(features: h5py.Dataset) -> dict[str, Any]:
+    """Return the attributes that tell of the encoder: STAMP's are the file's own."""
+    return dict(features.parent.attrs if features.name == "/feats" else features.attrs)
+
+
+def _made_by(features: h5py.Dataset) -> tuple[str, str]:
+    """Return the encoder's name and its weights."""
+    named = _named(features)
+    encoder = named.get("extractor" if features.name == "/feats" else "encoder", "unknown")
+    return str(encoder), str(named.get("weights", "imported"))
 
 
 def _read_coords(file: h5py.File) -> tuple[NDArray[np.int64] | None, dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -13,17 +13,15 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ccl.bags import mixed_encoders, read_features, read_members, weights_in_one
 from ccl.cluster import VERSION, ClusterSettings
 from ccl.cluster.bag import Bag
 from ccl.cluster.kmeans import kmeans
-from ccl.cohort.sheets import read_slide_sheet
 from ccl.errors import InputError, StageError
 from ccl.files import digest
-from ccl.formats import Clusters, Features, ManifestRow, Slide, read_manifest, stored_key
+from ccl.formats import Clusters, ManifestRow, stored_key
 from ccl.progress import progress
 from ccl.shards import OnBadSlide
-
-MAKE_FEATURES_AGAIN = "run `snakemake --forcerun embed`, or put the imported file back"
 
 
 def cluster_cohort(
@@ -63,22 +61,17 @@ def cluster_cohort(
         ``on_bad_slide="exclude"`` only where no patient is left, else these patients are left out, with the reason.
         Whatever is raised, the other patients' files are done.
     """
-    rows = _rows_by_patient(read_slide_sheet(slides), [row for path in manifests for row in read_manifest(path)])
-    bags = {patient: good for patient, own in rows.items() if (good := [row for row in own if row.status == "ok"])}
-    excluded = {
-        patient: "all slides excluded: " + "; ".join(f"{row.slide_id}: {row.message}" for row in own)
-        for patient, own in rows.items()
-        if patient not in bags
-    }
-    _check_files(bags)
-    found, bad = _cluster_all(bags, out.with_suffix(""), settings=settings, threads=threads, overwrite=overwrite)
+    members = read_members(slides, manifests)
+    bags, folder = members.bags, out.with_suffix("")
+    found, bad = _cluster_all(bags, folder, settings=settings, threads=threads, overwrite=overwrite)
+    left_out = {**bad, **members.excluded}
     if not found or (bad and on_bad_slide == "fail"):
         raise StageError(
-            f"cluster: {len(bad) + len(excluded)} of {len(rows)} patients have no centres, the others are done",
-            found="".join(f"\n    {patient}: {reason}" for patient, reason in (bad | excluded).items()),
+            f"cluster: {len(left_out)} of {len(bags) + len(members.excluded)} patients have no centres, the others do",
+            found="".join(f"\n    {patient}: {reason}" for patient, reason in left_out.items()),
             todo="mend or remove their slides, or set `on_bad_slide: exclude` to go on without these patients",
         )
-    combined = _combine(found, left_out=excluded | bad)
+    combined = _combine(found, left_out=left_out)
     combined.write(out)
     if combined.left_out:
         print(f"cluster: {len(combined.left_out)} patients left out", file=sys.stderr)
@@ -134,57 +127,19 @@ def _make(
     return result
 
 
-def _rows_by_patient(slides: Sequence[Slide], rows: Sequence[ManifestRow]) -> dict[str, list[ManifestRow]]:
-    """Return the manifest rows of each patient's slides; both sorted."""
-    known = {row.slide_id: row for row in rows}
-    stray = {slide.slide_id for slide in slides} ^ set(known)
-    if stray:
-        raise InputError(
-            "the manifests and the cohort do not list the same slides",
-            found=f"{sorted(stray)[0]} ({len(stray)} such slides) in one of the two only",
-            expected="every slide of the sheet in one manifest, and no other",
-            todo=MAKE_FEATURES_AGAIN,
-        )
-    patients: dict[str, list[ManifestRow]] = {}
-    for slide in sorted(slides, key=lambda slide: (slide.patient_id, slide.slide_id)):
-        patients.setdefault(slide.patient_id, []).append(known[slide.slide_id])
-    return patients
-
-
-def _check_files(bags: Mapping[str, Sequence[ManifestRow]]) -> None:
-    missing = [row for own in bags.values() for row in own if not row.path.exists()]
-    if missing:
-        raise InputError(
-            "features that the manifest lists are not there",
-            where=str(missing[0].path),
-            found=f"{len(missing)} files missing, of slides such as {missing[0].slide_id}",
-            todo=MAKE_FEATURES_AGAIN,
-        )
-
-
 def _check_same(result: Clusters, *, first: Clusters) -> None:
     """Raise :class:`InputError` if two patients' features are not of one encoder."""
     kinds = [f"{each.encoder} ({each.centres.shape[2]}-d)" for each in (result, first)]
     if kinds[0] != kinds[1]:
-        raise _mixed(f"patient {result.patients[0]}", " beside ".join(kinds))
-
-
-def _mixed(where: str, found: str) -> InputError:
-    return InputError(
-        "the features of a cohort come from different encoders",
-        where=where,
-        found=found,
-        expected="one encoder, one dimension",
-        todo=MAKE_FEATURES_AGAIN,
-    )
+        raise mixed_encoders(f"patient {result.patients[0]}", kinds)
 
 
 def _cluster_patient(patient: str, rows: Sequence[ManifestRow], settings: ClusterSettings) -> Clusters | str:
     """Return the clusters of a patient's patches, or the reason why there are none."""
-    slides = {row.slide_id: _read(row) for row in rows}
+    slides = {row.slide_id: read_features(row) for row in rows}
     kinds = sorted({(slide.encoder, slide.features.shape[1]) for slide in slides.values()})
     if len(kinds) > 1:
-        raise _mixed(f"patient {patient}", " beside ".join(f"{encoder} ({dim}-d)" for encoder, dim in kinds))
+        raise mixed_encoders(f"patient {patient}", [f"{encoder} ({dim}-d)" for encoder, dim in kinds])
     broken = [name for name, slide in slides.items() if not np.isfinite(slide.features).all()]
     if broken:
         return f"features that are not finite, of slide {', '.join(broken)}"
@@ -203,22 +158,9 @@ def _cluster_patient(patient: str, rows: Sequence[ManifestRow], settings: Cluste
         sizes=best.sizes[None],
         labels=dict(zip(slides, np.split(best.labels, ends[:-1]), strict=True)),
         encoder=kinds[0][0],
-        weights=_weights(slide.weights for slide in slides.values()),
+        weights=weights_in_one(slide.weights for slide in slides.values()),
         left_out={},
     )
-
-
-def _read(row: ManifestRow) -> Features:
-    try:
-        return Features.read(row.path)
-    except InputError as error:
-        raise InputError(
-            f"{error.problem} (slide {row.slide_id})",
-            where=error.where,
-            found=error.found,
-            expected=error.expected,
-            todo=MAKE_FEATURES_AGAIN,
-        ) from error
 
 
 def _combine(found: Sequence[Clusters], *, left_out: Mapping[str, str]) -> Clusters:
@@ -229,12 +171,6 @@ def _combine(found: Sequence[Clusters], *, left_out: Mapping[str, str]) -> Clust
         sizes=np.concatenate([result.sizes for result in found]),
         labels={slide: labels for result in found for slide, labels in result.labels.items()},
         encoder=found[0].encoder,
-        weights=_weights(chain.from_iterable(result.weights.split(", ") for result in found)),
+        weights=weights_in_one(chain.from_iterable(result.weights.split(", ") for result in found)),
         left_out=dict(sorted(left_out.items())),
     )
-
-
-def _weights(each: Iterable[str]) -> str:
-    """Return the different weights in one line; one random encoder makes all that follows random."""
-    different = set(each)
-    return "random" if "random" in different else ", ".join(sorted(different))

@@ -1,4 +1,4 @@
-"""AttMIL: attention-based multiple-instance learning (Ilse, Tomczak and Welling, ICML 2018), as survival is built on it.
+"""AttMIL: attention-based multiple-instance learning (Ilse, Tomczak and Welling, ICML 2018), in its survival form.
 
 Gated attention and widths as in the AMIL of MCAT's comparison (Chen et al., ICCV 2021).
 """

@@ -50,4 +50,5 @@ class FamilyTokens(nn.Module):
         tokens = (
             self.second(hidden.flatten(1, 2)).unflatten(1, hidden.shape[1:3]) if self.shared else self.second(hidden)
         )
-        return tokens.transpose(1, 2)
+        out: Tensor = tokens.transpose(1, 2)
+        return out

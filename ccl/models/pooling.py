@@ -30,7 +30,7 @@ class DenseLayer(nn.Module):
 
 
 class GatedAttention(nn.Module):
-    """Scores of patches by gated attention: ``W3 (tanh(W1 x) * sigmoid(W2 x))`` (Ilse et al., ICML 2018, equation 9)."""
+    """Scores of patches, ``W3 (tanh(W1 x) * sigmoid(W2 x))``: equation (9) of Ilse et al., ICML 2018."""
 
     def __init__(self, replicas: Replicas, n_in: int, hidden: int, branches: int = 1, *, dropout: float) -> None:
         super().__init__()

@@ -24,6 +24,9 @@ STREAMED_ROWS = 8
 DRAWN_AHEAD = 16
 """Steps that a dropout layer draws its random numbers for at a time."""
 
+DRAWN_WHOLE = 2**16
+"""More numbers than this in one step, as for a bag, are drawn when wanted: ahead, they would fill the memory."""
+
 
 class Replicas:
     """The random numbers of S replicas: all of their chance comes from here.
@@ -60,8 +63,10 @@ class Replicas:
         return (2 * self.uniform(*shape) - 1) * bound
 
     def ahead(self, make: Callable[[Tensor], tuple[Tensor, ...]], shape: Sequence[int]) -> tuple[Tensor, ...]:
-        """Return what `make` makes of uniform numbers, each (S, *shape), drawn for some calls at a time."""
+        """Return what `make` makes of uniform numbers, each (S, *shape), if they are few drawn for some calls at a time."""
         count = math.prod(shape)
+        if count > DRAWN_WHOLE:
+            return make(self.uniform(*shape))
         ready, used = self._ahead.get(make, ((), 0))
         if not ready or used + count > ready[0].shape[1]:
             ready, used = make(self.uniform(DRAWN_AHEAD * count)), 0

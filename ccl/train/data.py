@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from ccl.bags import Members, read_members
 from ccl.errors import ConfigError, ModelError
 from ccl.files import read_table
-from ccl.formats import Clusters, Genomics
+from ccl.formats import Clusters, Family, Genomics
 from ccl.models import Method
 from ccl.models.interface import Batch, Outcomes, Shape
 from ccl.train import TrainSettings
+from ccl.train.bags import Bags, check_bags
 from ccl.train.intervals import interval_edges, interval_labels
 
 
@@ -29,12 +31,17 @@ class Inputs:
     patients: Path
     folds: Path
     genomics: Path | None
-    clusters: Path | None
+    clusters: Path | None = None
+    slides: Path | None = None
+    """The sample sheet, which says whose slides `manifests` list."""
+    manifests: tuple[Path, ...] = ()
+    """Of the features, for methods that read bags."""
 
     @property
     def paths(self) -> list[Path]:
         """Those that are given."""
-        return [path for path in (self.patients, self.folds, self.genomics, self.clusters) if path is not None]
+        files = (self.patients, self.folds, self.genomics, self.clusters, self.slides, *self.manifests)
+        return [path for path in files if path is not None]
 
 
 @dataclass(frozen=True)
@@ -66,23 +73,31 @@ class Side:
     months: NDArray[np.float64]
     censorship: NDArray[np.int64]
     genomics: tuple[Tensor, ...]
-    """Per family (P, n_f), scaled."""
+    """Per family (P, n_f), scaled; empty for a method that reads no genes."""
     centres: Tensor | None
     """(P, k, D)"""
+    bags: Bags | None = None
+    device: torch.device = torch.device("cpu")
 
     def batch(self) -> Batch:
-        """Return all patients without their outcome, as a method sees them when it predicts: (1, P, ...)."""
+        """Return all patients without their outcome and bags, as a method sees them when it predicts: (1, P, ...)."""
         centres = None if self.centres is None else self.centres[None]
         return Batch(tuple(family[None] for family in self.genomics), centres, outcomes=None)
 
     def outcomes(self, edges: NDArray[np.float64]) -> Outcomes:
         """Return the outcomes of all patients (1, P), in intervals between `edges` (months)."""
-        device = self.genomics[0].device
+        device = self.device
         return Outcomes(
             torch.from_numpy(interval_labels(self.months, edges)).to(device)[None],
             torch.from_numpy(self.censorship.astype(np.float32)).to(device)[None],
             torch.from_numpy(self.months.astype(np.float32)).to(device)[None],
         )
+
+    def one_by_one(self) -> Iterator[Batch]:
+        """Yield each patient with its bag: (1, 1, ...), for methods that read bags."""
+        assert self.bags is not None, "only methods that read bags see patients one by one"
+        for number, bag in enumerate(self.bags.stream(range(len(self.patients)))):
+            yield Batch(tuple(family[None, number : number + 1] for family in self.genomics), None, None, bag)
 
     def draw(self, rows: Tensor, outcomes: Outcomes) -> Batch:
         """Return the patients in `rows` (S, B), other ones for each replica, with their `outcomes` (1, P)."""
@@ -113,54 +128,96 @@ class Fold:
     scalers: Mapping[str, Scaler]
     """Per gene family."""
     weights: str
-    """Weights of the encoder behind the centres; ``none`` where no slides are read."""
+    """Weights of the encoder behind the patches; ``none`` where no slides are read."""
     empty_clusters: float | None
-    """Share of clusters without a patch, over all patients; None where no slides are read."""
+    """Share of clusters without a patch, over all patients; None where no clusters are read."""
     left_out: Mapping[str, str]
     """Patients of the fold that lack what the method reads, each with the reason."""
 
 
-def load_fold(method: Method, inputs: Inputs, fold: int, *, settings: TrainSettings, device: torch.device) -> Fold:
-    """Read the data of one fold.
+def load_fold(
+    method: Method,
+    inputs: Inputs,
+    fold: int,
+    *,
+    settings: TrainSettings,
+    device: torch.device,
+    keep_bags: bool = False,
+) -> Fold:
+    """Read the data of one fold; of bags only what their files' heads say.
 
     Scaling and, by default, the survival intervals come from the training patients alone.
+
+    Parameters
+    ----------
+    keep_bags : bool
+        Keep each bag in memory once it was read.
 
     Raises
     ------
     ConfigError
-        A file that the method reads is not given, there is no such fold, or the intervals cannot be made.
+        A file that the method reads is not given, there is no such fold, the intervals cannot be made, or the bags
+        do not fit into memory.
     ModelError
-        No training or no test patient has what the method reads.
+        No training or no test patient has what the method reads, or a gene family has no columns.
+    InputError
+        Features of slides differ in encoder or width.
     """
-    tables = _Tables(
-        read_table(inputs.patients, required=("patient_id", "months", "censorship"), text=("patient_id",)).set_index(
-            "patient_id"
-        ),
-        Genomics.read(_given(inputs.genomics, "genomics")),
-        Clusters.read(_given(inputs.clusters, "clusters")) if "clusters" in method.reads else None,
-    )
+    tables = _read_tables(method, inputs)
     roles = _roles(inputs.folds, fold)
     left_out = tables.left_out(sorted(roles))
     train, test = (_members(roles, left_out, role=role) for role in ("train", "test"))
-    genomics, clusters = tables.genomics, tables.clusters
-    scalers = {f.name: Scaler.fit(f.values[_rows(genomics.patients, train)]) for f in genomics.families}
+    families, clusters, members = tables.families, tables.clusters, tables.members
+    rows = tables.genomic_rows(train)
+    scalers = {family.name: Scaler.fit(family.values[rows]) for family in families}
     basis = tables.outcomes.loc[train] if settings.intervals_from == "train" else tables.outcomes
+    features, weights = 0, "none"
+    if clusters is not None:
+        features, weights = clusters.centres.shape[2], clusters.weights
+    elif members is not None:
+        here = {patient: members.bags[patient] for patient in (*train, *test)}
+        features, weights = check_bags(here, keep=keep_bags)
     return Fold(
-        train=tables.side(train, scalers, device=device),
-        test=tables.side(test, scalers, device=device),
+        train=tables.side(train, scalers, device=device, keep_bags=keep_bags),
+        test=tables.side(test, scalers, device=device, keep_bags=keep_bags),
         shape=Shape(
-            families=tuple(len(family.columns) for family in genomics.families),
+            families=tuple(len(family.columns) for family in families),
             intervals=settings.intervals,
             clusters=clusters.centres.shape[1] if clusters else 0,
-            features=clusters.centres.shape[2] if clusters else 0,
+            features=features,
         ),
         edges=interval_edges(basis["months"], basis["censorship"], settings.intervals),
-        families={family.name: family.columns for family in genomics.families},
+        families={family.name: family.columns for family in families},
         scalers=scalers,
-        weights=clusters.weights if clusters else "none",
+        weights=weights,
         empty_clusters=clusters.empty_rate if clusters else None,
         left_out=left_out,
     )
+
+
+def _read_tables(method: Method, inputs: Inputs) -> _Tables:
+    genomics = Genomics.read(_given(inputs.genomics, "genomics")) if "genomics" in method.reads else None
+    if genomics is not None:
+        _check_families(genomics, inputs.genomics)
+    outcomes = read_table(inputs.patients, required=("patient_id", "months", "censorship"), text=("patient_id",))
+    return _Tables(
+        outcomes.set_index("patient_id"),
+        genomics,
+        Clusters.read(_given(inputs.clusters, "clusters")) if "clusters" in method.reads else None,
+        read_members(_given(inputs.slides, "slides"), inputs.manifests) if "bags" in method.reads else None,
+    )
+
+
+def _check_families(genomics: Genomics, path: Path | None) -> None:
+    empty = [family.name for family in genomics.families if not family.columns]
+    if empty or not genomics.families:
+        raise ModelError(
+            "a gene family has no columns",
+            where=str(path),
+            found=", ".join(empty) or "no families",
+            expected="at least one measured gene in each family",
+            todo="take the family out of the GMT file, or name the others in `genomics: families`",
+        )
 
 
 def _given(path: Path | None, name: str) -> Path:
@@ -209,34 +266,55 @@ def _rows(known: Sequence[str], wanted: Sequence[str]) -> NDArray[np.intp]:
 
 @dataclass(frozen=True)
 class _Tables:
-    """What the earlier stages know of all patients."""
+    """What the earlier stages know of all patients, as far as the method reads it."""
 
     outcomes: pd.DataFrame
-    genomics: Genomics
+    genomics: Genomics | None
     clusters: Clusters | None
+    members: Members | None
+
+    @property
+    def families(self) -> Sequence[Family]:
+        """The gene families, none for a method that reads no genes."""
+        return self.genomics.families if self.genomics else ()
+
+    def genomic_rows(self, patients: Sequence[str]) -> NDArray[np.intp]:
+        """Return the rows of some patients in the gene families."""
+        return _rows(self.genomics.patients, patients) if self.genomics else np.empty(0, dtype=np.intp)
 
     def left_out(self, patients: Sequence[str]) -> dict[str, str]:
         """Return who of `patients` lacks something, each with the reason."""
         reasons: dict[str, str] = {}
-        if self.clusters is not None:
-            for patient in set(patients) - set(self.clusters.patients):
-                reasons[patient] = self.clusters.left_out.get(patient, "no slides")
-        for patient in set(patients) - set(self.genomics.patients):
-            reasons[patient] = "no row in the omics tables"
+        for of_slides in (
+            None if self.clusters is None else (self.clusters.patients, self.clusters.left_out),
+            None if self.members is None else (self.members.bags, self.members.excluded),
+        ):
+            if of_slides is not None:
+                known, why_not = of_slides
+                reasons |= {patient: why_not.get(patient, "no slides") for patient in set(patients) - set(known)}
+        if self.genomics is not None:
+            unknown = set(patients) - set(self.genomics.patients)
+            reasons |= dict.fromkeys(unknown, "no row in the omics tables")
         return dict(sorted(reasons.items()))
 
-    def side(self, patients: Sequence[str], scalers: Mapping[str, Scaler], *, device: torch.device) -> Side:
+    def side(
+        self, patients: Sequence[str], scalers: Mapping[str, Scaler], *, device: torch.device, keep_bags: bool
+    ) -> Side:
         """Return the scaled data of some patients."""
-        rows, outcomes = _rows(self.genomics.patients, patients), self.outcomes.loc[list(patients)]
-        genomics = [scalers[family.name].apply(family.values[rows]) for family in self.genomics.families]
-        centres = None
+        rows, outcomes = self.genomic_rows(patients), self.outcomes.loc[list(patients)]
+        genomics = [scalers[family.name].apply(family.values[rows]) for family in self.families]
+        centres, bags = None, None
         if self.clusters is not None:
             own = self.clusters.centres[_rows(self.clusters.patients, patients)]
             centres = torch.from_numpy(own).to(device)
+        if self.members is not None:
+            bags = Bags([self.members.bags[patient] for patient in patients], device=device, keep=keep_bags)
         return Side(
             patients=tuple(patients),
             months=outcomes["months"].to_numpy(dtype=np.float64),
             censorship=outcomes["censorship"].to_numpy(dtype=np.int64),
             genomics=tuple(torch.from_numpy(values).to(device) for values in genomics),
             centres=centres,
+            bags=bags,
+            device=device,
         )

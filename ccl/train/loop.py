@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
@@ -16,12 +17,12 @@ from torch import Tensor
 from ccl.errors import ModelError
 from ccl.evaluate.concordance import concordance_index
 from ccl.models.interface import Batch, Outcomes, SurvivalModel, risk, survival
+from ccl.models.recipes import Recipe
 from ccl.models.replicas import Replicas
 from ccl.progress import progress
-from ccl.train import TrainSettings
 from ccl.train.data import Fold, Side
 from ccl.train.losses import survival_nll
-from ccl.train.sgd import SGD
+from ccl.train.optimisers import Optimiser, make_optimiser
 
 STEPS_AHEAD = 16
 """Steps whose patients are handed to the method at once: see :class:`ccl.models.replicas.InputLinear`."""
@@ -39,6 +40,8 @@ class Course:
     """Of the test patients after each epoch: (S, P, n)."""
     chance: Sequence[Mapping[str, Any]] = ()
     """State of the replicas' random numbers."""
+    optimiser: Mapping[str, Tensor] = field(default_factory=dict)
+    """State of the optimiser."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Trained:
     """As ``history.csv``: a row per seed and epoch."""
     predictions: pd.DataFrame
     """As ``predictions.csv``: a row per seed, epoch and test patient."""
+    seconds: float | None
+    """Time of a training step, the median over epochs; None where an earlier call had done them all."""
     facts: Mapping[str, Sequence[float]]
     """What :meth:`SurvivalModel.describe` says of the training patients, a number per seed."""
 
@@ -59,11 +64,12 @@ def train_replicas(
     hyper: Any,
     fold: Fold,
     *,
-    settings: TrainSettings,
+    recipe: Recipe,
+    seeds: tuple[int, ...],
     resume: Callable[[SurvivalModel], Course] = lambda model: Course(),
     save: Callable[[SurvivalModel, Course], None] = lambda model, course: None,
 ) -> Trained:
-    """Train a method by stochastic gradient descent on one patient at a time, in a new order each epoch.
+    """Train a method on one patient at a time, in a new order each epoch.
 
     No epoch is preferred: every one is evaluated, and the model is that of the last.
 
@@ -73,6 +79,10 @@ def train_replicas(
         A method (see :mod:`ccl.models`).
     hyper : Hyper
         Its hyper-parameters.
+    recipe : Recipe
+        Optimiser, epochs and sampling.
+    seeds : tuple of int
+        One replica each; a single one for a method that reads bags, which differ in size from patient to patient.
     resume : function
         Gives a fresh model the state that an earlier call saved, and returns how far that had come.
     save : function
@@ -84,24 +94,26 @@ def train_replicas(
         A loss or a prediction is no longer finite; the message names the patient, the seed and the epoch, and what
         was saved last is from before it.
     """
-    device = fold.train.genomics[0].device
-    replicas = Replicas(settings.seeds, device)
-    model: SurvivalModel = module.Model(fold.shape, hyper, replicas).to(device)
+    replicas = Replicas(seeds, fold.train.device)
+    model: SurvivalModel = module.Model(fold.shape, hyper, replicas).to(fold.train.device)
     outcomes = fold.train.outcomes(fold.edges)
     model.begin(outcomes)
     course = resume(model)
+    optimiser = make_optimiser(model, recipe, steps=len(fold.train.patients), bags=fold.train.bags is not None)
     if course.chance:
         replicas.restore(course.chance)
-    sgd = SGD(model, lr=settings.lr, weight_decay=settings.weight_decay)
-    weights = fold.train.sampling_weights(fold.edges) if settings.sampling == "weighted" else None
-    for epoch in progress(range(course.epoch + 1, settings.epochs + 1), _wording(settings.seeds), unit="epoch"):
+        optimiser.restore(course.optimiser)
+    weights = fold.train.sampling_weights(fold.edges) if recipe.sampling == "weighted" else None
+    step_seconds: list[float] = []
+    for epoch in progress(range(course.epoch + 1, recipe.epochs + 1), _wording(seeds), unit="epoch"):
         start, when = time.perf_counter(), f"epoch {epoch}"
         orders = replicas.orders(len(fold.train.patients), weights)
-        losses = train_epoch(model, sgd, fold.train, outcomes=outcomes, orders=orders)
-        _check_finite(losses.values(), fold.train, orders, seeds=settings.seeds, when=when)
-        seen, unseen = (_logits(model, side, seeds=settings.seeds, when=when) for side in (fold.train, fold.test))
+        losses = train_epoch(model, optimiser, fold.train, outcomes=outcomes, orders=orders, nll_alpha=recipe.nll_alpha)
+        step_seconds.append((time.perf_counter() - start) / orders.shape[1])
+        _check_finite(losses.values(), fold.train, orders, seeds=seeds, when=when)
+        seen, unseen = (_logits(model, side, seeds=seeds, when=when) for side in (fold.train, fold.test))
         seconds = time.perf_counter() - start
-        for number, seed in enumerate(settings.seeds):
+        for number, seed in enumerate(seeds):
             parts = {name: float(values[number].double().mean()) for name, values in losses.items()}
             course.history.append(
                 {
@@ -114,14 +126,15 @@ def train_replicas(
                     "seconds": seconds,
                 }
             )
-        course.epoch, course.chance = epoch, replicas.state()
+        course.epoch, course.chance, course.optimiser = epoch, replicas.state(), optimiser.state()
         course.logits.append(unseen)
         save(model, course)
     facts = model.eval().describe(fold.train.batch())
     return Trained(
         model,
         pd.DataFrame(course.history).sort_values(["seed", "epoch"], kind="stable"),
-        _predictions(course.logits, fold.test, settings.seeds),
+        _predictions(course.logits, fold.test, seeds),
+        float(np.median(step_seconds)) if step_seconds else None,
         {name: values.tolist() for name, values in facts.items()},
     )
 
@@ -130,24 +143,39 @@ def _wording(seeds: Sequence[int]) -> str:
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
 
 
-def train_epoch(model: SurvivalModel, sgd: SGD, side: Side, *, outcomes: Outcomes, orders: Tensor) -> dict[str, Tensor]:
-    """Take a step per column of `orders` (S, P); return the parts of the loss by name, (S, P), on the CPU."""
+def train_epoch(
+    model: SurvivalModel,
+    optimiser: Optimiser,
+    side: Side,
+    *,
+    outcomes: Outcomes,
+    orders: Tensor,
+    nll_alpha: float = 0.0,
+) -> dict[str, Tensor]:
+    """Show a patient per column of `orders` (S, P); return the parts of the loss by name, (S, P), on the CPU."""
     model.train()
     rows: list[Tensor] = []
     names: list[str] = []
+    for number, batch in enumerate(_patients(model, side, outcomes, orders), start=1):
+        assert batch.outcomes is not None, "training batches have outcomes"
+        output = model(batch)
+        names = ["nll", *output.aux]
+        nll = survival_nll(output.logits, batch.outcomes, alpha=nll_alpha)
+        parts = torch.stack([nll, *output.aux.values()])
+        optimiser.step(parts.sum(), last=number == orders.shape[1])
+        rows.append(parts.detach())
+    # Only here are the losses read, so that a GPU never waits for them within the epoch.
+    return dict(zip(names, torch.stack(rows, dim=2).cpu(), strict=True))
+
+
+def _patients(model: SurvivalModel, side: Side, outcomes: Outcomes, orders: Tensor) -> Iterator[Batch]:
+    """Yield one patient of each replica at a time, those of some steps announced to the model."""
+    bags = side.bags.stream(orders[0].tolist()) if side.bags else itertools.repeat(None)
     for block in torch.split(orders, STEPS_AHEAD, dim=1):
         patients = side.draw(block, outcomes)
         model.expect(patients)
         for step in range(block.shape[1]):
-            batch = _one(patients, step)
-            assert batch.outcomes is not None, "training batches have outcomes"
-            output = model(batch)
-            names = ["nll", *output.aux]
-            parts = torch.stack([survival_nll(output.logits, batch.outcomes), *output.aux.values()])
-            sgd.step(parts.sum())
-            rows.append(parts.detach())
-    # Only here are the losses read, so that a GPU never waits for them within the epoch.
-    return dict(zip(names, torch.stack(rows, dim=2).cpu(), strict=True))
+            yield replace(_one(patients, step), bag=next(bags))
 
 
 def _one(patients: Batch, step: int) -> Batch:
@@ -183,7 +211,9 @@ def _check_finite(values: Any, side: Side, rows: Tensor | None, *, seeds: Sequen
 @torch.no_grad()
 def _logits(model: SurvivalModel, side: Side, *, seeds: Sequence[int], when: str) -> Tensor:
     """Return the logits (S, P, n) of some patients on the CPU; `when` is for the message if one is not finite."""
-    logits: Tensor = model.eval()(side.batch()).logits.cpu().contiguous()
+    model.eval()
+    batches = side.one_by_one() if side.bags else [side.batch()]
+    logits = torch.cat([model(batch).logits.cpu() for batch in batches], dim=1).contiguous()
     _check_finite(logits.unbind(dim=2), side, None, seeds=seeds, when=when)
     return logits
 

@@ -14,7 +14,7 @@ LEAST = math.log(1e-7)
 """Logarithms of probabilities are clamped from below to this."""
 
 
-def survival_nll(logits: Tensor, outcomes: Outcomes) -> Tensor:
+def survival_nll(logits: Tensor, outcomes: Outcomes, *, alpha: float = 0.0) -> Tensor:
     """Return the mean negative log-likelihood of discrete survival: equation (8) of the CCL paper, in log space.
 
     A patient who died in interval y survived all before it and not y itself; a censored one survived y.
@@ -25,6 +25,8 @@ def survival_nll(logits: Tensor, outcomes: Outcomes) -> Tensor:
         Hazards before the sigmoid.
     outcomes : Outcomes
         Interval and censorship of the B patients of each replica.
+    alpha : float
+        Weight moved from all patients to those with an observed death (Zadeh and Schmid, IEEE TPAMI 2020).
 
     Returns
     -------
@@ -39,4 +41,5 @@ def survival_nll(logits: Tensor, outcomes: Outcomes) -> Tensor:
     after = log_survived.gather(-1, column + 1)
     parts = torch.cat([before, hazard, after], dim=-1).clamp(min=LEAST)
     censored = outcomes.censorship
-    return -torch.where(censored == 1, parts[..., 2], parts[..., 0] + parts[..., 1]).mean(dim=-1)
+    likelihood = torch.where(censored == 1, (1 - alpha) * parts[..., 2], parts[..., 0] + parts[..., 1])
+    return -likelihood.mean(dim=-1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -29,7 +31,7 @@ class SGD:
                 own.add(id(module.weight))
         self.others = [weight for weight in model.parameters() if id(weight) not in own]
 
-    def step(self, loss: Tensor) -> None:
+    def step(self, loss: Tensor, *, last: bool = False) -> None:
         """Take one step down the gradient of `loss`, shape ()."""
         loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
@@ -40,3 +42,10 @@ class SGD:
             torch._foreach_add_(moved, [weight.grad for weight in moved if weight.grad is not None], alpha=self.by)
         for weight in moved:
             weight.grad = None
+
+    def state(self) -> dict[str, Tensor]:
+        """Return nothing: there is no momentum."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a :meth:`state`, of which there is none."""

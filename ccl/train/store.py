@@ -24,15 +24,14 @@ from ccl.train.loop import Course
 
 def save_models(
     path: Path,
-    model: SurvivalModel,
+    models: Mapping[tuple[int, ...], SurvivalModel],
     *,
-    seeds: tuple[int, ...],
     method: str,
     hyper: Any,
     shape: Shape,
     scalers: Mapping[str, Scaler],
 ) -> None:
-    """Write the models by seed atomically, with all that is needed to build them again.
+    """Write models, each of some seeds, atomically, with all that is needed to build them again.
 
     Tensors are called ``seed{s}/{weight or buffer}``, ``scaler/{family}/mean`` and ``scaler/{family}/scale``; the
     metadata hold, as JSON under ``ccl``, the method, its hyper-parameters, the shape of the data and the order of
@@ -40,6 +39,7 @@ def save_models(
     """
     tensors = {
         f"seed{seed}/{key}": value[number].cpu().contiguous()
+        for seeds, model in models.items()
         for number, seed in enumerate(seeds)
         for key, value in model.state_dict().items()
     }
@@ -88,6 +88,7 @@ def load_model(path: Path, seed: int) -> tuple[SurvivalModel, dict[str, Scaler]]
 def save_checkpoint(path: Path, key: str, model: SurvivalModel, course: Course) -> None:
     """Write the state of a run after an epoch atomically; `key` stands for all that the run depends on."""
     tensors = {f"model/{name}": value.cpu().contiguous() for name, value in model.state_dict().items()}
+    tensors |= {f"optimiser/{name}": value.cpu().contiguous() for name, value in course.optimiser.items()}
     tensors |= {f"logits/{epoch}": value for epoch, value in enumerate(course.logits, start=1)}
     metadata = {"key": key, "epoch": course.epoch, "history": course.history, "chance": course.chance}
     with atomic_path(path) as temporary:
@@ -111,10 +112,14 @@ def load_checkpoint(path: Path, key: str, model: SurvivalModel) -> Course:
             expected=f"key {key[:12]}, of this config, code and data",
             todo="delete the file to train from the start",
         )
-    state = {name.removeprefix("model/"): value for name, value in tensors.items() if name.startswith("model/")}
-    model.load_state_dict(state)
+    model.load_state_dict(_under("model/", tensors))
     logits: list[Tensor] = [tensors[f"logits/{epoch}"] for epoch in range(1, metadata["epoch"] + 1)]
-    return Course(metadata["epoch"], metadata["history"], logits, metadata["chance"])
+    optimiser = _under("optimiser/", tensors)
+    return Course(metadata["epoch"], metadata["history"], logits, metadata["chance"], optimiser)
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:

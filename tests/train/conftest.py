@@ -14,6 +14,7 @@ import torch
 from ccl.files import write_table
 from ccl.formats import Clusters, Family, Genomics
 from ccl.train import TrainSettings
+from ccl.train.data import Inputs
 from ccl.train.run import train_fold
 
 torch.set_num_threads(1)
@@ -32,12 +33,16 @@ class Cohort:
     genomics: Genomics
     clusters: Clusters
 
-    def train(self, folder: Path, *, model: str = "ccl", fold: int = 0, overrides=None, **settings) -> Path:
+    def train(
+        self, folder: Path, *, model: str = "ccl", fold: int = 0, overrides=None, track="unified", **settings
+    ) -> Path:
         """Write the files, train, and return the folder of the run."""
-        train_fold(**self.arguments(folder, model=model, fold=fold, overrides=overrides, **settings))
+        train_fold(**self.arguments(folder, model=model, fold=fold, overrides=overrides, track=track, **settings))
         return folder / "run"
 
-    def arguments(self, folder: Path, *, model: str = "ccl", fold: int = 0, overrides=None, **settings) -> dict:
+    def arguments(
+        self, folder: Path, *, model: str = "ccl", fold: int = 0, overrides=None, track="unified", **settings
+    ) -> dict:
         """Write the files and return what :func:`train_fold` is called with."""
         folder.mkdir(parents=True, exist_ok=True)
         write_table(folder / "patients.csv", self.outcomes)
@@ -52,14 +57,18 @@ class Cohort:
             fold=fold,
             overrides=overrides or {},
             settings=replace(SETTINGS, **settings),
-            patients=folder / "patients.csv",
-            folds=folder / "folds.csv",
-            genomics=folder / "genomics.h5",
-            clusters=folder / "k.h5" if model == "ccl" else None,
+            track=track,
+            inputs=Inputs(
+                folder / "patients.csv",
+                folder / "folds.csv",
+                folder / "genomics.h5",
+                folder / "k.h5" if model == "ccl" else None,
+            ),
             out=folder / "run",
             synthetic=True,
             device="cpu",
             threads=1,
+            bags="disk",
         )
 
 

@@ -21,6 +21,7 @@ from ccl.models.replicas import Replicas
 from ccl.train.data import Inputs, load_fold
 from ccl.train.loop import train_replicas
 from ccl.train.store import load_checkpoint, load_model
+from ccl.train.tracks import unified
 
 from .conftest import SETTINGS
 
@@ -145,7 +146,7 @@ def test_one_epoch_changes_every_parameter_and_buffer(fold, model):
     start = module.Model(fold.shape, chosen, Replicas((0,))).state_dict()
     # A large step and few patients: enough that no change is lost in rounding.
     settings = replace(SETTINGS, epochs=1, lr=0.1, weight_decay=0.0)
-    trained = train_replicas(module, chosen, fold, settings=settings).model
+    trained = train_replicas(module, chosen, fold, recipe=unified(settings), seeds=(0,)).model
     still = {name for name, value in trained.state_dict().items() if torch.equal(value, start[name])}
     assert still == set()
 
@@ -177,9 +178,8 @@ def test_divergence_stops_with_the_patient_and_the_epoch(fold):
             broken = (batch.genomics[0] == wanted).all(dim=2, keepdim=True)
             return Output(torch.where(broken, torch.nan, 0.0) + self.bias)
 
-    settings = replace(SETTINGS, seeds=(5, 6))
     with pytest.raises(ModelError, match=f"patient {fold.train.patients[3]}, epoch 1, seed 5"):
-        train_replicas(SimpleNamespace(Model=Broken), None, fold, settings=settings)
+        train_replicas(SimpleNamespace(Model=Broken), None, fold, recipe=unified(SETTINGS), seeds=(5, 6))
 
 
 def test_a_learning_rate_that_explodes_is_reported_and_leaves_no_files(tmp_path, cohort):

@@ -85,16 +85,24 @@ def clusters_of(model):
     return MODELS[model].get("k", config["cluster"]["k"])
 
 
+def track_of(model):
+    """Whether a model is trained as the config says, or as its authors do."""
+    return MODELS[model].get("track", "unified")
+
+
 def overrides_of(model):
     """The hyper-parameters that differ from the method's own."""
-    return {
-        key: value for key, value in MODELS[model].items() if key not in ("method", "k")
-    }
+    reserved = ("method", "k", "track")
+    return {key: value for key, value in MODELS[model].items() if key not in reserved}
 
 
 def reads(model):
     """The stages that a model learns from."""
     return get_method(method_of(model)).reads
+
+
+def reads_slides(model):
+    return bool({"clusters", "bags"} & set(reads(model)))
 
 
 def runs():
@@ -103,7 +111,7 @@ def runs():
         (cohort, encoder, model)
         for cohort in config["cohorts"]
         for model in config["models"]
-        for encoder in (encoders_of(cohort) if "clusters" in reads(model) else ["none"])
+        for encoder in (encoders_of(cohort) if reads_slides(model) else ["none"])
     ]
 
 
@@ -114,8 +122,9 @@ def check_config():
             for encoder in config["embed"]["encoders"]:
                 get_encoder(encoder)
         for model in config["models"]:
-            for source, key in (("clusters", "slides"), ("genomics", "omics")):
-                if source in reads(model) and key not in entry:
+            wanted = {"slides": reads_slides(model), "omics": "genomics" in reads(model)}
+            for key in wanted:
+                if wanted[key] and key not in entry:
                     raise ConfigError(
                         "a method asks for data that a cohort does not have",
                         where=f"config, models: {model} and cohorts: {cohort}",
@@ -273,6 +282,9 @@ def train_input(wildcards):
         files["clusters"] = (
             f"<results>/{{cohort}}/cluster/{{encoder}}/k{clusters_of(wildcards.model)}.h5"
         )
+    if "bags" in reads(wildcards.model):
+        files["slides"] = slide_sheet(wildcards)
+        files["manifests"] = manifests(wildcards.cohort)
     return files
 
 

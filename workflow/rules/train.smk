@@ -16,11 +16,14 @@ rule train:
         # How a job uses the machine, not what it computes: a change runs nothing again.
         gpu=gpus("train"),
         device=config["train"]["device"],
+        bags=config["train"]["bags"],
         mem_mb=8000,
         runtime=480,
     params:
         version=train.VERSION,
         method=lambda w: method_of(w.model),
+        track=lambda w: track_of(w.model),
+        owners=lambda w: owners(w) if "bags" in reads(w.model) else "",
         inputs=as_options,
         flags=flags("train"),
         overrides=overrides,
@@ -30,5 +33,5 @@ rule train:
         out=subpath(output.run, parent=True),
     shell:
         "ccl train --cohort {wildcards.cohort} --encoder {wildcards.encoder} --model {wildcards.model}"
-        " --method {params.method} --fold {wildcards.fold} {params.inputs} --out {params.out:q} --overrides {params.overrides:q}"
-        " {params.kind} --device {resources.device} --threads {threads} {params.flags} > {log:q} 2>&1"
+        " --method {params.method} --track {params.track} --fold {wildcards.fold} {params.inputs} --out {params.out:q} --overrides {params.overrides:q}"
+        " {params.kind} --device {resources.device} --bags {resources.bags} --threads {threads} {params.flags} > {log:q} 2>&1"

@@ -1,0 +1,128 @@
+"""Steps down the gradient: CCL's own way for small networks, and torch's optimisers for all else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ccl.models.recipes import Recipe
+from ccl.train.sgd import SGD
+
+LOOKAHEAD_STEPS = 6
+LOOKAHEAD_SHARE = 0.5
+"""Lookahead (Zhang et al., NeurIPS 2019), as TransMIL has it: after so many steps, this share of the way."""
+
+OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "radam": torch.optim.RAdam,
+    "lookahead-radam": torch.optim.RAdam,
+}
+
+
+class Optimiser(Protocol):
+    """What the training loop asks of an optimiser."""
+
+    def step(self, loss: Tensor, *, last: bool) -> None:
+        """Take note of a patient's `loss`, shape (), the `last` of its epoch or not, and step when it is time."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what :meth:`restore` needs to go on from here, at the end of an epoch."""
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a :meth:`state`."""
+
+
+def make_optimiser(model: nn.Module, recipe: Recipe, *, steps: int, bags: bool) -> Optimiser:
+    """Return the optimiser of a recipe for epochs of `steps` patients.
+
+    Plain SGD on small inputs is memory-bound and has a way of its own (:class:`ccl.train.sgd.SGD`), which a network
+    that reads whole bags, or uses a layer twice, would gain nothing from.
+    """
+    plain = recipe.optimiser == "sgd" and recipe.accumulate == 1 and recipe.clip is None
+    if plain and recipe.schedule == "constant" and not bags:
+        return SGD(model, lr=recipe.lr, weight_decay=recipe.weight_decay)
+    return Stepwise(model, recipe, steps=steps)
+
+
+class Stepwise:
+    """An optimiser of torch with a recipe's accumulation, clipping, schedule and lookahead.
+
+    All of it is per replica: nothing of one reaches another.
+    """
+
+    def __init__(self, model: nn.Module, recipe: Recipe, *, steps: int) -> None:
+        self.recipe = recipe
+        self.weights: list[Tensor] = list(model.parameters())
+        make = OPTIMISERS[recipe.optimiser]
+        self.optimiser = make(self.weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
+        self.per_epoch = math.ceil(steps / recipe.accumulate)
+        self.waiting, self.taken = 0, 0
+        lookahead = recipe.optimiser.startswith("lookahead")
+        self.slow = [weight.detach().clone() for weight in self.weights] if lookahead else []
+
+    def step(self, loss: Tensor, *, last: bool) -> None:
+        """Add a patient's gradient; with enough of them, or at the end of an epoch, take a step by their mean."""
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.waiting += 1
+        if self.waiting < self.recipe.accumulate and not last:
+            return
+        gradients = [weight.grad for weight in self.weights if weight.grad is not None]
+        torch._foreach_div_(gradients, self.waiting)
+        if self.recipe.clip is not None:
+            _clip(gradients, self.recipe.clip)
+        self.taken, self.waiting = self.taken + 1, 0
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.lr * self._factor()
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        if self.slow and self.taken % LOOKAHEAD_STEPS == 0:
+            self._look_back()
+
+    def _factor(self) -> float:
+        """Return what the learning rate of the step that is taken now is multiplied with."""
+        if self.recipe.schedule == "constant":
+            return 1.0
+        rising, total = self.per_epoch, self.per_epoch * self.recipe.epochs
+        if self.taken <= rising or total == rising:
+            return self.taken / rising
+        return 0.5 * (1 + math.cos(math.pi * (self.taken - rising) / (total - rising)))
+
+    @torch.no_grad()
+    def _look_back(self) -> None:
+        torch._foreach_lerp_(self.slow, self.weights, LOOKAHEAD_SHARE)
+        torch._foreach_copy_(self.weights, self.slow)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return moments, slow weights and the count of steps, by name."""
+        moments = {
+            f"{index}/{name}": value.detach()
+            for index, own in self.optimiser.state_dict()["state"].items()
+            for name, value in own.items()
+            if isinstance(value, Tensor)
+        }
+        slow = {f"slow/{index}": value for index, value in enumerate(self.slow)}
+        return {**moments, **slow, "taken": torch.tensor(self.taken)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a :meth:`state`."""
+        self.taken = int(state["taken"])
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in state.items():
+            index, _, name = key.partition("/")
+            if index.isdigit():
+                moments.setdefault(int(index), {})[name] = value
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+        self.slow = [state[f"slow/{index}"].to(weight.device) for index, weight in enumerate(self.weights) if self.slow]
+
+
+def _clip(gradients: list[Tensor], norm: float) -> None:
+    """Shorten each replica's gradient, of tensors (S, ...), to `norm` where it is longer."""
+    squares = torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in gradients])
+    factor = (norm / squares.sum(dim=0).sqrt().clamp(min=1e-12)).clamp(max=1.0)
+    for gradient in gradients:
+        gradient.mul_(factor.view(-1, *[1] * (gradient.dim() - 1)))

@@ -1,0 +1,141 @@
+"""Optimisers against torch's own, written out step by step, and replicas that do not feel each other."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from ccl.models.recipes import Recipe
+from ccl.models.replicas import Linear, Replicas
+from ccl.train.optimisers import make_optimiser
+from ccl.train.sgd import SGD
+
+PATIENTS = 7
+
+
+def network(seeds=(0,)):
+    replicas = Replicas(seeds)
+    return nn.Sequential(Linear(replicas, 5, 4), nn.Tanh(), Linear(replicas, 4, 1))
+
+
+def losses(model, scale=1.0):
+    """One loss per patient; the inputs are the same for every replica."""
+    rng = torch.Generator().manual_seed(1)
+    for _ in range(PATIENTS):
+        x, y = torch.randn(1, 1, 5, generator=rng), torch.randn(1, generator=rng)
+        yield (scale * (model(x.expand(model[0].weight.shape[0], -1, -1)) - y).square()).sum()
+
+
+def run(model, recipe, *, epochs=1, optimiser=None, scale=1.0):
+    optimiser = optimiser or make_optimiser(model, recipe, steps=PATIENTS, bags=True)
+    for _ in range(epochs):
+        for number, loss in enumerate(losses(model, scale), start=1):
+            optimiser.step(loss, last=number == PATIENTS)
+    return optimiser
+
+
+def same(model, other):
+    for mine, theirs in zip(model.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+@pytest.mark.parametrize(
+    ("name", "make"), [("sgd", torch.optim.SGD), ("adam", torch.optim.Adam), ("radam", torch.optim.RAdam)]
+)
+def test_a_step_a_patient_is_torchs_own(name, make):
+    model = network()
+    twin = copy.deepcopy(model)
+    run(model, Recipe(name, lr=0.01, weight_decay=0.1, epochs=2), epochs=2)
+    theirs = make(twin.parameters(), lr=0.01, weight_decay=0.1)
+    for _ in range(2):
+        for loss in losses(twin):
+            theirs.zero_grad()
+            loss.backward()
+            theirs.step()
+    same(model, twin)
+
+
+def test_an_accumulated_step_is_of_the_mean_and_the_epochs_rest_is_one():
+    model = network()
+    twin = copy.deepcopy(model)
+    run(model, Recipe("adam", lr=0.01, weight_decay=0.0, epochs=1, accumulate=3))
+    theirs = torch.optim.Adam(twin.parameters(), lr=0.01)
+    for window in ((0, 1, 2), (3, 4, 5), (6,)):
+        each = [loss for number, loss in enumerate(losses(twin)) if number in window]
+        theirs.zero_grad()
+        torch.stack(each).mean().backward()
+        theirs.step()
+    same(model, twin)
+
+
+def test_a_long_gradient_is_shortened_in_its_own_replica_alone():
+    together, alone = network((0, 1)), network((1,))
+    recipe = Recipe("sgd", lr=0.1, weight_decay=0.0, epochs=1, clip=0.5)
+    run(together, recipe, scale=50.0)
+    run(alone, recipe, scale=50.0)
+    for both, one in zip(together.parameters(), alone.parameters(), strict=True):
+        torch.testing.assert_close(both[1:], one)
+    before = network((1,))
+    moved = torch.cat([(a - b).flatten() for a, b in zip(alone.parameters(), before.parameters(), strict=True)])
+    assert moved.norm() <= PATIENTS * 0.1 * 0.5 * (1 + 1e-5)
+
+
+def test_the_learning_rate_rises_for_an_epoch_and_falls_to_zero():
+    model = network()
+    recipe = Recipe("sgd", lr=1.0, weight_decay=0.0, epochs=3, schedule="cosine")
+    optimiser = make_optimiser(model, recipe, steps=PATIENTS, bags=False)
+    rates = []
+    for _ in range(3):
+        for number, loss in enumerate(losses(model, 0.0), start=1):
+            optimiser.step(loss, last=number == PATIENTS)
+            rates.append(optimiser.optimiser.param_groups[0]["lr"])
+    assert rates[:PATIENTS] == pytest.approx([step / PATIENTS for step in range(1, PATIENTS + 1)])
+    assert rates[PATIENTS:] == pytest.approx(
+        [0.5 * (1 + math.cos(math.pi * step / (2 * PATIENTS))) for step in range(1, 2 * PATIENTS + 1)]
+    )
+
+
+def test_lookahead_goes_half_way_back_every_sixth_step():
+    model = network()
+    twin = copy.deepcopy(model)
+    run(model, Recipe("lookahead-radam", lr=0.01, weight_decay=0.0, epochs=2), epochs=2)
+    theirs = torch.optim.RAdam(twin.parameters(), lr=0.01)
+    slow = [weight.detach().clone() for weight in twin.parameters()]
+    for taken, loss_number in enumerate(range(2 * PATIENTS), start=1):
+        loss = list(losses(twin))[loss_number % PATIENTS]
+        theirs.zero_grad()
+        loss.backward()
+        theirs.step()
+        if taken % 6 == 0:
+            slow = [s + 0.5 * (w.detach() - s) for s, w in zip(slow, twin.parameters(), strict=True)]
+            for weight, s in zip(twin.parameters(), slow, strict=True):
+                weight.data.copy_(s)
+    same(model, twin)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "radam", "lookahead-radam"])
+def test_a_stored_state_goes_on_exactly(name):
+    recipe = Recipe(name, lr=0.01, weight_decay=0.1, epochs=3, accumulate=2, schedule="cosine")
+    whole, first = network((0, 1)), network((0, 1))
+    run(whole, recipe, epochs=3)
+    state = {key: value.clone() for key, value in run(first, recipe, epochs=2).state().items()}
+    again = network((0, 1))
+    again.load_state_dict(first.state_dict())
+    optimiser = make_optimiser(again, recipe, steps=PATIENTS, bags=True)
+    optimiser.restore(state)
+    run(again, recipe, optimiser=optimiser)
+    for mine, theirs in zip(again.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_plain_sgd_on_small_inputs_takes_the_fast_way():
+    plain = Recipe("sgd", lr=0.1, weight_decay=0.0, epochs=1)
+    assert isinstance(make_optimiser(network(), plain, steps=1, bags=False), SGD)
+    model, twin = network(), network()
+    run(model, plain)
+    run(twin, plain, optimiser=make_optimiser(twin, plain, steps=PATIENTS, bags=False))
+    same(model, twin)
