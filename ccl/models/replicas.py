@@ -63,7 +63,7 @@ class Replicas:
         return (2 * self.uniform(*shape) - 1) * bound
 
     def ahead(self, make: Callable[[Tensor], tuple[Tensor, ...]], shape: Sequence[int]) -> tuple[Tensor, ...]:
-        """Return what `make` makes of uniform numbers, each (S, *shape), if they are few drawn for some calls at a time."""
+        """Return what `make` makes of uniform numbers, each (S, *shape); few are drawn for some calls at a time."""
         count = math.prod(shape)
         if count > DRAWN_WHOLE:
             return make(self.uniform(*shape))

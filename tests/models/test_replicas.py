@@ -123,3 +123,13 @@ def test_alpha_dropout_moves_what_it_drops_to_one_value():
     value = out.mode().values
     assert (out == value[:, None]).float().mean().item() == pytest.approx(0.25, abs=0.03)
     assert value.item() < -1
+
+
+@pytest.mark.parametrize("layer", [Dropout, AlphaDropout])
+def test_what_a_bag_drops_is_drawn_when_wanted(layer):
+    """Of a bag of 60,000 patches, the numbers of sixteen steps would take gigabytes."""
+    replicas, alone = Replicas((3, 4)), Replicas((3, 4))
+    first, second = layer(replicas, 0.25)(torch.ones(2, 700, 100))
+    assert not first.equal(second)
+    alone.uniform(700, 100)
+    torch.testing.assert_close(replicas.uniform(5), alone.uniform(5))
