@@ -34,10 +34,10 @@ METHODS = {
     method.name: method
     for method in (
         Method(
-            name="ccl",
-            module="ccl.models.ccl",
-            reads=("clusters", "genomics"),
-            citation="Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
+            name="snn",
+            module="ccl.models.snn",
+            reads=("genomics",),
+            citation="Klambauer et al., NeurIPS 2017; for survival Chen et al., ICCV 2021",
         ),
         Method(
             name="attmil",
@@ -46,10 +46,16 @@ METHODS = {
             citation="Ilse, Tomczak, Welling, ICML 2018",
         ),
         Method(
-            name="snn",
-            module="ccl.models.snn",
-            reads=("genomics",),
-            citation="Klambauer et al., NeurIPS 2017; for survival Chen et al., ICCV 2021",
+            name="transmil",
+            module="ccl.models.transmil",
+            reads=("bags",),
+            citation="Shao et al., NeurIPS 2021",
+        ),
+        Method(
+            name="ccl",
+            module="ccl.models.ccl",
+            reads=("clusters", "genomics"),
+            citation="Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
         ),
     )
 }
