@@ -290,12 +290,14 @@ def verify(results: Path, mend: bool) -> None:
 
 @cli.command("encoders")
 def encoders() -> None:
-    """List the known encoders."""
+    """List the known encoders; any other model of timm goes by its name there."""
     from ccl.encoders import ENCODERS
 
-    for encoder in ENCODERS.values():
-        what = f"timm {encoder.timm_name}, {encoder.licence}; {encoder.citation}"
-        click.echo(f"{encoder.name:<12}{encoder.dim:>6}-d  {what}")
+    row = "{:<17}{:>7}{:>7}  {:<17}{:<11}{:<8}{:<32}{}"
+    click.echo(row.format("name", "width", "input", "um/px", "precision", "access", "licence", "to cite"))
+    for e in ENCODERS.values():
+        scales = ", ".join(f"{scale:g}" for scale in e.mpp) or "any"
+        click.echo(row.format(e.name, f"{e.dim}-d", e.input_px, scales, e.precision, e.access, e.licence, e.citation))
 
 
 @cli.command("models")

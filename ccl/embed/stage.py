@@ -20,7 +20,9 @@ from tqdm import tqdm
 from ccl.embed import VERSION, EmbedSettings
 from ccl.embed.ahead import Batch, ReadAhead
 from ccl.encoders import get_encoder
-from ccl.encoders.build import PatchEncoder, build_encoder, weights_key
+from ccl.encoders.build import PatchEncoder, build_encoder
+from ccl.encoders.scale import scale_warning
+from ccl.encoders.weights import weights_key
 from ccl.errors import SlideError
 from ccl.files import digest
 from ccl.formats import Features, ManifestRow, Slide, Tiles, stored_key
@@ -59,6 +61,7 @@ class EmbedStage:
     """Regions of a slide to decode at a time."""
     name: str = field(default="embed", init=False)
     meter: Meter = field(default_factory=Meter, init=False)
+    _scale_checked: bool = field(default=False, init=False)
 
     @cached_property
     def weights(self) -> str:
@@ -69,7 +72,10 @@ class EmbedStage:
     def model(self) -> PatchEncoder:
         """The encoder on its device."""
         model = build_encoder(get_encoder(self.settings.encoder), self.settings.weights)
-        return model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        if model.ignored:
+            few = ", ".join(model.ignored[:3]) + (", ..." if len(model.ignored) > 3 else "")
+            _say(f"embed: {len(model.ignored)} weights of the file are no part of {self.settings.encoder}: {few}")
+        return model.to(self.device, memory_format=model.memory_format)  # type: ignore[call-overload, no-any-return]
 
     def output(self, slide: Slide) -> Path:
         """Return ``embed/{encoder}/{slide}.h5``."""
@@ -79,7 +85,7 @@ class EmbedStage:
         """Return the digest of the tiles, the encoder, its weights and the storage type."""
         assert upstream is not None, "embed follows tile"
         return digest(
-            "embed", VERSION, upstream.key, vars(get_encoder(self.settings.encoder)), self.weights, self.settings.dtype
+            "embed", VERSION, upstream.key, get_encoder(self.settings.encoder).recipe, self.weights, self.settings.dtype
         )
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
@@ -104,7 +110,7 @@ class EmbedStage:
             yield
         finally:
             self._ahead.stop()
-            tqdm.write(f"embed: {self.meter}", file=sys.stderr)
+            _say(f"embed: {self.meter}")
 
     def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
         """Embed the slide's patches and write them.
@@ -116,6 +122,7 @@ class EmbedStage:
         """
         assert upstream is not None, "embed follows tile"
         tiles = Tiles.read(upstream.path)
+        self._check_scale(tiles)
         features = self._features(slide, len(tiles.coords))
         if not np.isfinite(features).all():
             raise SlideError(
@@ -127,6 +134,15 @@ class EmbedStage:
             self.output(slide), key
         )
         return len(features)
+
+    def _check_scale(self, tiles: Tiles) -> None:
+        """Warn, once, of patches that differ clearly from those that the encoder was trained on."""
+        if not self._scale_checked:
+            self._scale_checked = True
+            encoder = get_encoder(self.settings.encoder)
+            warning = scale_warning(encoder, tiles.attributes["patch_size"], tiles.attributes["target_mpp"])
+            if warning:
+                _say(f"embed: {warning}")
 
     def _features(self, slide: Slide, count: int) -> NDArray[np.floating]:
         """Return the features (N, D) of the slide's `count` patches, and keep the meter."""
@@ -157,9 +173,13 @@ class EmbedStage:
                     raise
                 self.batch_size = len(patches) // 2
                 torch.cuda.empty_cache()
-                text = f"embed: the device's memory is full; batches of {self.batch_size} patches from now on"
-                tqdm.write(text, file=sys.stderr)
+                _say(f"embed: the device's memory is full; batches of {self.batch_size} patches from now on")
                 continue
             start += len(patches)
         embedded: NDArray[np.float32] = torch.cat(parts).numpy()
         return embedded.astype(self.settings.dtype)
+
+
+def _say(text: str) -> None:
+    """Write a line to the log, above a progress bar."""
+    tqdm.write(text, file=sys.stderr)

@@ -1,60 +1,52 @@
-"""The patch encoders, as data: one entry each, no code."""
+"""The patch encoders: a registry that is data, and any other model of timm by its name."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ccl.encoders.entry import Encoder
+from ccl.encoders.registry import ENCODERS
 from ccl.errors import ConfigError
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """What has to be known to embed a patch."""
-
-    name: str
-    timm_name: str
-    """The model in timm, whose hub weights are used."""
-    block: int
-    """Feature level of the backbone whose global average is the embedding."""
-    dim: int
-    """Width D of the embedding."""
-    input_px: int
-    """Patches are resized to this side before the network."""
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    licence: str
-    citation: str
-
-
-ENCODERS = {
-    encoder.name: encoder
-    for encoder in (
-        Encoder(
-            name="resnet50",
-            timm_name="resnet50.tv_in1k",
-            block=3,
-            dim=1024,
-            input_px=224,
-            mean=IMAGENET_MEAN,
-            std=IMAGENET_STD,
-            licence="BSD-3-Clause",
-            citation="He et al., CVPR 2016; the third block as in Lu et al., Nat. Biomed. Eng. 2021",
-        ),
-    )
-}
+__all__ = ["ENCODERS", "Encoder", "check_source", "get_encoder"]
 
 
 def get_encoder(name: str) -> Encoder:
-    """Return the encoder called `name`, or raise :class:`ConfigError` listing those there are."""
-    if name not in ENCODERS:
+    """Return the encoder called `name`: of the registry, or else of timm, which is imported only then.
+
+    Raises
+    ------
+    ConfigError
+        Neither knows the name.
+    """
+    if name in ENCODERS:
+        return ENCODERS[name]
+    from ccl.encoders.timm_models import timm_encoder
+
+    encoder = timm_encoder(name)
+    if encoder is None:
         raise ConfigError(
             "unknown encoder",
             where="config, embed: encoders",
             found=name,
-            expected=", ".join(sorted(ENCODERS)),
-            todo="correct the name",
+            expected=", ".join(sorted(ENCODERS)) + "; or the name of a model of timm",
+            todo="correct the name; `ccl encoders` lists what there is",
         )
-    return ENCODERS[name]
+    return encoder
+
+
+def check_source(name: str, weights: str) -> None:
+    """Refuse what can be known to be impossible without looking for any file: an unknown encoder, or no such hub.
+
+    Raises
+    ------
+    ConfigError
+        The encoder is unknown, or is to come from a hub that does not have it.
+    """
+    encoder = get_encoder(name)
+    if weights == "hub" and not encoder.repo:
+        raise ConfigError(
+            "the encoder's weights are not on the hub",
+            where=f"config, embed: encoders: {name}",
+            found="weights: hub",
+            expected="the path of a downloaded file",
+            todo=f"download {encoder.page} and set `embed: encoders: {name}: weights:` to its path",
+        )

@@ -2,64 +2,69 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import timm
 import torch
-from safetensors.torch import load_file
+from timm.layers.mlp import SwiGLUPacked
 from torch import Tensor, nn
+from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
 from ccl.encoders import Encoder
-from ccl.errors import ConfigError
-from ccl.files import existing, sha256
+from ccl.encoders.hub import download, unavailable
+from ccl.encoders.networks import NETWORKS
+from ccl.encoders.pooling import POOLING
+from ccl.encoders.weights import load_weights
 
 RANDOM_SEED = 0
 """Random weights are the same ones everywhere."""
 
+HALF = {"fp16": torch.float16, "bf16": torch.bfloat16}
+LAYERS = {"SwiGLUPacked": SwiGLUPacked}
+"""Layers that timm takes as classes, by the name that the registry uses."""
+
 
 class PatchEncoder(nn.Module):
-    """uint8 patches (B, 3, H, W) in, float32 embeddings (B, D) out: resize, normalise, backbone, average."""
+    """uint8 patches (B, 3, H, W) in, float32 embeddings (B, D) out: resize, crop, normalise, network, pool."""
 
     mean: Tensor
     std: Tensor
+    ignored: tuple[str, ...] = ()
+    """Weights of the file that are no part of the encoder."""
 
     def __init__(self, encoder: Encoder, backbone: nn.Module) -> None:
         super().__init__()
-        self.input_px = encoder.input_px
+        self.encoder = encoder
         self.backbone = backbone
+        self.prefix = getattr(backbone, "num_prefix_tokens", 0)
         self.register_buffer("mean", 255 * torch.tensor(encoder.mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(encoder.std).view(1, 3, 1, 1))
 
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """How the weights are best laid out: convolutions gain from channels last, transformers have hardly any."""
+        return torch.channels_last if self.encoder.pooling == "map" else torch.contiguous_format
+
+    def pixels(self, patches: Tensor) -> Tensor:
+        """Return what the network sees of uint8 patches: (B, 3, input_px, input_px), normalised."""
+        side, resize = self.encoder.input_px, self.encoder.resize_px
+        if patches.shape[-1] != resize:
+            how = InterpolationMode(self.encoder.interpolation)
+            patches = transforms.resize(patches, [resize, resize], how, antialias=True)
+        if resize != side:
+            patches = transforms.center_crop(patches, [side, side])
+        return (patches.float() - self.mean) / self.std
+
     def forward(self, patches: Tensor) -> Tensor:
         """Embed a batch of patches."""
-        if patches.shape[-1] != self.input_px:
-            patches = transforms.resize(patches, [self.input_px, self.input_px], antialias=True)
-        levels: list[Tensor] = self.backbone((patches.float() - self.mean) / self.std)
-        return levels[0].mean(dim=(2, 3)).float()
-
-
-def weights_key(weights: str, expected_sha256: str | None) -> str:
-    """Return what the weights are, for keys and labels: ``hub``, ``random`` or ``file:<sha256>``.
-
-    Raises
-    ------
-    ConfigError
-        A local file hashes to something else than the config says.
-    """
-    if weights in ("hub", "random"):
-        return weights
-    found = sha256(existing(Path(weights)))
-    if expected_sha256 not in (None, found):
-        raise ConfigError(
-            "the weights are not the ones expected",
-            where=weights,
-            found=f"sha256 {found}",
-            expected=f"sha256 {expected_sha256}",
-            todo="download the file again, or correct `sha256` in the config",
-        )
-    return f"file:{found}"
+        pixels = self.pixels(patches)
+        half = HALF.get(self.encoder.precision) if pixels.is_cuda else None
+        with torch.autocast("cuda", half) if half else nullcontext():
+            output = self.backbone(pixels)
+        return POOLING[self.encoder.pooling](output, self.prefix)
 
 
 def build_encoder(encoder: Encoder, weights: str) -> PatchEncoder:
@@ -68,60 +73,34 @@ def build_encoder(encoder: Encoder, weights: str) -> PatchEncoder:
     Parameters
     ----------
     weights : str
-        ``hub`` (timm downloads or finds them in its cache), ``random``, or the path of a ``.pth`` or
-        ``.safetensors`` state dictionary, which is never unpickled.
+        ``hub`` (downloaded, or found in the hub's cache), ``random``, or the path of a ``.pth`` or ``.safetensors``
+        state dictionary, which is never unpickled.
 
     Raises
     ------
     ConfigError
-        The hub cannot be reached, or the file lacks or misshapes a weight.
+        The hub has no such weights or cannot be reached, or the file lacks or misshapes a weight.
     """
     torch.manual_seed(RANDOM_SEED)
-    backbone = _backbone(encoder, pretrained=weights == "hub")
-    if weights not in ("hub", "random"):
-        _load(backbone, Path(weights))
-    return PatchEncoder(encoder, backbone).eval()
-
-
-def _backbone(encoder: Encoder, *, pretrained: bool) -> nn.Module:
+    by_timm = weights == "hub" and not encoder.file
     try:
-        model: nn.Module = timm.create_model(
-            encoder.timm_name, pretrained=pretrained, features_only=True, out_indices=(encoder.block,)
-        )
+        model = PatchEncoder(encoder, network(encoder, pretrained=by_timm))
     except (OSError, RuntimeError) as error:
-        raise ConfigError(
-            "the hub's weights cannot be had",
-            where=f"encoder {encoder.name} ({encoder.timm_name})",
-            found=" ".join(str(error).split())[:200],
-            expected="a connection, or the weights in the hub's local cache",
-            todo=f"on a machine with a connection download timm/{encoder.timm_name}, copy the file here and set "
-            f"`embed: encoders: {encoder.name}: weights:` to its path",
-        ) from error
+        if by_timm:
+            raise unavailable(encoder, error) from error
+        raise
+    if weights != "random" and not by_timm:
+        path = download(encoder) if weights == "hub" else Path(weights)
+        model.ignored = tuple(load_weights(model.backbone, encoder, path))
+    return model.eval()
+
+
+def network(encoder: Encoder, *, pretrained: bool = False) -> nn.Module:
+    """Build the encoder's network; its weights are random unless timm is to load them."""
+    if encoder.architecture in NETWORKS:
+        return NETWORKS[encoder.architecture]()
+    options: dict[str, Any] = {
+        key: LAYERS.get(value, value) if isinstance(value, str) else value for key, value in encoder.options.items()
+    }
+    model: nn.Module = timm.create_model(encoder.architecture, pretrained=pretrained, **options)
     return model
-
-
-def _load(backbone: nn.Module, path: Path) -> None:
-    try:
-        state: dict[str, Any] = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
-        # A classifier's own layers are not part of the backbone; everything the backbone has must be there.
-        missing = backbone.load_state_dict(state, strict=False).missing_keys
-    except Exception as error:  # torch raises a different class for each way a file can be wrong
-        raise ConfigError(
-            "the weights do not fit the encoder, or are not a state dictionary",
-            where=str(path),
-            found=" ".join(str(error).split())[:200],
-            expected="tensors by name, saved by torch.save(model.state_dict()) or safetensors",
-            todo="check that the file belongs to this encoder",
-        ) from error
-    if missing:
-        raise ConfigError(
-            "the weights are not complete",
-            where=str(path),
-            found=f"no {missing[0]} ({len(missing)} weights missing)",
-            expected="every weight of the backbone",
-            todo="check that the file belongs to this encoder",
-        )

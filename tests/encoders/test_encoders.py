@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from ccl.encoders import ENCODERS, get_encoder
-from ccl.encoders.build import build_encoder, weights_key
+from ccl.encoders.build import build_encoder
+from ccl.encoders.weights import weights_key
 from ccl.errors import ConfigError, InputError
 from ccl.files import sha256
 
