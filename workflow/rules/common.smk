@@ -121,19 +121,19 @@ def check_config():
         if "features" not in entry and "slides" in entry:
             for encoder, settings in config["embed"]["encoders"].items():
                 check_source(encoder, settings["weights"])
-    for model in config["models"]:
-        if overrides_of(model):
-            hyper(method_of(model), overrides_of(model))
-    for model, cohort, reason in blanks():
-        if config["missing_modality"] == "fail":
-            raise ConfigError(
-                "a method asks for data that a cohort does not have",
-                where=f"config, models: {model} and cohorts: {cohort}",
-                found=reason,
-                expected=f"what {model} reads",
-                todo=f"give {cohort} its data, run the method in a config of its own, or set"
-                " `missing_modality: blank` to go on without this pair",
-            )
+        for model in config["models"]:
+            wanted = {"slides": reads_slides(model), "omics": "genomics" in reads(model)}
+            for key in wanted:
+                if wanted[key] and key not in entry:
+                    raise ConfigError(
+                        "a method asks for data that a cohort does not have",
+                        where=f"config, models: {model} and cohorts: {cohort}",
+                        found=f"no `{key}` in the cohort",
+                        expected=f"`{key}`, which {model} reads",
+                        todo=f"give {cohort} its `{key}`, or run the method in a config of its own",
+                    )
+            if overrides_of(model):
+                hyper(method_of(model), overrides_of(model))
 
 
 def read_sheets():
