@@ -265,6 +265,18 @@ def ablations(evaluations: tuple[Path, ...], out: Path, base: str, without: tupl
     write_ablations(out=out, evaluations=evaluations, base=json.loads(base), without=without)
 
 
+@cli.command("table1")
+@click.argument("evaluations", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="folder of the tables")
+@click.option("--blanks", default="[]", help="pairs without an evaluation, as JSON: [[model, cohort, reason], ...]")
+def table1(evaluations: tuple[Path, ...], out: Path, blanks: str) -> None:
+    """Compare all models: Tables I to III of the paper."""
+    from ccl.table1.run import write_table1
+
+    reasons = {(model, cohort): reason for model, cohort, reason in json.loads(blanks)}
+    write_table1(out=out, evaluations=evaluations, blanks=reasons)
+
+
 @cli.command("verify")
 @click.argument("results", type=PATH)
 @click.option("--mend", is_flag=True, help="remove what is damaged, and say how just that is made again")

@@ -38,12 +38,13 @@ PAPER_K = 6
 def comparable(evaluation: Evaluation) -> bool:
     """Whether published numbers may stand beside an evaluation.
 
-    Its patients are real, its encoder was trained, its hyper-parameters are the method's defaults or one of its
-    presets, and it reads as many clusters as in the paper: a method that has been changed is no longer the published
-    one.
+    Its patients are real, its encoder was trained, it was trained as the paper trains all methods, its
+    hyper-parameters are the method's defaults or one of its presets, and it reads as many clusters as in the paper: a
+    method that has been changed is no longer the published one.
     """
     changed = choices(evaluation.method, evaluation.runs[0]["hyper"]).own
-    return not (evaluation.caveats or changed) and evaluation.facts["k"] in (None, PAPER_K)
+    native = evaluation.runs[0].get("track") == "native"
+    return not (evaluation.caveats or changed or native) and evaluation.facts["k"] in (None, PAPER_K)
 
 
 def published_beside(evaluation: Evaluation) -> Published | None:

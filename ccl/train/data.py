@@ -23,6 +23,8 @@ from ccl.train import TrainSettings
 from ccl.train.bags import Bags, check_bags
 from ccl.train.intervals import interval_edges, interval_labels
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -77,7 +79,7 @@ class Side:
     centres: Tensor | None
     """(P, k, D)"""
     bags: Bags | None = None
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
 
     def batch(self) -> Batch:
         """Return all patients without their outcome and bags, as a method sees them when it predicts: (1, P, ...)."""

@@ -53,8 +53,10 @@ class Trained:
     """As ``history.csv``: a row per seed and epoch."""
     predictions: pd.DataFrame
     """As ``predictions.csv``: a row per seed, epoch and test patient."""
-    seconds: float | None
+    step_seconds: float | None
     """Time of a training step, the median over epochs; None where an earlier call had done them all."""
+    predict_seconds: float | None
+    """The same of a test patient."""
     facts: Mapping[str, Sequence[float]]
     """What :meth:`SurvivalModel.describe` says of the training patients, a number per seed."""
 
@@ -105,13 +107,17 @@ def train_replicas(
         optimiser.restore(course.optimiser)
     weights = fold.train.sampling_weights(fold.edges) if recipe.sampling == "weighted" else None
     step_seconds: list[float] = []
+    predict_seconds: list[float] = []
     for epoch in progress(range(course.epoch + 1, recipe.epochs + 1), _wording(seeds), unit="epoch"):
         start, when = time.perf_counter(), f"epoch {epoch}"
         orders = replicas.orders(len(fold.train.patients), weights)
         losses = train_epoch(model, optimiser, fold.train, outcomes=outcomes, orders=orders, nll_alpha=recipe.nll_alpha)
         step_seconds.append((time.perf_counter() - start) / orders.shape[1])
         _check_finite(losses.values(), fold.train, orders, seeds=seeds, when=when)
-        seen, unseen = (_logits(model, side, seeds=seeds, when=when) for side in (fold.train, fold.test))
+        seen = _logits(model, fold.train, seeds=seeds, when=when)
+        predicting = time.perf_counter()
+        unseen = _logits(model, fold.test, seeds=seeds, when=when)
+        predict_seconds.append((time.perf_counter() - predicting) / len(fold.test.patients))
         seconds = time.perf_counter() - start
         for number, seed in enumerate(seeds):
             parts = {name: float(values[number].double().mean()) for name, values in losses.items()}
@@ -134,9 +140,14 @@ def train_replicas(
         model,
         pd.DataFrame(course.history).sort_values(["seed", "epoch"], kind="stable"),
         _predictions(course.logits, fold.test, seeds),
-        float(np.median(step_seconds)) if step_seconds else None,
+        _median(step_seconds),
+        _median(predict_seconds),
         {name: values.tolist() for name, values in facts.items()},
     )
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return float(np.median(values)) if values else None
 
 
 def _wording(seeds: Sequence[int]) -> str:

@@ -108,7 +108,8 @@ def train_fold(
             "cost": {
                 "device": torch_device.type,
                 "threads": threads,
-                "seconds_per_step": first.seconds,
+                "seconds_per_step": first.step_seconds,
+                "seconds_per_prediction": first.predict_seconds,
                 "seeds_per_step": len(seeds),
                 "peak_memory_mb": peak_memory_mb(torch_device),
             },

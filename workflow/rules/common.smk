@@ -7,6 +7,7 @@ from pathlib import Path
 from ccl import cluster, cohort, embed, evaluate, genomics, interop, tile, tissue, train
 from ccl import ablations as ablating
 from ccl import report as reporting
+from ccl import table1 as comparing
 from ccl.cohort.folds import fold_files
 from ccl.cohort.sheets import read_slide_sheet
 from ccl.encoders import check_source
@@ -105,13 +106,30 @@ def reads_slides(model):
     return bool({"clusters", "bags"} & set(reads(model)))
 
 
+def lacks(cohort, model):
+    """The inputs that a model reads and a cohort does not have: `slides`, `omics`."""
+    wanted = {"slides": reads_slides(model), "omics": "genomics" in reads(model)}
+    return [key for key in wanted if wanted[key] and key not in config["cohorts"][cohort]]
+
+
 def runs():
     """Every (cohort, encoder, model) of the config; the encoder is `none` for a method that reads no slides."""
     return [
         (cohort, encoder, model)
         for cohort in config["cohorts"]
         for model in config["models"]
+        if not lacks(cohort, model)
         for encoder in (encoders_of(cohort) if reads_slides(model) else ["none"])
+    ]
+
+
+def blanks():
+    """What `runs` leaves out, with the reason: (model, cohort, reason)."""
+    return [
+        (model, cohort, f"the cohort has no {' and no '.join(lacks(cohort, model))}")
+        for cohort in config["cohorts"]
+        for model in config["models"]
+        if lacks(cohort, model)
     ]
 
 
@@ -121,19 +139,19 @@ def check_config():
         if "features" not in entry and "slides" in entry:
             for encoder, settings in config["embed"]["encoders"].items():
                 check_source(encoder, settings["weights"])
-        for model in config["models"]:
-            wanted = {"slides": reads_slides(model), "omics": "genomics" in reads(model)}
-            for key in wanted:
-                if wanted[key] and key not in entry:
-                    raise ConfigError(
-                        "a method asks for data that a cohort does not have",
-                        where=f"config, models: {model} and cohorts: {cohort}",
-                        found=f"no `{key}` in the cohort",
-                        expected=f"`{key}`, which {model} reads",
-                        todo=f"give {cohort} its `{key}`, or run the method in a config of its own",
-                    )
-            if overrides_of(model):
-                hyper(method_of(model), overrides_of(model))
+    for model in config["models"]:
+        if overrides_of(model):
+            hyper(method_of(model), overrides_of(model))
+    for model, cohort, reason in blanks():
+        if config["missing_modality"] == "fail":
+            raise ConfigError(
+                "a method asks for data that a cohort does not have",
+                where=f"config, models: {model} and cohorts: {cohort}",
+                found=reason,
+                expected=f"what {model} reads",
+                todo=f"give {cohort} its data, run the method in a config of its own, or set"
+                " `missing_modality: blank` to go on without this pair",
+            )
 
 
 def read_sheets():

@@ -1,0 +1,79 @@
+"""The page and the LaTeX of the three tables: models down, cohorts across, both protocols side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from ccl.evaluate import PROTOCOLS
+from ccl.report.html import environment
+from ccl.report.provenance import git_commit, software
+from ccl.table1.cells import OVERALL_COLUMN, Comparison, Cost, LogRank, Row, Score
+
+
+def render(comparison: Comparison, table1: Sequence[Score], table2: Sequence[LogRank], table3: Sequence[Cost]) -> str:
+    """Return the whole page."""
+    evaluations = comparison.evaluations
+    columns = [*comparison.cohorts, *([OVERALL_COLUMN] if len(comparison.cohorts) > 1 else [])]
+    scored = {(Row(cell.model, cell.encoder), cell.cohort, cell.protocol): cell for cell in table1}
+    tested = {(Row(cell.model, cell.encoder), cell.cohort, cell.protocol): cell for cell in table2}
+    rows: list[dict[str, Any]] = []
+    for row in comparison.rows:
+        mine = [e for e in evaluations if Row(e.model, e.encoder) == row]
+        rows.append(
+            {
+                "row": row,
+                "native": any(e.runs[0]["track"] == "native" for e in mine),
+                "caveats": list(dict.fromkeys(label for e in mine for label in e.caveats)),
+                "scores": [[scored[row, column, protocol] for protocol in PROTOCOLS] for column in columns],
+                "tests": [[tested.get((row, name, protocol)) for protocol in PROTOCOLS] for name in comparison.cohorts],
+            }
+        )
+    return environment("ccl.table1").get_template("table1.html").render(
+        title="The methods compared",
+        columns=columns,
+        cohorts=comparison.cohorts,
+        rows=rows,
+        costs=table3,
+        published=any(cell.published is not None for cell in table1),
+        reasons=sorted({(cell.model, cell.cohort, cell.reason) for cell in table1 if cell.reason}),
+        synthetic=list(dict.fromkeys(e.cohort for e in evaluations if e.synthetic)),
+        random_weights=sorted({e.encoder for e in evaluations if e.random_weights}),
+        folds=" or ".join(map(str, sorted({len(e.runs) for e in evaluations}))),
+        seeds=" or ".join(map(str, sorted({len(e.seeds) for e in evaluations}))),
+        software=software(evaluations),
+        commit=git_commit(),
+        date=datetime.now(UTC),
+    )  # fmt: skip
+
+
+def latex(cells: Sequence[Score]) -> str:
+    """Return Table I for a paper (needs the package booktabs), a block of rows for each protocol."""
+    blocks = []
+    for protocol in PROTOCOLS:
+        mine = [cell for cell in cells if cell.protocol == protocol]
+        rows: dict[tuple[str, str], dict[str, str]] = {}
+        for cell in mine:
+            first = {"Model": _escape(cell.model), "Features": _escape(cell.encoder)}
+            rows.setdefault((cell.model, cell.encoder), first)[_escape(cell.cohort)] = _latex_number(cell)
+        labels = sorted({label for cell in mine for label in (cell.data, cell.weights) if label in UNREAL})
+        caption = f"C-index, mean and standard deviation over folds, protocol {protocol}."
+        caption = " ".join([caption, *(f"Careful: {UNREAL[label]}." for label in labels)])
+        blocks.append(pd.DataFrame(list(rows.values())).to_latex(index=False, escape=False, caption=caption))
+    return "\n".join(blocks)
+
+
+UNREAL = {"synthetic": "the patients are synthetic", "random": "the encoder's weights are random"}
+
+
+def _latex_number(cell: Score) -> str:
+    if cell.c_index is None:
+        return "--"
+    return f"{cell.c_index:.4f}" + ("" if cell.std is None else f" $\\pm$ {cell.std:.4f}")
+
+
+def _escape(text: str) -> str:
+    return text.replace("_", r"\_").replace("&", r"\&").replace("%", r"\%")
