@@ -40,16 +40,46 @@ METHODS = {
             citation="Klambauer et al., NeurIPS 2017; for survival Chen et al., ICCV 2021",
         ),
         Method(
+            name="maxmil",
+            module="ccl.models.maxmil",
+            reads=("bags",),
+            citation="baseline of Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
+        ),
+        Method(
+            name="meanmil",
+            module="ccl.models.meanmil",
+            reads=("bags",),
+            citation="baseline of Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
+        ),
+        Method(
             name="attmil",
             module="ccl.models.attmil",
             reads=("bags",),
             citation="Ilse, Tomczak, Welling, ICML 2018",
         ),
         Method(
+            name="clam-sb",
+            module="ccl.models.clam_sb",
+            reads=("bags",),
+            citation="Lu et al., Nat. Biomed. Eng. 2021",
+        ),
+        Method(
+            name="clam-mb",
+            module="ccl.models.clam_mb",
+            reads=("bags",),
+            citation="Lu et al., Nat. Biomed. Eng. 2021",
+        ),
+        Method(
             name="transmil",
             module="ccl.models.transmil",
             reads=("bags",),
             citation="Shao et al., NeurIPS 2021",
+        ),
+        Method(
+            name="mcat",
+            module="ccl.models.mcat",
+            reads=("bags", "genomics"),
+            citation="Chen et al., ICCV 2021",
         ),
         Method(
             name="ccl",

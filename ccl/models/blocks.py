@@ -151,6 +151,35 @@ class VanillaLayer(nn.Module):
         return result
 
 
+class PostNormLayer(nn.Module):
+    """The layer of a plain transformer encoder as first published: each part is normalised with what it is added to.
+
+    Dropout is on the weights of attention too, as in PyTorch's layer.
+    """
+
+    def __init__(self, replicas: Replicas, width: int, hidden: int, *, dropout: float) -> None:
+        super().__init__()
+        self.to_qkv = Linear(replicas, width, 3 * width)
+        self.to_out = Linear(replicas, width, width)
+        self.attended_norm = LayerNorm(replicas, width)
+        self.widen = Linear(replicas, width, hidden)
+        self.narrow = Linear(replicas, hidden, width)
+        self.norm = LayerNorm(replicas, width)
+        self.dropout = Dropout(replicas, dropout)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map (S, B, T, d) to (S, B, T, d)."""
+        flat = tokens.flatten(1, 2)
+        # Three of (S, B, heads, T, d / heads)
+        q, k, v = self.to_qkv(flat).view(*tokens.shape[:3], 3, HEADS, -1).permute(3, 0, 1, 4, 2, 5)
+        weights = self.dropout(torch.softmax(q @ k.mT * q.shape[-1] ** -0.5, dim=-1))
+        mixed = (weights @ v).transpose(2, 3).reshape(flat.shape)
+        flat = self.attended_norm(flat + self.dropout(self.to_out(mixed)))
+        out = self.narrow(self.dropout(torch.relu(self.widen(flat))))
+        result: Tensor = self.norm(flat + self.dropout(out)).view_as(tokens)
+        return result
+
+
 class Fusion(nn.Module):
     """Tokens in the light of each other: a class token, two layers, normalisation."""
 
