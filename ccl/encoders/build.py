@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from ccl.encoders import Encoder
+from ccl.encoders import Encoder, check_source
 from ccl.encoders.hub import download, unavailable
 from ccl.encoders.networks import NETWORKS
 from ccl.encoders.pooling import POOLING
@@ -81,17 +81,20 @@ def build_encoder(encoder: Encoder, weights: str) -> PatchEncoder:
     ConfigError
         The hub has no such weights or cannot be reached, or the file lacks or misshapes a weight.
     """
+    if weights == "hub":
+        check_source(encoder.name, weights)
+    if weights == "hub" and encoder.file:
+        weights = str(download(encoder))  # before the network is made: a refusal should not take a minute
+    by_timm = weights == "hub"
     torch.manual_seed(RANDOM_SEED)
-    by_timm = weights == "hub" and not encoder.file
     try:
         model = PatchEncoder(encoder, network(encoder, pretrained=by_timm))
     except (OSError, RuntimeError) as error:
         if by_timm:
             raise unavailable(encoder, error) from error
         raise
-    if weights != "random" and not by_timm:
-        path = download(encoder) if weights == "hub" else Path(weights)
-        model.ignored = tuple(load_weights(model.backbone, encoder, path))
+    if weights not in ("hub", "random"):
+        model.ignored = tuple(load_weights(model.backbone, encoder, Path(weights)))
     return model.eval()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError, GatedRepoError
 
-from ccl.encoders import Encoder, check_source
+from ccl.encoders import Encoder
 from ccl.errors import ConfigError
 
 TIMM_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -20,9 +20,8 @@ def download(encoder: Encoder) -> Path:
     Raises
     ------
     ConfigError
-        They are not on the hub, gated and not granted, or out of reach.
+        They are gated and not granted, or out of reach.
     """
-    check_source(encoder.name, "hub")
     try:
         return Path(hf_hub_download(encoder.repo, encoder.file))
     except (OSError, EntryNotFoundError) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import timm
 import torch
 from torch import Tensor, nn
 
@@ -141,3 +142,25 @@ def test_the_encoder_is_built_before_a_slide_is_read_and_only_if_one_is_to_be(
     monkeypatch.setattr("ccl.embed.stage.build_encoder", lambda *_: pytest.fail("built for nothing"))
     finished = EmbedStage(shard.manifest.parent.parent, settings, 4, torch.device("cpu"), threads=1)
     assert len(run_shard(finished, shard)) == 3
+
+
+def test_patches_of_another_extent_than_the_encoder_knows_are_warned_of_once(
+    shard: Shard, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = stage(shard, nn.Sequential(Fingerprint(), nn.AdaptiveAvgPool1d(512)))
+    made.settings = EmbedSettings("conch", "random", None, "float32")
+    run_shard(made, shard)
+    log = capfd.readouterr().err
+    assert log.count("patches are 128 um wide (256 px at 0.5 um/px), conch was trained on 256 um") == 1
+
+
+def test_what_a_file_holds_beside_the_encoder_is_told(shard: Shard, capfd: pytest.CaptureFixture[str]) -> None:
+    weights = shard.manifest.parent.parent / "weights.pth"
+    weights.parent.mkdir()
+    torch.save(timm.create_model("resnet50").state_dict(), weights)
+    settings = EmbedSettings("resnet50", str(weights), None, "float32")
+    run_shard(EmbedStage(weights.parent, settings, 64, torch.device("cpu"), threads=1), shard)
+    assert (
+        "weights of the file are no part of resnet50: fc.bias, fc.weight, layer4.0.bn1.bias, ..."
+        in capfd.readouterr().err
+    )

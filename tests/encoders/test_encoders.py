@@ -1,16 +1,20 @@
-"""Encoders: their geometry, and where their weights come from."""
+"""ResNet-50's arithmetic, and weights: wrapped, damaged, hostile, gated or out of reach."""
 
 from __future__ import annotations
 
+from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import timm
 import torch
+from huggingface_hub.errors import GatedRepoError, RemoteEntryNotFoundError
 from safetensors.torch import save_file
 
-from ccl.encoders import ENCODERS, get_encoder
+from ccl.encoders import ENCODERS
 from ccl.encoders.build import build_encoder
 from ccl.encoders.weights import weights_key
 from ccl.errors import ConfigError, InputError
@@ -71,6 +75,29 @@ def test_local_weights_are_loaded(
         weights_key(str(path), "0" * 64)
 
 
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: {"state_dict": {f"module.{name}": value for name, value in state.items()}, "epoch": 3},
+        lambda state: {"model": {f"backbone.{name}": value for name, value in state.items()}},
+        # As DINO saves: two networks, the training's arguments, prefixes of two wrappers.
+        lambda state: {
+            "student": {f"module.backbone.{name}": torch.zeros_like(value) for name, value in state.items()},
+            "teacher": {f"module.backbone.{name}": value for name, value in state.items()},
+            "args": Namespace(arch="resnet50"),
+        },
+    ],
+)
+def test_weights_are_found_in_their_wrappers(
+    tmp_path: Path, state: dict[str, torch.Tensor], wrap: Callable[[dict[str, torch.Tensor]], object]
+) -> None:
+    torch.save(wrap(state), tmp_path / "weights.pth")
+    model = build_encoder(RESNET, str(tmp_path / "weights.pth"))
+    np.testing.assert_array_equal(model.backbone.state_dict()["conv1.weight"], state["conv1.weight"])
+    assert {"fc.weight", "layer4.2.conv3.weight"} <= set(model.ignored)
+    assert "layer3.0.conv1.weight" not in model.ignored
+
+
 class Hostile:
     """What unpickling would run."""
 
@@ -94,8 +121,20 @@ def test_unfit_weights_are_refused(tmp_path: Path, state: dict[str, torch.Tensor
     save_file({**state, "conv1.weight": torch.zeros(1)}, tmp_path / "misshapen.safetensors")
     with pytest.raises(ConfigError, match="do not fit"):
         build_encoder(RESNET, str(tmp_path / "misshapen.safetensors"))
+    torch.save([1, 2], tmp_path / "list.pth")
+    (tmp_path / "text.pth").write_text("404: not found")
+    for name in ("list.pth", "text.pth"):
+        with pytest.raises(ConfigError, match="do not fit"):
+            build_encoder(RESNET, str(tmp_path / name))
     with pytest.raises(InputError, match="no such file"):
         weights_key(str(tmp_path / "nowhere.pth"), None)
+
+
+@pytest.mark.parametrize("name", ["phikon", "plip", "hipt", "ctranspath"])
+def test_weights_of_another_encoder_are_refused(tmp_path: Path, state: dict[str, torch.Tensor], name: str) -> None:
+    save_file(state, tmp_path / "resnet50.safetensors")
+    with pytest.raises(ConfigError, match=r"not complete(.|\n)*encoder " + name):
+        build_encoder(ENCODERS[name], str(tmp_path / "resnet50.safetensors"))
 
 
 def test_an_unreachable_hub_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,6 +144,38 @@ def test_an_unreachable_hub_says_what_to_do(tmp_path: Path, monkeypatch: pytest.
         build_encoder(RESNET, "hub")
 
 
-def test_unknown_encoders_list_the_known() -> None:
-    with pytest.raises(ConfigError, match="resnet50"):
-        get_encoder("resnet51")
+def test_weights_of_the_hub_are_loaded_as_a_file_is(
+    tmp_path: Path, state: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give(repo: str, file: str) -> str:
+        assert (repo, file) == ("timm/resnet50.tv_in1k", "model.safetensors")
+        save_file(state, tmp_path / file)
+        return str(tmp_path / file)
+
+    monkeypatch.setattr("ccl.encoders.hub.hf_hub_download", give)
+    model = build_encoder(RESNET, "hub")
+    np.testing.assert_array_equal(model.backbone.state_dict()["conv1.weight"], state["conv1.weight"])
+
+
+def refused(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return what is said of UNI2-h if the hub answers with `error`."""
+
+    def refuse(repo: str, file: str) -> str:
+        raise error("no", response=SimpleNamespace(headers={}, request=None))
+
+    monkeypatch.setattr("ccl.encoders.hub.hf_hub_download", refuse)
+    with pytest.raises(ConfigError) as caught:
+        build_encoder(ENCODERS["uni2-h"], "hub")
+    return str(caught.value)
+
+
+def test_a_gate_says_which_licence_to_accept_and_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = refused(GatedRepoError, monkeypatch)
+    for words in ("https://huggingface.co/MahmoodLab/UNI2-h", "CC-BY-NC-ND-4.0", "hf auth login", "HF_TOKEN"):
+        assert words in said
+    assert "MahmoodLab/UNI2-h/pytorch_model.bin" in said
+    assert "`embed: encoders: uni2-h: weights:`" in said
+
+
+def test_a_file_that_the_hub_does_not_have_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "cannot be had" in refused(RemoteEntryNotFoundError, monkeypatch)
