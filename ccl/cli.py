@@ -300,6 +300,19 @@ def verify(results: Path, mend: bool) -> None:
     sys.exit(0 if mend else 1)
 
 
+@cli.command("doctor")
+@click.option("--config", type=PATH, help="config to check as well, with the weights of its encoders")
+def doctor(config: Path | None) -> None:
+    """Check the installation, a config, and that weights are there; nothing is downloaded."""
+    from ccl.doctor import examine
+
+    failed = False
+    for finding in examine(config):
+        click.echo(finding)
+        failed |= finding.state == "fail"
+    sys.exit(failed)
+
+
 @cli.command("encoders")
 def encoders() -> None:
     """List the known encoders; any other model of timm goes by its name there."""

@@ -1,0 +1,214 @@
+"""Is everything there that a run will need?  One finding per check, each with what to do about it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from packaging.requirements import Requirement
+
+from ccl.errors import CclError
+
+GB = 1e9
+SCHEMA = Path("workflow/schemas/config.schema.yaml")
+LITTLE_DISK_GB, NO_DISK_GB = 50, 1
+LITTLE_GPU_GB = 8
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found."""
+
+    state: Literal["ok", "warn", "fail"]
+    what: str
+    found: str
+    todo: str = ""
+
+    def __str__(self) -> str:
+        """Return the finding on one line."""
+        return f"{self.state:<5} {self.what}: {self.found}" + (f"; {self.todo}" if self.todo else "")
+
+
+def examine(config: Path | None) -> Iterator[Finding]:
+    """Check the installation, and with a `config` also that config and the weights of its encoders.
+
+    Nothing is downloaded, and no slide is opened.
+    """
+    checks = {"python": python, "packages": packages, "torch": torch_and_gpu, "openslide": openslide, "jpeg": jpeg}
+    for what, check in checks.items():
+        yield _guarded(what, check)
+    values = _read(config) if config else {}
+    if isinstance(values, Finding):
+        yield values
+        return
+    yield _guarded("disk", lambda: disk(Path(values.get("results", "results"))))
+    if config:
+        yield _guarded("config", lambda: plan(config))
+        yield from _encoders(values)
+
+
+def _guarded(what: str, check: Callable[[], Finding]) -> Finding:
+    """Return what a check finds; whatever it stumbles over is a finding as well."""
+    try:
+        return check()
+    except CclError as error:
+        return Finding("fail", what, error.line)
+    except Exception as error:  # a broken installation fails in ways of its own
+        found = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        return Finding("fail", what, found, "run `make install` again")
+
+
+def python() -> Finding:
+    """Say which interpreter runs."""
+    return Finding("ok", "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+
+
+def packages() -> Finding:
+    """Compare the installed packages with those that ccl requires."""
+    wanted = [Requirement(text) for text in requires("ccl-survival") or [] if "extra ==" not in text]
+    wrong = []
+    for requirement in wanted:
+        try:
+            found = version(requirement.name)
+        except PackageNotFoundError:
+            wrong.append(f"{requirement} is not installed")
+            continue
+        if not requirement.specifier.contains(found, prereleases=True):
+            wrong.append(f"{requirement} is wanted, {found} is installed")
+    if wrong:
+        return Finding("fail", "packages", "; ".join(wrong), "run `make install` again")
+    return Finding("ok", "packages", f"all {len(wanted)} that ccl {version('ccl-survival')} requires")
+
+
+def torch_and_gpu() -> Finding:
+    """Compute something, on the GPU if there is one."""
+    import torch
+
+    if not torch.cuda.is_available():
+        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for CPU alone"
+        return Finding("ok", "torch", f"{torch.__version__} ({built}), no GPU: `device: cuda` would fail here")
+    free, whole = torch.cuda.mem_get_info()
+    if float(torch.ones(8, device="cuda").sum()) != 8:
+        return Finding("fail", "torch", f"{torch.cuda.get_device_name()} computes wrong sums", "check the driver")
+    found = f"{torch.__version__}, {torch.cuda.get_device_name()}, {free / GB:.0f} of {whole / GB:.0f} GB free"
+    if free < LITTLE_GPU_GB * GB:
+        return Finding("warn", "torch", found, "large encoders need more; see what else runs there")
+    return Finding("ok", "torch", found)
+
+
+def openslide() -> Finding:
+    """Load OpenSlide's library."""
+    import openslide
+
+    return Finding("ok", "openslide", f"library {openslide.__library_version__}, python {openslide.__version__}")
+
+
+def jpeg() -> Finding:
+    """Encode and decode a picture."""
+    import numpy as np
+    import simplejpeg
+
+    picture = np.full((16, 16, 3), 100, np.uint8)
+    decoded = simplejpeg.decode_jpeg(simplejpeg.encode_jpeg(picture, quality=95))
+    if np.abs(decoded.astype(int) - 100).max() > 3:
+        return Finding("fail", "jpeg", "a picture came back changed", "run `make install` again")
+    return Finding("ok", "jpeg", f"simplejpeg {version('simplejpeg')}")
+
+
+def disk(results: Path) -> Finding:
+    """Look for room where the results go."""
+    folder = results.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free / GB
+    found = f"{free:.0f} GB free at {folder}"
+    if not os.access(folder, os.W_OK):
+        return Finding("fail", "disk", f"{folder} cannot be written to", "set `results:` to a folder of your own")
+    if free < NO_DISK_GB:
+        return Finding("fail", "disk", found, "make room, or set `results:` to another disk")
+    if free < LITTLE_DISK_GB:
+        return Finding("warn", "disk", found, "a slide's features of width 1,024 in float32 take some 60 MB")
+    return Finding("ok", "disk", found)
+
+
+def _read(config: Path) -> dict[str, Any] | Finding:
+    """Return the config with the schema's defaults, or why it has none."""
+    if not SCHEMA.exists():
+        return Finding("fail", "config", f"no {SCHEMA} here", "run `ccl doctor` in the folder that holds the Snakefile")
+    try:
+        values = yaml.safe_load(config.read_text())
+        defaults = yaml.safe_load(SCHEMA.read_text())["properties"]
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        return Finding("fail", "config", " ".join(str(error).split())[:300], "correct the file")
+    if not isinstance(values, dict):
+        return Finding("fail", "config", f"{config} holds no keys", "see config/README.md")
+    values.setdefault("embed", {})
+    if isinstance(values["embed"], dict):
+        values["embed"].setdefault("encoders", defaults["embed"]["properties"]["encoders"]["default"])
+    return values
+
+
+def plan(config: Path) -> Finding:
+    """Let Snakemake plan a run: it checks the config, the tables and the sheets, and does nothing."""
+    command = [sys.executable, "-m", "snakemake", "--configfile", str(config), "--cores", "1"]
+    done = subprocess.run(
+        [*command, "--dry-run", "--nolock", "--quiet", "all"], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = done.stderr + done.stdout
+        error = re.search(r"^\w*(Error|Exception)\b.*", said, re.MULTILINE | re.DOTALL)
+        lines = (error.group() if error else said).splitlines()
+        return Finding("fail", "config", " | ".join(filter(None, map(str.strip, lines)))[:1500], f"correct {config}")
+    return Finding("ok", "config", f"{config} can be planned")
+
+
+def _encoders(values: Mapping[str, Any]) -> Iterator[Finding]:
+    """Check the weights of the encoders that a cohort with slides will need."""
+    cohorts, embed = values.get("cohorts"), values["embed"]
+    if not isinstance(cohorts, dict) or not isinstance(embed, dict) or not isinstance(embed["encoders"], dict):
+        return  # `plan` has said so
+    if any(isinstance(c, dict) and "slides" in c and "features" not in c for c in cohorts.values()):
+        for name, settings in embed["encoders"].items():
+            yield _guarded(f"encoder {name}", partial(encoder_weights, name, **(settings or {})))
+
+
+def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None) -> Finding:
+    """Look for an encoder's weights, downloading nothing."""
+    from ccl.encoders import check_source, get_encoder
+    from ccl.encoders.hub import cached, grant
+    from ccl.encoders.weights import weights_key
+
+    what = f"encoder {name}"
+    check_source(name, weights)
+    if weights == "random":
+        return Finding("warn", what, "random weights", "for trying things out; every output will say so")
+    if weights != "hub":
+        return Finding("ok", what, f"{weights}, {weights_key(weights, sha256)}")
+    encoder = get_encoder(name)
+    path = cached(encoder)
+    if path:
+        return Finding("ok", what, f"{encoder.repo} in the hub's cache, {path.stat().st_size / GB:.1f} GB")
+    from huggingface_hub import constants, get_token
+
+    by_hand = f"or download it from {encoder.page} and set `embed: encoders: {name}: weights:` to its path"
+    if constants.HF_HUB_OFFLINE:
+        return Finding(
+            "fail", what, f"{encoder.repo} is not in the hub's cache, and HF_HUB_OFFLINE is set", by_hand[3:]
+        )
+    if encoder.access == "gated" and not get_token():
+        return Finding("fail", what, f"{encoder.repo} is gated, and there is no token", f"{grant(encoder)}; {by_hand}")
+    todo = "it will be downloaded at its first use"
+    if encoder.access == "gated":
+        todo += f"; the account must have accepted the licence at {encoder.page}"
+    return Finding("warn", what, f"{encoder.repo} is not in the hub's cache", todo)

@@ -1,0 +1,153 @@
+"""`ccl doctor`: what it finds, what it advises, and that it downloads nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ccl import doctor
+from ccl.doctor import Finding, encoder_weights, examine
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _in_the_project_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_: pytest.fail("downloaded something"))
+    monkeypatch.setattr("ccl.encoders.hub.try_to_load_from_cache", lambda *_: None)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A config that can be planned, of one slide that is not there yet."""
+    (tmp_path / "patients.csv").write_text(
+        "patient_id,months,censorship\n" + "".join(f"P{i},{i},0\n" for i in range(9))
+    )
+    (tmp_path / "slides.csv").write_text("slide_id,patient_id,path\nS,P1,S.svs\n")
+    values = {
+        "results": str(tmp_path / "results"),
+        "data": str(tmp_path),
+        "cohorts": {"c": {"patients": "patients.csv", "slides": "slides.csv"}},
+        "embed": {"encoders": {"resnet50": {"weights": "random"}, "uni": {}}},
+    }
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def change(config: Path, **sections: object) -> Path:
+    config.write_text(yaml.safe_dump(yaml.safe_load(config.read_text()) | sections))
+    return config
+
+
+def found(config: Path) -> dict[str, Finding]:
+    return {finding.what: finding for finding in examine(config)}
+
+
+def test_a_sound_installation_has_no_failure() -> None:
+    findings = list(examine(None))
+    assert [finding.what for finding in findings] == ["python", "packages", "torch", "openslide", "jpeg", "disk"]
+    assert not [str(finding) for finding in findings if finding.state == "fail"]
+
+
+def test_packages_that_are_missing_or_too_old_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = ["numpy<1", "nonesuch>=2", "click>=8", 'pytest>=8; extra == "dev"']
+    monkeypatch.setattr(doctor, "requires", lambda _: wanted)
+    finding = doctor.packages()
+    assert finding.state == "fail"
+    assert "nonesuch>=2 is not installed" in finding.found
+    assert "numpy<1 is wanted" in finding.found
+    assert "click" not in finding.found
+    assert finding.todo
+
+
+def test_a_check_that_breaks_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openslide", None)  # what a failed import of its library comes to
+    (finding,) = [f for f in examine(None) if f.what == "openslide"]
+    assert finding.state == "fail"
+    assert "ModuleNotFoundError" in finding.found
+
+
+@pytest.mark.parametrize(("free", "state"), [(0.5e9, "fail"), (20e9, "warn"), (80e9, "ok")])
+def test_a_full_disk_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: float, state: str) -> None:
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(free))
+    finding = doctor.disk(tmp_path / "results" / "of" / "mine")
+    assert finding.state == state
+    assert str(tmp_path) in finding.found
+
+
+def test_a_config_is_planned_and_its_encoders_are_looked_for(config: Path) -> None:
+    findings = found(config)
+    assert findings["config"].state == "ok"
+    assert findings["encoder resnet50"].state == "warn"
+    assert findings["encoder uni"].state == "fail"
+    for words in ("https://huggingface.co/MahmoodLab/UNI", "hf auth login", "HF_TOKEN", "uni: weights:"):
+        assert words in findings["encoder uni"].todo
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ({"shrads": 3}, "'shrads' was unexpected"),
+        ({"cohorts": {"c": {"patients": "patients.csv", "slides": "none.csv"}}}, "none.csv"),
+    ],
+)
+def test_what_is_wrong_in_a_config_is_said(config: Path, section: dict[str, object], expected: str) -> None:
+    finding = found(change(config, **section))["config"]
+    assert finding.state == "fail"
+    assert expected in finding.found
+
+
+def test_a_cohort_with_features_needs_no_encoder(config: Path) -> None:
+    cohort = {"patients": "patients.csv", "slides": "slides.csv", "features": {"uni": "features"}}
+    assert not [what for what in found(change(config, cohorts={"c": cohort})) if what.startswith("encoder")]
+
+
+def test_a_file_that_is_no_config_is_a_finding(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("a: [1")
+    assert found(tmp_path / "config.yaml")["config"].state == "fail"
+    assert found(tmp_path / "nowhere.yaml")["config"].state == "fail"
+
+
+def test_weights_are_looked_for_wherever_they_may_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"weights")
+    assert encoder_weights("hipt", str(weights)).state == "ok"
+    assert encoder_weights("phikon").state == "warn"
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_token")
+    assert encoder_weights("uni").state == "warn"
+    monkeypatch.setattr("ccl.encoders.hub.try_to_load_from_cache", lambda *_: str(weights))
+    assert encoder_weights("uni").state == "ok"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert encoder_weights("uni").state == "ok"
+    monkeypatch.setattr("ccl.encoders.hub.try_to_load_from_cache", lambda *_: None)
+    assert encoder_weights("phikon").state == "fail"
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "expected"),
+    [
+        ("hipt", {}, "vit256_small_dino.pth"),
+        ("uni", {"weights": "/nowhere/uni.bin"}, "no such file"),
+    ],
+)
+def test_weights_that_cannot_be_there_fail(config: Path, name: str, entry: dict[str, str], expected: str) -> None:
+    finding = found(change(config, embed={"encoders": {name: entry}}))[f"encoder {name}"]
+    assert finding.state == "fail"
+    assert expected in str(finding)
+
+
+def test_the_command_fails_if_a_check_does(config: Path) -> None:
+    ccl = Path(sys.executable).parent / "ccl"
+    command = [ccl, "doctor", "--config", change(config, embed={"encoders": {"hipt": {}}})]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "\nfail  encoder hipt: " in result.stdout
+    assert subprocess.run([ccl, "doctor"], cwd=ROOT, capture_output=True, check=False).returncode == 0
