@@ -239,7 +239,7 @@ ENTRIES = (
         name="phikon",
         dim=768,
         repo="owkin/phikon",
-        file="pytorch_model.bin",
+        file="model.safetensors",
         layout="huggingface",
         mpp=(0.5,),
         patch_px=224,
@@ -337,7 +337,7 @@ ENTRIES = (
         file="GPFM.pth",
         interpolation="bicubic",
         mpp=(0.5,),
-        licence="MIT",
+        licence=NON_COMMERCIAL,
         citation="Ma et al., Nat. Biomed. Eng. 2025",
     ),
     vit(

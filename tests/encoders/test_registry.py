@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -13,11 +15,12 @@ from ccl.encoders.pooling import POOLING
 from ccl.encoders.scale import scale_warning
 from ccl.errors import ConfigError
 
+DOCS = Path(__file__).parents[2] / "docs" / "encoders.md"
 RUN = ("resnet50", "hipt", "plip", "ctranspath", "kaiko-vits8", "lunit")
 """Small enough to be run in a test."""
 
 
-@pytest.mark.parametrize("encoder", ENCODERS.values(), ids=str)
+@pytest.mark.parametrize("encoder", ENCODERS.values(), ids=lambda encoder: encoder.name)
 def test_every_entry_is_complete(encoder: Encoder) -> None:
     assert encoder.licence
     assert encoder.citation
@@ -26,6 +29,21 @@ def test_every_entry_is_complete(encoder: Encoder) -> None:
     assert encoder.resize_px >= encoder.input_px
     assert all(0 < m < 1 for m in encoder.mean)
     assert all(0 < s < 1 for s in encoder.std)
+
+
+@pytest.mark.parametrize("encoder", ENCODERS.values(), ids=lambda encoder: encoder.name)
+def test_the_documentation_says_what_the_registry_does(encoder: Encoder) -> None:
+    (row,) = [
+        line for line in DOCS.read_text().splitlines() if line.startswith(f"| `{encoder.name}` | ") and "://" in line
+    ]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[1:4] == [str(encoder.dim), str(encoder.input_px), f"{encoder.resize_px}, {encoder.interpolation}"]
+    assert cells[6] == encoder.precision
+    assert cells[7] == (
+        f"{encoder.patch_px} px at {', '.join(f'{m:g}' for m in encoder.mpp)} um/px" if encoder.mpp else "-"
+    )
+    assert f"({encoder.page})" in cells[8]
+    assert cells[9:] == [encoder.access, encoder.licence]
 
 
 @pytest.mark.parametrize("encoder", ENCODERS.values(), ids=lambda encoder: encoder.name)
