@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 
 from ccl.tissue import TissueSettings
 
-CLOSING_UM = 16.0
+CLOSING_UM = 8.0
 """Gaps up to twice this are closed: tissue is full of white slits."""
+
+INNER_PX = 3
+"""Side of the window in which an outermost pixel is compared with the tissue further in."""
 
 STROKE_UM = 20.0
 """Thinner marks are no pen stroke (a felt tip draws 300 um and more) but dots in the tissue."""
@@ -69,9 +72,23 @@ def tissue_mask(thumbnail: NDArray[np.uint8], settings: TissueSettings) -> Mask:
     rgb = thumbnail.astype(np.float32) / np.float32(255)
     hsv = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV), np.float32)
     ink = _ink(hsv, rgb[..., 0], settings)
-    coloured = cv2.medianBlur(np.ascontiguousarray(hsv[..., 1]), 3) >= settings.threshold
-    closed = cv2.morphologyEx(_bytes(coloured & ~ink), cv2.MORPH_CLOSE, _disc(CLOSING_UM, settings.mpp)) > 0
+    saturation = np.ascontiguousarray(hsv[..., 1])
+    coloured = (cv2.medianBlur(saturation, 3) >= settings.threshold) & ~ink
+    whole = coloured & ~_mostly_glass(coloured, saturation)
+    closed = cv2.morphologyEx(_bytes(whole), cv2.MORPH_CLOSE, _disc(CLOSING_UM, settings.mpp)) > 0
     return closed & ~_large(ink, settings.min_hole_mm2 / (settings.mpp / 1000) ** 2)
+
+
+def _mostly_glass(coloured: Mask, saturation: NDArray[np.float32]) -> Mask:
+    """Return the outermost pixels of tissue that are less than half as saturated as the tissue further in.
+
+    Such a pixel averages more glass than tissue, yet passes a low threshold: outlines would lie too far out.  Where
+    there is nothing further in, the tissue is thin and stays.
+    """
+    inner = cv2.erode(_bytes(coloured), np.ones((3, 3), np.uint8)).astype(np.float32)
+    window = (INNER_PX, INNER_PX)
+    total, count = cv2.blur(saturation * inner, window), cv2.blur(inner, window)
+    return coloured & (inner == 0) & (saturation * count < total / 2)
 
 
 def _ink(hsv: NDArray[np.float32], red: NDArray[np.float32], settings: TissueSettings) -> Mask:
