@@ -327,8 +327,7 @@ def encoders() -> None:
 
 @cli.command("models")
 def models() -> None:
-    """List the known methods."""
-    from ccl.models import METHODS
+    """List the known methods, with their parameters at the sizes of TCGA-BLCA."""
+    from ccl.models.listing import lines
 
-    for method in METHODS.values():
-        click.echo(f"{method.name:<12}reads {' and '.join(method.reads)}; {method.citation}")
+    click.echo("\n".join(lines()))

@@ -5,7 +5,7 @@ A method is S replicas of one network (:mod:`ccl.models.replicas`): every tensor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -36,6 +36,11 @@ class Outcomes:
     """(S, B) float, 1 = censored, 0 = death observed."""
     months: Tensor
     """(S, B) float follow-up."""
+
+    def one(self, number: int) -> Outcomes:
+        """Return those of one patient, (S, 1)."""
+        own = slice(number, number + 1)
+        return Outcomes(self.labels[:, own], self.censorship[:, own], self.months[:, own])
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,14 @@ class SurvivalModel(nn.Module):
         A method that reads bags is given the patients' genes alone.
         """
         return {}
+
+
+class ClosedForm(SurvivalModel):
+    """A method that is fitted to all training patients at once, without epochs."""
+
+    def solve(self, patients: Iterable[Batch], outcomes: Outcomes) -> None:
+        """Fit to all training patients, (1, B, ...) a batch, and their outcomes (1, P) in the same order."""
+        raise NotImplementedError
 
 
 def survival(logits: Tensor) -> Tensor:

@@ -95,9 +95,11 @@ class Side:
             torch.from_numpy(self.months.astype(np.float32)).to(device)[None],
         )
 
-    def one_by_one(self) -> Iterator[Batch]:
-        """Yield each patient with its bag: (1, 1, ...), for methods that read bags."""
-        assert self.bags is not None, "only methods that read bags see patients one by one"
+    def batches(self) -> Iterator[Batch]:
+        """Yield all patients, as :meth:`batch` has them; for methods that read bags, one at a time with its bag."""
+        if self.bags is None:
+            yield self.batch()
+            return
         for number, bag in enumerate(self.bags.stream(range(len(self.patients)))):
             yield Batch(tuple(family[None, number : number + 1] for family in self.genomics), None, None, bag)
 

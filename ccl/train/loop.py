@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ccl.errors import ModelError
 from ccl.evaluate.concordance import concordance_index
-from ccl.models.interface import Batch, Outcomes, SurvivalModel, risk, survival
+from ccl.models.interface import Batch, ClosedForm, Outcomes, SurvivalModel, risk, survival
 from ccl.models.recipes import Recipe
 from ccl.models.replicas import Replicas
 from ccl.progress import progress
@@ -108,10 +108,16 @@ def train_replicas(
     weights = fold.train.sampling_weights(fold.edges) if recipe.sampling == "weighted" else None
     step_seconds: list[float] = []
     predict_seconds: list[float] = []
-    for epoch in progress(range(course.epoch + 1, recipe.epochs + 1), _wording(seeds), unit="epoch"):
+    epochs = 1 if isinstance(model, ClosedForm) else recipe.epochs
+    for epoch in progress(range(course.epoch + 1, epochs + 1), _wording(seeds), unit="epoch"):
         start, when = time.perf_counter(), f"epoch {epoch}"
         orders = replicas.orders(len(fold.train.patients), weights)
-        losses = train_epoch(model, optimiser, fold.train, outcomes=outcomes, orders=orders, nll_alpha=recipe.nll_alpha)
+        if isinstance(model, ClosedForm):
+            losses = solve(model, fold.train, outcomes=outcomes, orders=orders)
+        else:
+            losses = train_epoch(
+                model, optimiser, fold.train, outcomes=outcomes, orders=orders, nll_alpha=recipe.nll_alpha
+            )
         step_seconds.append((time.perf_counter() - start) / orders.shape[1])
         _check_finite(losses.values(), fold.train, orders, seeds=seeds, when=when)
         seen = _logits(model, fold.train, seeds=seeds, when=when)
@@ -179,6 +185,15 @@ def train_epoch(
     return dict(zip(names, torch.stack(rows, dim=2).cpu(), strict=True))
 
 
+@torch.no_grad()
+def solve(model: ClosedForm, side: Side, *, outcomes: Outcomes, orders: Tensor) -> dict[str, Tensor]:
+    """Fit a model at once; return its loss of each patient, in the order of `orders` (S, P), on the CPU."""
+    model.solve(side.batches(), outcomes)
+    logits = torch.cat([model(batch).logits for batch in side.batches()], dim=1)
+    losses = [survival_nll(logits[:, [patient]], outcomes.one(patient)) for patient in range(logits.shape[1])]
+    return {"nll": torch.stack(losses, dim=1).cpu().gather(1, orders.cpu())}
+
+
 def _patients(model: SurvivalModel, side: Side, outcomes: Outcomes, orders: Tensor) -> Iterator[Batch]:
     """Yield one patient of each replica at a time, those of some steps announced to the model."""
     bags = side.bags.stream(orders[0].tolist()) if side.bags else itertools.repeat(None)
@@ -196,7 +211,7 @@ def _one(patients: Batch, step: int) -> Batch:
     return Batch(
         tuple(family[:, own] for family in patients.genomics),
         None if patients.centres is None else patients.centres[:, own],
-        Outcomes(outcomes.labels[:, own], outcomes.censorship[:, own], outcomes.months[:, own]),
+        outcomes.one(step),
     )
 
 
@@ -223,8 +238,7 @@ def _check_finite(values: Any, side: Side, rows: Tensor | None, *, seeds: Sequen
 def _logits(model: SurvivalModel, side: Side, *, seeds: Sequence[int], when: str) -> Tensor:
     """Return the logits (S, P, n) of some patients on the CPU; `when` is for the message if one is not finite."""
     model.eval()
-    batches = side.one_by_one() if side.bags else [side.batch()]
-    logits = torch.cat([model(batch).logits.cpu() for batch in batches], dim=1).contiguous()
+    logits = torch.cat([model(batch).logits.cpu() for batch in side.batches()], dim=1).contiguous()
     _check_finite(logits.unbind(dim=2), side, None, seeds=seeds, when=when)
     return logits
 

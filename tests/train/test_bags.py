@@ -62,7 +62,7 @@ def train(folder: Path, cohort: Cohort, *, overrides=None, bags="disk", out="run
 def test_a_bag_is_the_slides_of_a_patient_one_after_the_other(bags, cohort):
     fold = load_fold(get_method("attmil"), inputs(bags), 0, settings=SETTINGS, device=torch.device("cpu"))
     assert (fold.shape.features, fold.shape.families, fold.weights) == (8, (), "random")
-    batches = list(fold.test.one_by_one())
+    batches = list(fold.test.batches())
     assert len(batches) == 5
     for patient, batch in zip(fold.test.patients, batches, strict=True):
         slides = sorted((bags / "features").glob(f"{patient}-*.h5"))
