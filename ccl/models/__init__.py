@@ -82,10 +82,34 @@ METHODS = {
             citation="Chen et al., ICCV 2021",
         ),
         Method(
+            name="porpoise",
+            module="ccl.models.porpoise",
+            reads=("bags", "genomics"),
+            citation="Chen et al., Cancer Cell 2022",
+        ),
+        Method(
             name="ccl",
             module="ccl.models.ccl",
             reads=("clusters", "genomics"),
             citation="Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
+        ),
+        Method(
+            name="cox-genomics",
+            module="ccl.models.cox",
+            reads=("genomics",),
+            citation="Cox, J. R. Stat. Soc. B 1972; ridge: Verweij and van Houwelingen, Stat. Med. 1994",
+        ),
+        Method(
+            name="cox-pathology",
+            module="ccl.models.cox",
+            reads=("bags",),
+            citation="Cox, J. R. Stat. Soc. B 1972; ridge: Verweij and van Houwelingen, Stat. Med. 1994",
+        ),
+        Method(
+            name="cox-multimodal",
+            module="ccl.models.cox",
+            reads=("bags", "genomics"),
+            citation="Cox, J. R. Stat. Soc. B 1972; ridge: Verweij and van Houwelingen, Stat. Med. 1994",
         ),
     )
 }

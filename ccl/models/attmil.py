@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from ccl.models import parameter
 from ccl.models.interface import Batch, Output, Shape, SurvivalModel
 from ccl.models.pooling import DenseLayer, GatedAttention, attend, bag_of
-from ccl.models.recipes import Recipe
+from ccl.models.recipes import MCAT
 from ccl.models.replicas import Linear, Replicas
 
-NATIVE = Recipe("adam", lr=2e-4, weight_decay=1e-5, epochs=20, accumulate=32, sampling="weighted")
+NATIVE = MCAT
 
 
 @dataclass(frozen=True)

@@ -28,3 +28,7 @@ class Recipe:
     """Weight moved from all patients to those with an observed death in the likelihood."""
     hyper: Mapping[str, Any] = field(default_factory=dict)
     """Hyper-parameters that belong to the recipe, such as the weight of a penalty; the config's own go before them."""
+
+
+MCAT = Recipe("adam", lr=2e-4, weight_decay=1e-5, epochs=20, accumulate=32, sampling="weighted")
+"""How Chen et al. (ICCV 2021) train all methods of their comparison; also for those that nobody has released."""

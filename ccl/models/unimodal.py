@@ -1,0 +1,49 @@
+"""A bag and all genes as one vector each: front ends of methods that fuse vectors; S is the number of replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ccl.models.blocks import SnnLayer
+from ccl.models.pooling import DenseLayer, GatedAttention, attend
+from ccl.models.replicas import Replicas
+
+
+class BagVector(nn.Module):
+    """The mean of all patches after a dense layer, weighted by gated attention."""
+
+    def __init__(self, replicas: Replicas, features: int, width: int, hidden: int, *, dropout: float) -> None:
+        super().__init__()
+        self.patch = DenseLayer(replicas, features, width, dropout=dropout)
+        self.attention = GatedAttention(replicas, width, hidden, dropout=dropout)
+
+    def forward(self, bag: Tensor) -> Tensor:
+        """Map a bag (S, N, D) to (S, 1, width)."""
+        patches = self.patch(bag)
+        return attend(self.attention(patches), patches)
+
+
+class GenesVector(nn.Module):
+    """Two self-normalising layers on the families side by side, with ELU as in MCAT and its kin."""
+
+    def __init__(self, replicas: Replicas, sizes: Sequence[int], width: int, *, dropout: float) -> None:
+        super().__init__()
+        self.replicas = replicas
+        layers = (SnnLayer(replicas, n, width, dropout=dropout, activation=F.elu) for n in (sum(sizes), width))
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, genomics: Sequence[Tensor]) -> Tensor:
+        """Map families (S, B, n_f), for one replica or all, to (S, B, width)."""
+        values = torch.cat(list(genomics), dim=-1)
+        out: Tensor = self.layers(values.expand(len(self.replicas), -1, -1))
+        return out
+
+
+def magnitude(*modules: nn.Module) -> Tensor:
+    """Return the sum (S,) of the absolute values of all weights and biases: what an L1 penalty is on."""
+    weights = [weight for module in modules for weight in module.parameters()]
+    return torch.stack([weight.abs().flatten(1).sum(dim=1) for weight in weights]).sum(dim=0)
