@@ -40,7 +40,7 @@ def _open_h5(path: Path, kind: str) -> Iterator[h5py.File]:
             where=str(path),
             found=str(error),
             expected=f"an HDF5 file as docs/formats.md describes {kind}",
-            todo="delete the file and run its stage again with --forcerun",
+            todo="delete the file and run its stage again with --forcerun; make an imported one again",
         ) from error
 
 
@@ -55,6 +55,15 @@ def new_h5(path: Path) -> Iterator[h5py.File]:
         yield file
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.getbuffer())
+
+
+def holds_tiles(path: Path) -> bool:
+    """Return whether a file is readable HDF5 with coordinates of patches and no features of them."""
+    try:
+        with h5py.File(path, "r") as file:
+            return "coords" in file and not {"features", "feats"} & set(file)
+    except OSError:
+        return False
 
 
 def stored_key(path: Path) -> str | None:
@@ -146,7 +155,7 @@ class Features:
         Parameters
         ----------
         mpp : float, optional
-            um/px of the slide's level 0, for coordinates in um (STAMP's); see :func:`ccl.interop.foreign.stamp_coords`.
+            um/px of the slide's level 0, without which coordinates in um (STAMP's) are left out.
 
         Raises
         ------
@@ -159,7 +168,7 @@ class Features:
             return cls(_single(features), None, "unknown", "imported", {})
         with _open_h5(path, "embed") as file:
             features = _patches(path, file)
-            if "coords" in file and file["coords"].shape != (len(features), 2):
+            if "coords" in file and _dataset(file, "coords").shape != (len(features), 2):
                 raise InputError(
                     "features and coordinates do not fit each other",
                     where=str(path),
@@ -197,9 +206,16 @@ class FeaturesHead:
 
 def _patches(path: Path, file: h5py.File) -> h5py.Dataset:
     """Return the patches' features in a file of ccl, TRIDENT, CLAM or STAMP, checked by shape and type."""
-    features = file["feats" if "feats" in file else "features"]
+    features = _dataset(file, "feats" if "feats" in file else "features")
     check_patches(path, features, _named(features))
     return features
+
+
+def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
+    """Return an array of a file, which must not be a folder of arrays."""
+    if not isinstance(file[name], h5py.Dataset):
+        raise KeyError(f"{name} is no array")
+    return file[name]
 
 
 def _named(features: h5py.Dataset) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ccl.cohort.sheets import read_slide_sheet
 from ccl.errors import CclError, InputError, StageError
 from ccl.files import atomic_path, digest
-from ccl.formats import Features, ManifestRow, Slide, Tiles, new_h5, read_manifest, stored_key
+from ccl.formats import Features, ManifestRow, Slide, Tiles, holds_tiles, new_h5, read_manifest, stored_key
 from ccl.interop import VERSION
 from ccl.interop.naming import slide_stem
 from ccl.progress import progress
@@ -127,17 +127,15 @@ def _load(row: ManifestRow, sheet: Mapping[str, Slide]) -> Export:
     if row.slide_id not in sheet:
         raise InputError("a slide that the sheet does not list", where=row.slide_id, todo="give the cohort's own sheet")
     slide = sheet[row.slide_id]
-    if h5py.is_hdf5(row.path):
-        with h5py.File(row.path, "r") as file:
-            if not {"features", "feats"} & set(file):
-                return Export(slide, row, Tiles.read(row.path), None)
+    if holds_tiles(row.path):
+        return Export(slide, row, Tiles.read(row.path), None)
     features = Features.read(row.path, mpp=slide.mpp)
     if features.coords is None:
         raise InputError(
             "features without coordinates",
             where=str(row.path),
-            expected="a file with the place of each patch",
-            todo="import the same features from HDF5 files",
+            expected="a file with the place of each patch; STAMP's tells it in um, for which the sheet must have `mpp`",
+            todo="import the same features from HDF5 files, and fill the sheet's `mpp` if they are STAMP's",
         )
     return Export(slide, row, Tiles(features.coords, features.attributes), features)
 
@@ -159,7 +157,7 @@ def _weights_note(features: Features) -> list[str]:
 
 def write_trident(job: Path, export: Export) -> list[str]:
     """Write a TRIDENT job: the folder of the patches, and in it that of the encoder's features."""
-    magnification, size = export.told("target_magnification", "patch_size", "level0_magnification")[:2]
+    magnification, size, _ = export.told("target_magnification", "patch_size", "level0_magnification")
     folder = job / f"{magnification:g}x_{size:g}px_{export.tiles.attributes.get('overlap', 0):g}px_overlap"
     attributes = {**export.tiles.attributes, "name": export.name, "savetodir": str(folder)}
     patches = folder / "patches" / f"{export.name}_patches.h5"

@@ -15,9 +15,6 @@ from numpy.typing import NDArray
 
 from ccl.errors import InputError
 
-VIRTUAL_MPP = 1.0
-"""um/px of the level 0 that coordinates in micrometres count from, where nobody gave the slide's own."""
-
 
 def is_tensor(path: Path) -> bool:
     """Return whether a file is to be read by torch: named ``.pt``, and not HDF5 in truth."""
@@ -36,24 +33,18 @@ def read_tensor(path: Path) -> NDArray[np.floating[Any]]:
 
     try:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(tensor, torch.Tensor):
+            raise TypeError(f"a {type(tensor).__name__}")
+        tensor = tensor.detach()
+        return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
     except Exception as error:  # whatever a damaged or hostile file brings torch to raise
-        raise _not_a_tensor(
-            path, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        raise InputError(
+            "not a file of one tensor, or a damaged one",
+            where=str(path),
+            found=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+            expected="one tensor (N, D); files with other Python objects are not opened, as they could run code",
+            todo="make it again with torch.save(features, path)",
         ) from error
-    if not isinstance(tensor, torch.Tensor):
-        raise _not_a_tensor(path, f"a {type(tensor).__name__}")
-    tensor = tensor.detach()
-    return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
-
-
-def _not_a_tensor(path: Path, found: str) -> InputError:
-    return InputError(
-        "not a file of one tensor, or a damaged one",
-        where=str(path),
-        found=found,
-        expected="one tensor (N, D); files with other Python objects are not opened, as they could run code",
-        todo="make it again with torch.save(features, path)",
-    )
 
 
 def stamp_coords(file: h5py.File, mpp: float | None) -> tuple[NDArray[np.int64] | None, dict[str, Any]]:
@@ -64,23 +55,23 @@ def stamp_coords(file: h5py.File, mpp: float | None) -> tuple[NDArray[np.int64] 
     file : h5py.File
         With ``coords`` (N, 2) in um; attribute ``tile_size_um``, or up to version 2.0 ``tile_size`` and ``unit``.
     mpp : float or None
-        um/px of level 0; without one, a virtual level 0 of 1 um/px, which the attribute ``level0_mpp`` tells.
+        um/px of level 0, which the file does not tell.
 
     Returns
     -------
     (N, 2) int64 or None, dict
-        None where the file does not say that its coordinates are in um, as before version 2.0.
+        None without `mpp`, and where the file does not say that its coordinates are in um, as before version 2.0.
     """
     attributes = dict(file.attrs)
     size_um = attributes.get("tile_size_um", attributes.get("tile_size") if attributes.get("unit") == "um" else None)
-    if "coords" not in file or size_um is None:
+    if mpp is None or "coords" not in file or size_um is None:
         return None, {}
-    level0_mpp = VIRTUAL_MPP if mpp is None else mpp
-    told = {"patch_size_level0": float(size_um) / level0_mpp, "level0_mpp": level0_mpp}
+    told = {"patch_size_level0": float(size_um) / mpp, "level0_mpp": mpp, "level0_magnification": 10 / mpp}
     if "tile_size_px" in attributes:
         size_px = int(attributes["tile_size_px"])
-        told |= {"patch_size": size_px, "target_mpp": float(size_um) / size_px}
-    return to_pixels(file["coords"], level0_mpp), told
+        target_mpp = float(size_um) / size_px
+        told |= {"patch_size": size_px, "target_mpp": target_mpp, "target_magnification": 10 / target_mpp}
+    return to_pixels(file["coords"], mpp), told
 
 
 def to_pixels(coords: h5py.Dataset, unit: float = 1.0) -> NDArray[np.int64]:

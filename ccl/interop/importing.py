@@ -38,9 +38,9 @@ def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slid
         path = candidates(features, slide)[0]
         try:
             path = _claim(features, slide, owners)
-            array = Features.read(path, mpp=slide.mpp).features
-            width = width or array.shape[1]
-            _check(path, array, width)
+            array = Features.read(path).features
+            _check(path, array, width or array.shape[1])
+            width = array.shape[1]
             rows.append(
                 ManifestRow(slide.slide_id, "ok", path, digest("import", VERSION, fingerprint(path)), len(array), "")
             )
@@ -80,11 +80,11 @@ def _claim(folder: Path, slide: Slide, owners: dict[Path, str]) -> Path:
 
 
 def _check(path: Path, array: np.ndarray[tuple[int, ...], np.dtype[np.floating]], width: int) -> None:
-    if array.shape[0] == 0 or array.shape[1] != width or not np.isfinite(array).all():
+    if array.size == 0 or array.shape[1] != width or not np.isfinite(array).all():
         raise InputError(
             "not usable as features",
             where=str(path),
             found=f"shape {array.shape}" + ("" if np.isfinite(array).all() else ", with values that are not finite"),
-            expected=f"at least one patch, {width} finite values each, as in the other slides",
+            expected=f"at least one patch, {width or 'some'} finite values each, as in the other slides",
             todo="make the file again",
         )
