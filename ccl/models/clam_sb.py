@@ -62,13 +62,15 @@ class Model(SurvivalModel):
         return Output(logits, {"instance": self.weight * self._instance_loss(patches, scores, batch.outcomes)})
 
     def _instance_loss(self, patches: Tensor, scores: Tensor, outcomes: Outcomes) -> Tensor:
-        """Return the mean cross-entropy (S,) of the patches shown; 0 for a censored patient, whose class is unknown."""
+        """Return the mean cross-entropy (S,) of the patches shown; 0 of a censored patient, whose class is unknown."""
+        count = min(SAMPLED, patches.shape[1] // 2)
+        if count == 0:  # a single patch
+            return patches.new_zeros(len(patches))
         intervals = self.instance.weight.shape[1]
         own = torch.arange(len(patches), device=patches.device), outcomes.labels[:, 0]
         attention = scores.mT.expand(-1, intervals, -1)[own]
-        count = min(SAMPLED, attention.shape[1] // 2)
         chosen = torch.cat([attention.topk(count, largest=largest).indices for largest in (True, False)], dim=1)
         shown = patches.gather(1, chosen[..., None].expand(-1, -1, patches.shape[-1]))
         answers = torch.log_softmax(self.instance(shown[:, None].expand(-1, intervals, -1, -1))[own], dim=-1)
         right = answers[:, :count, 1].sum(dim=1) + answers[:, count:, 0].sum(dim=1)
-        return (outcomes.censorship[:, 0] - 1) * right / max(1, 2 * count)
+        return (outcomes.censorship[:, 0] - 1) * right / (2 * count)
