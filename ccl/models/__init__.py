@@ -88,6 +88,12 @@ METHODS = {
             citation="Chen et al., Cancer Cell 2022",
         ),
         Method(
+            name="motcat",
+            module="ccl.models.motcat",
+            reads=("bags", "genomics"),
+            citation="Xu, Chen, ICCV 2023",
+        ),
+        Method(
             name="ccl",
             module="ccl.models.ccl",
             reads=("clusters", "genomics"),

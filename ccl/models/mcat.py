@@ -15,10 +15,10 @@ from ccl.models.blocks import HEADS
 from ccl.models.coattention import CoAttention, GuidedNetwork
 from ccl.models.interface import Batch, Output, Shape, SurvivalModel
 from ccl.models.pooling import bag_of
-from ccl.models.recipes import Recipe
+from ccl.models.recipes import MCAT
 from ccl.models.replicas import Replicas
 
-NATIVE = Recipe("adam", lr=2e-4, weight_decay=1e-5, epochs=20, accumulate=32, sampling="weighted")
+NATIVE = MCAT
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,17 @@ of patients that make a step, 32, and not the penalty, which so weighs 32 times 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ccl.models import parameter
 from ccl.models.interface import Batch, Output, Shape, SurvivalModel
 from ccl.models.kronecker import KroneckerFusion
 from ccl.models.pooling import DenseLayer, bag_of
-from ccl.models.recipes import Recipe
+from ccl.models.recipes import MCAT
 from ccl.models.replicas import Linear, Replicas
 from ccl.models.unimodal import BagVector, GenesVector, magnitude
 
-NATIVE = Recipe("adam", lr=2e-4, weight_decay=1e-5, epochs=20, accumulate=32, sampling="weighted", hyper={"l1": 1e-5})
+NATIVE = replace(MCAT, hyper={"l1": 1e-5})
 
 
 @dataclass(frozen=True)
