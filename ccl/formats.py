@@ -88,12 +88,14 @@ class Slide:
     path: Path
     mpp: float | None
     """Micrometres per pixel at level 0 from the sample sheet; None leaves it to the file."""
+    annotation: Path | None = None
+    """The user's own outlines of its tissue, GeoJSON or a mask image, where there are any."""
 
 
 MIN_MPP, MAX_MPP = 0.05, 20.0
 """Scales at level 0 outside this range (um/px) are taken for mistakes, in a sheet as in a slide."""
 
-SLIDE_COLUMNS = ("slide_id", "patient_id", "path", "mpp")
+SLIDE_COLUMNS = ("slide_id", "patient_id", "path", "mpp", "annotation")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ccl.settings import setting
 
-VERSION = 1
+VERSION = 2
 """Bumped when the stage's output changes for the same input."""
 
 

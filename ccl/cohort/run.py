@@ -64,7 +64,10 @@ def make_cohort(
 def _relocated(sheet: Sequence[Slide], folder: Path) -> pd.DataFrame:
     """Return a slide sheet for another folder, since its paths count from where it lies."""
     table = pd.DataFrame([vars(slide) for slide in sheet], columns=list(SLIDE_COLUMNS))
-    return table.assign(path=[os.path.relpath(slide.path, folder) if slide.path.name else "" for slide in sheet])
+    return table.assign(
+        path=[os.path.relpath(slide.path, folder) if slide.path.name else "" for slide in sheet],
+        annotation=[os.path.relpath(slide.annotation, folder) if slide.annotation else "" for slide in sheet],
+    )
 
 
 def _check_owners(sheet: Sequence[Slide], patients: set[str], path: Path | None) -> None:

@@ -101,7 +101,7 @@ def _check_ids(path: Path, ids: pd.Series[str], kind: str) -> None:
 
 
 def read_slide_sheet(path: Path) -> list[Slide]:
-    """Read a sample sheet of slides, sorted by slide; ``path`` counts from the sheet's own folder.
+    """Read a sample sheet of slides, sorted by slide; ``path`` and ``annotation`` count from the sheet's own folder.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def read_slide_sheet(path: Path) -> list[Slide]:
         An unknown column, an identifier that cannot be a file name or is there twice, or an ``mpp`` outside
         0.05 to 20 um/px.  Whether the slides exist is for the stage that opens them to say, slide by slide.
     """
-    table = read_table(path, required=SLIDE_COLUMNS[:2], text=SLIDE_COLUMNS[:3])
+    table = read_table(path, required=SLIDE_COLUMNS[:2], text=(*SLIDE_COLUMNS[:3], "annotation"))
     unknown = [name for name in table.columns if name not in SLIDE_COLUMNS]
     if unknown:
         raise InputError(
@@ -139,6 +139,7 @@ def read_slide_sheet(path: Path) -> list[Slide]:
             row["patient_id"],
             path.parent / row["path"] if isinstance(row["path"], str) else Path(),
             None if pd.isna(row["mpp"]) else float(row["mpp"]),
+            path.parent / row["annotation"] if isinstance(row["annotation"], str) else None,
         )
         for row in table.sort_values("slide_id").to_dict("records")
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ccl.settings import setting
 
@@ -18,3 +19,6 @@ class TissueSettings:
     threshold: float = setting("least colour saturation of tissue (0 to 1)")
     min_area_mm2: float = setting("smaller pieces of tissue are dropped (mm2)")
     min_hole_mm2: float = setting("smaller holes are filled (mm2)")
+    annotation: Literal["restrict", "replace"] = setting(
+        "what a slide's own annotation does: restrict the tissue found, or replace it"
+    )

@@ -88,7 +88,7 @@ def _mostly_glass(coloured: Mask, saturation: NDArray[np.float32]) -> Mask:
     inner = cv2.erode(_bytes(coloured), np.ones((3, 3), np.uint8)).astype(np.float32)
     window = (INNER_PX, INNER_PX)
     total, count = cv2.blur(saturation * inner, window), cv2.blur(inner, window)
-    return coloured & (inner == 0) & (saturation * count < total / 2)
+    return np.asarray(coloured & (inner == 0) & (saturation * count < total / 2), bool)
 
 
 def _ink(hsv: NDArray[np.float32], red: NDArray[np.float32], settings: TissueSettings) -> Mask:

@@ -12,6 +12,7 @@ import shapely
 from contourpy import FillType, contour_generator
 from numpy.typing import NDArray
 from shapely.geometry import Polygon, mapping
+from shapely.geometry.base import BaseGeometry
 from shapely.geometry.polygon import orient
 
 from ccl.errors import InputError
@@ -141,8 +142,12 @@ def trace(
         for points, offsets in zip(*filled, strict=True)
     ]
     # Filling a hole may swallow a piece inside it, so the pieces are joined.
-    whole = shapely.union_all(pieces).simplify(SIMPLIFY_PX * min(scale))
-    parts = shapely.get_parts(shapely.set_precision(whole, 1.0))
+    return pieces_of(shapely.union_all(pieces).simplify(SIMPLIFY_PX * min(scale)), min_area_px)
+
+
+def pieces_of(region: BaseGeometry, min_area_px: float = 0.0) -> tuple[Polygon, ...]:
+    """Return a region's polygons of at least `min_area_px` level-0 square pixels, as :func:`trace` does."""
+    parts = shapely.get_parts(shapely.set_precision(region, 1.0))
     kept = [orient(part) for part in parts if isinstance(part, Polygon) and part.area >= max(min_area_px, 1.0)]
     return tuple(sorted(kept, key=lambda polygon: (-polygon.area, polygon.bounds)))
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry import Polygon
+
 from ccl.errors import SlideError
 from ccl.files import digest
 from ccl.formats import ManifestRow, Slide
 from ccl.shards import SlideStage
 from ccl.slides.patches import thumbnail
 from ccl.slides.pictures import overview
+from ccl.slides.protocol import SlideReader
 from ccl.slides.reader import open_slide, slide_fingerprint
 from ccl.tissue import VERSION, TissueSettings
+from ccl.tissue.annotation import annotation_digest, read_annotation
 from ccl.tissue.mask import tissue_mask
-from ccl.tissue.outlines import Outlines, stored_outlines, trace
+from ccl.tissue.outlines import Outlines, pieces_of, stored_outlines, trace
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,14 @@ class TissueStage(SlideStage):
         return self.out / f"{slide.slide_id}.jpg"
 
     def key(self, slide: Slide, upstream: ManifestRow | None) -> str:
-        """Return the digest of the slide's content, the sheet's scale and the settings."""
-        return digest("tissue", VERSION, slide_fingerprint(slide), slide.mpp, asdict(self.settings))
+        """Return the digest of the slide's content, the sheet's scale, the settings and the annotation.
+
+        How an annotation is used matters only to a slide that has one.
+        """
+        settings = asdict(self.settings)
+        use = settings.pop("annotation")
+        annotation = [use, annotation_digest(slide)] if slide.annotation else []
+        return digest("tissue", VERSION, slide_fingerprint(slide), slide.mpp, settings, *annotation)
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         """Return the key and the number of outlines of a finished slide."""
@@ -47,25 +60,12 @@ class TissueStage(SlideStage):
         Raises
         ------
         SlideError
-            The slide cannot be read, has no scale, or shows no tissue.
+            The slide cannot be read, has no scale, or shows no tissue; its annotation is missing or does not fit.
         """
         with open_slide(slide) as reader:
             width, height = reader.dimensions
             seen = thumbnail(reader, self.settings.mpp)
-            mm2_per_px = (reader.mpp / 1000) ** 2
-            polygons = trace(
-                tissue_mask(seen, self.settings),
-                (width / seen.shape[1], height / seen.shape[0]),
-                min_area_px=self.settings.min_area_mm2 / mm2_per_px,
-                min_hole_px=self.settings.min_hole_mm2 / mm2_per_px,
-            )
-            if not polygons:
-                raise SlideError(
-                    "no tissue on the slide",
-                    where=f"slide {slide.slide_id}, {slide.path}",
-                    found=f"nothing of saturation {self.settings.threshold:g} and {self.settings.min_area_mm2:g} mm2",
-                    todo="look at the slide; lower `tissue: threshold` for pale tissue, `min_area_mm2` for small ones",
-                )
+            polygons = self._tissue(slide, reader, seen)
             picture = overview(reader, seen)
             outlines = Outlines(slide.slide_id, reader.mpp, width, height, polygons)
         picture.outline(polygons)
@@ -73,3 +73,30 @@ class TissueStage(SlideStage):
         picture.write(self.picture(slide))
         outlines.write(self.output(slide), key)
         return len(polygons)
+
+    def _tissue(self, slide: Slide, reader: SlideReader, seen: NDArray[np.uint8]) -> tuple[Polygon, ...]:
+        """Return the tissue of a slide with the thumbnail `seen`: found, annotated, or what is both."""
+        width, height = reader.dimensions
+        rows, columns = seen.shape[:2]
+        annotated = read_annotation(slide, (width, height), (columns, rows)) if slide.annotation else None
+        if annotated is not None and self.settings.annotation == "replace":
+            return annotated
+        mm2_per_px = (reader.mpp / 1000) ** 2
+        min_area_px = self.settings.min_area_mm2 / mm2_per_px
+        polygons = trace(
+            tissue_mask(seen, self.settings),
+            (width / columns, height / rows),
+            min_area_px=min_area_px,
+            min_hole_px=self.settings.min_hole_mm2 / mm2_per_px,
+        )
+        if annotated is not None:
+            polygons = pieces_of(shapely.union_all(polygons) & shapely.union_all(annotated), min_area_px)
+        if not polygons:
+            raise SlideError(
+                "no tissue on the slide" + (" where it is annotated" if annotated else ""),
+                where=f"slide {slide.slide_id}, {slide.path}",
+                found=f"nothing of saturation {self.settings.threshold:g} and {self.settings.min_area_mm2:g} mm2",
+                todo="look at the slide; lower `tissue: threshold` for pale tissue, `min_area_mm2` for small ones"
+                + (", or set `annotation: replace`" if annotated else ""),
+            )
+        return polygons

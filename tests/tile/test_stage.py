@@ -21,7 +21,7 @@ from ccl.tissue import TissueSettings
 from ccl.tissue.outlines import Outlines
 from ccl.tissue.stage import TissueStage
 
-TISSUE = TissueSettings(mpp=8.0, threshold=0.06, min_area_mm2=0.01, min_hole_mm2=0.01)
+TISSUE = TissueSettings(mpp=8.0, threshold=0.06, min_area_mm2=0.01, min_hole_mm2=0.01, annotation="restrict")
 # 64 pixels at 2 um/px are 128 um, as 256 pixels at 20x are: slides can be small and still hold many patches.
 TILE = TileSettings(patch_size=64, mpp=2.0, unit="microns", min_tissue=0.5)
 

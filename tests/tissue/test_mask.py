@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from ccl.tissue import TissueSettings
 from ccl.tissue.mask import tissue_mask
 
-SETTINGS = TissueSettings(mpp=8.0, threshold=0.06, min_area_mm2=0.05, min_hole_mm2=0.01)
+SETTINGS = TissueSettings(mpp=8.0, threshold=0.06, min_area_mm2=0.05, min_hole_mm2=0.01, annotation="restrict")
 GLASS = (243, 241, 244)
 SIZE = (300, 400)
 INKS = {
@@ -146,9 +148,7 @@ def test_empty_glass_holds_no_tissue():
 
 def test_the_threshold_decides_what_is_too_pale():
     picture = drawn(tissue_shape(), (238, 219, 231), glass())
-    shares = [
-        tissue_mask(picture, TissueSettings(8.0, threshold, 0.05, 0.01)).mean() for threshold in (0.04, 0.07, 0.10)
-    ]
+    shares = [tissue_mask(picture, replace(SETTINGS, threshold=threshold)).mean() for threshold in (0.04, 0.07, 0.10)]
     assert shares[0] > 0.2
     assert shares[1] > 0.2
     assert shares[2] == 0

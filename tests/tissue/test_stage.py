@@ -16,7 +16,7 @@ from ccl.tissue import TissueSettings
 from ccl.tissue.outlines import Outlines
 from ccl.tissue.stage import TissueStage
 
-SETTINGS = TissueSettings(mpp=8.0, threshold=0.06, min_area_mm2=0.05, min_hole_mm2=0.01)
+SETTINGS = TissueSettings(mpp=8.0, threshold=0.06, min_area_mm2=0.05, min_hole_mm2=0.01, annotation="restrict")
 CIRCLE = Point(800, 700).buffer(500) - Point(700, 700).buffer(120)
 
 

@@ -109,7 +109,9 @@ def reads_slides(model):
 def lacks(cohort, model):
     """The inputs that a model reads and a cohort does not have: `slides`, `omics`."""
     wanted = {"slides": reads_slides(model), "omics": "genomics" in reads(model)}
-    return [key for key in wanted if wanted[key] and key not in config["cohorts"][cohort]]
+    return [
+        key for key in wanted if wanted[key] and key not in config["cohorts"][cohort]
+    ]
 
 
 def runs():
@@ -231,13 +233,16 @@ def slides_of(wildcards):
 
 
 def slide_files(wildcards):
-    """Slides of a shard; one that is not there is for the stage to refuse, so that it costs the others nothing."""
-    return [str(slide.path) for slide in slides_of(wildcards) if slide.path.exists()]
+    """Slides of a shard and the user's annotations of them; one that is not there is for the stage to refuse, so that
+    it costs the others nothing."""
+    paths = [p for s in slides_of(wildcards) for p in (s.path, s.annotation) if p]
+    return [str(path) for path in paths if path.exists()]
 
 
 def slide_rows(wildcards):
     """What the sheet says of a shard's slides, as one value: other slides' rows do not concern the shard."""
-    return digest([(s.slide_id, str(s.path), s.mpp) for s in slides_of(wildcards)])
+    rows = slides_of(wildcards)
+    return digest([(s.slide_id, str(s.path), s.mpp, str(s.annotation)) for s in rows])
 
 
 def owners(wildcards):
