@@ -40,6 +40,12 @@ METHODS = {
             citation="Klambauer et al., NeurIPS 2017; for survival Chen et al., ICCV 2021",
         ),
         Method(
+            name="snntrans",
+            module="ccl.models.snntrans",
+            reads=("genomics",),
+            citation="baseline of Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
+        ),
+        Method(
             name="maxmil",
             module="ccl.models.maxmil",
             reads=("bags",),
@@ -76,6 +82,12 @@ METHODS = {
             citation="Shao et al., NeurIPS 2021",
         ),
         Method(
+            name="dtfd-mil",
+            module="ccl.models.dtfd_mil",
+            reads=("bags",),
+            citation="Zhang et al., CVPR 2022",
+        ),
+        Method(
             name="mcat",
             module="ccl.models.mcat",
             reads=("bags", "genomics"),
@@ -86,6 +98,12 @@ METHODS = {
             module="ccl.models.porpoise",
             reads=("bags", "genomics"),
             citation="Chen et al., Cancer Cell 2022",
+        ),
+        Method(
+            name="survpath",
+            module="ccl.models.survpath",
+            reads=("bags", "genomics"),
+            citation="Jaume et al., CVPR 2024",
         ),
         Method(
             name="motcat",

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ccl.models.blocks import HEADS, INIT_STD_CLASS_TOKEN, LOCAL_REACH
+from ccl.models.blocks import HEADS, INIT_STD_CLASS_TOKEN, LOCAL_REACH, Fusion, TransLayer
 from ccl.models.replicas import Dropout, LayerNorm, Linear, Replicas
 
 DROPOUT = 0.1
@@ -105,27 +105,55 @@ class PPEG(nn.Module):
         return tokens + placed.view_as(tokens.mT).mT
 
 
-class PatchTransformer(nn.Module):
-    """A class token and all patches in the light of each other: a layer, positions, a layer, normalisation.
-
-    The patches, N, are laid out in the order of their files as a square of side M, the smallest that holds them; it is
-    filled up with the first ``M * M - N`` of them once more.
-    """
+class TokenTransformer(nn.Module):
+    """A class token and others in the light of each other: two layers, normalisation."""
 
     def __init__(self, replicas: Replicas, width: int, *, init_std: float = INIT_STD_CLASS_TOKEN) -> None:
         super().__init__()
         self.class_token = nn.Parameter(init_std * replicas.normal(1, width))
         self.layers = nn.ModuleList(NystromLayer(replicas, width) for _ in range(2))
-        self.positions = PPEG(replicas, width)
         self.norm = LayerNorm(replicas, width)
 
-    def forward(self, patches: Tensor, *, class_only: bool = True) -> Tensor:
-        """Map patches (S, N, d) to the class token's result (S, 1, d), else with those of the square behind it."""
+    def forward(self, tokens: Tensor, *, class_only: bool = True) -> Tensor:
+        """Map tokens (S, T, d) to the class token's result (S, 1, d), or to this and theirs (S, 1 + T, d)."""
         first, last = self.layers
-        count = patches.shape[1]
-        missing = (math.isqrt(count - 1) + 1) ** 2 - count
-        tokens = torch.cat([self.class_token, patches, patches[:, :missing]], dim=1)
-        tokens = first(tokens, tokens.shape[1])
-        tokens = torch.cat([tokens[:, :1], self.positions(tokens[:, 1:])], dim=1)
+        tokens = torch.cat([self.class_token, tokens], dim=1)
+        tokens = self.between(first(tokens, tokens.shape[1]))
         out: Tensor = self.norm(last(tokens, 1 if class_only else tokens.shape[1]))
         return out
+
+    def between(self, tokens: Tensor) -> Tensor:
+        """Return what the second layer is given of what the first one gave."""
+        return tokens
+
+
+class PatchTransformer(TokenTransformer):
+    """All patches as tokens, between the layers told their place by :class:`PPEG`.
+
+    The patches, N, are laid out in the order of their files as a square of side M, the smallest that holds them; it is
+    filled up with the first ``M * M - N`` of them once more, so that T is ``M * M``.
+    """
+
+    def __init__(self, replicas: Replicas, width: int, *, init_std: float = INIT_STD_CLASS_TOKEN) -> None:
+        super().__init__(replicas, width, init_std=init_std)
+        self.positions = PPEG(replicas, width)
+
+    def forward(self, tokens: Tensor, *, class_only: bool = True) -> Tensor:
+        """Map patches (S, N, d) to the class token's result (S, 1, d), or to that of the square too (S, 1 + T, d)."""
+        count = tokens.shape[1]
+        missing = (math.isqrt(count - 1) + 1) ** 2 - count
+        return super().forward(torch.cat([tokens, tokens[:, :missing]], dim=1), class_only=class_only)
+
+    def between(self, tokens: Tensor) -> Tensor:
+        """Return the tokens, all but the first moved by where they are."""
+        return torch.cat([tokens[:, :1], self.positions(tokens[:, 1:])], dim=1)
+
+
+def exact_fusion(replicas: Replicas, width: int, count: int) -> Fusion:
+    """Return a :class:`TokenTransformer` of `count` tokens for any number of patients, its attention exact.
+
+    As there is nothing to approximate among a handful of tokens, this is what more steps towards the pseudo-inverse
+    would lead to.  The zeros in front take their share all the same.
+    """
+    padding = -(1 + count) % (width // 2)
+    return Fusion(replicas, width, [TransLayer(replicas, width, dropout=DROPOUT, padding=padding) for _ in range(2)])

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from nystrom_attention import NystromAttention
 
 from ccl.models.blocks import HEADS
-from ccl.models.nystrom import PPEG, NystromLayer, PatchTransformer
+from ccl.models.nystrom import PPEG, NystromLayer, PatchTransformer, TokenTransformer, exact_fusion
 from ccl.models.replicas import Replicas
 
 WIDTH = 32
@@ -107,13 +107,39 @@ def test_patches_are_repeated_from_the_first_to_fill_a_square(count):
     torch.testing.assert_close(every[1], F.layer_norm(tokens, (WIDTH,)))
 
 
+@pytest.mark.parametrize("count", [1, 6, 20])
+def test_a_token_transformer_is_two_published_layers(count):
+    transformer = TokenTransformer(Replicas((0, 1)), WIDTH).double().eval()
+    patients = torch.randn(2, count, WIDTH, dtype=torch.float64)
+    tokens = torch.cat([transformer.class_token, patients], dim=1)[1]
+    for layer in transformer.layers:
+        tokens = run_published(layer, 1, tokens)
+    expected = F.layer_norm(tokens, (WIDTH,))
+    torch.testing.assert_close(transformer(patients, class_only=False)[1], expected)
+    torch.testing.assert_close(transformer(patients)[1], expected[:1])
+
+
+def test_the_exact_form_is_where_more_steps_lead(monkeypatch):
+    exact = exact_fusion(Replicas((0, 1)), WIDTH, 6).double().eval()
+    transformer = TokenTransformer(Replicas((0, 1)), WIDTH).double().eval()
+    state = {name: value.view_as(transformer.state_dict()[name]) for name, value in exact.state_dict().items()}
+    transformer.load_state_dict(state)
+    tokens = torch.randn(2, 6, WIDTH, dtype=torch.float64)
+    distances = []
+    for steps in (6, 40):
+        monkeypatch.setattr("ccl.models.nystrom.INVERSE_STEPS", steps)
+        distances.append((exact(tokens[:, None]) - transformer(tokens)).abs().max().item())
+    assert distances[1] < 1e-6 < distances[0]
+
+
 def test_parameter_counts():
     sizes = [
         sum(weight.numel() for weight in block(Replicas((0,)), width).parameters())
-        for block in (NystromLayer, PPEG, PatchTransformer)
+        for block in (NystromLayer, PPEG, TokenTransformer, PatchTransformer)
         for width in (256, 512)
     ]
-    assert sizes == [263_176, 1_050_376, 22_016, 44_032, 549_136, 2 * 1_050_376 + 44_032 + 1024 + 512]
+    large = 2 * 1_050_376 + 1024 + 512
+    assert sizes == [263_176, 1_050_376, 22_016, 44_032, 527_120, large, 549_136, large + 44_032]
 
 
 def test_in_training_a_share_of_what_attention_gives_is_dropped():
