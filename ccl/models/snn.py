@@ -16,9 +16,12 @@ from torch import nn
 from ccl.models import parameter
 from ccl.models.blocks import SnnLayer
 from ccl.models.interface import Batch, Output, Shape, SurvivalModel
+from ccl.models.recipes import MCAT
 from ccl.models.replicas import Linear, Replicas
 
 LAYERS = 4
+
+NATIVE = MCAT
 
 
 @dataclass(frozen=True)
