@@ -123,6 +123,20 @@ def tile(settings: TileSettings, out: Path, **shard: Any) -> None:
     run_slide_stage(TileStage(out, settings), **shard)
 
 
+@cli.command("quality")
+@click.option("--cohort", required=True, help="name of the cohort")
+@click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
+@click.option("--tissue", type=PATH, multiple=True, required=True, help="manifest of tissue (repeat)")
+@click.option("--tile", type=PATH, multiple=True, required=True, help="manifest of tiles (repeat)")
+@click.option("--out", type=PATH, required=True, help="folder of the table and the page")
+@click.option("--synthetic/--real", default=False, help="whether the cohort is synthetic")
+def quality(out: Path, **inputs: Any) -> None:
+    """Show the slides of a cohort side by side."""
+    from ccl.quality.run import make_contact_sheet
+
+    make_contact_sheet(out, **inputs)
+
+
 @cli.command("embed")
 @shard_options
 @UPSTREAM
@@ -326,8 +340,9 @@ def encoders() -> None:
 
 
 @cli.command("models")
-def models() -> None:
+@click.option("--markdown", is_flag=True, help="the page docs/methods.md, with every hyper-parameter")
+def models(markdown: bool) -> None:
     """List the known methods, with their parameters at the sizes of TCGA-BLCA."""
-    from ccl.models.listing import lines
+    from ccl.models.listing import lines, page
 
-    click.echo("\n".join(lines()))
+    click.echo(page() if markdown else "\n".join(lines()), nl=not markdown)
