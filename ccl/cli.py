@@ -170,10 +170,10 @@ def import_(manifest: Path, **inputs: Any) -> None:
 @cli.command("export")
 @click.option("--layout", type=click.Choice(LAYOUTS), required=True, help="tool to write for")
 @click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
-@click.option("--manifests", type=PATH, multiple=True, required=True, help="manifest of features, or of tiles (repeat)")
 @click.option("--out", type=PATH, required=True, help="folder to write into")
+@click.argument("manifests", type=PATH, nargs=-1, required=True)
 def export(out: Path, **inputs: Any) -> None:
-    """Write features and coordinates for another tool."""
+    """Write features and coordinates for another tool, of the slides in MANIFESTS of `embed`, `import` or `tile`."""
     from ccl.interop.exporting import export_features
 
     export_features(out, **inputs)

@@ -10,7 +10,9 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
+from ccl.cli import cli
 from ccl.errors import InputError, StageError
 from ccl.formats import Features, ManifestRow, Tiles, read_manifest, write_manifest
 from ccl.interop.exporting import export_features
@@ -179,6 +181,16 @@ def test_the_sheet_s_scale_is_stamp_s(cohort: Cohort) -> None:
 def test_without_a_path_the_slide_s_own_name_is_the_file_s(cohort: Cohort) -> None:
     layouts.sheet(cohort.folder, a="", b="")
     assert files(cohort.export("clam", "tile")) == {"patches/a.h5", "patches/b.h5"}
+
+
+def test_the_command_takes_the_manifests_of_all_shards(cohort: Cohort) -> None:
+    shards = [cohort.manifest("embed").with_name(f"{shard}.tsv") for shard in (1, 2)]
+    for shard, row in zip(shards, read_manifest(cohort.manifest("embed")), strict=True):
+        write_manifest(shard, [row])
+    options = ["--layout", "clam", "--slides", str(cohort.slides), "--out", str(cohort.folder / "out")]
+    result = CliRunner().invoke(cli, ["export", *options, *map(str, shards)])
+    assert result.exit_code == 0, result.output
+    assert files(cohort.folder / "out" / "pt_files") == {"TCGA-01.DX1.pt", "b.pt"}
 
 
 # ---- round trips -----------------------------------------------------------------------------------------------
