@@ -88,16 +88,40 @@ METHODS = {
             citation="Zhang et al., CVPR 2022",
         ),
         Method(
+            name="dualtrans",
+            module="ccl.models.dualtrans",
+            reads=("bags", "genomics"),
+            citation="baseline of Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
+        ),
+        Method(
             name="mcat",
             module="ccl.models.mcat",
             reads=("bags", "genomics"),
             citation="Chen et al., ICCV 2021",
         ),
         Method(
+            name="m3if",
+            module="ccl.models.m3if",
+            reads=("bags", "genomics"),
+            citation="Li, Yang et al., MICCAI 2021",
+        ),
+        Method(
+            name="gpdbn",
+            module="ccl.models.gpdbn",
+            reads=("bags", "genomics"),
+            citation="Wang et al., Bioinformatics 2021",
+        ),
+        Method(
             name="porpoise",
             module="ccl.models.porpoise",
             reads=("bags", "genomics"),
             citation="Chen et al., Cancer Cell 2022",
+        ),
+        Method(
+            name="hfbsurv",
+            module="ccl.models.hfbsurv",
+            reads=("bags", "genomics"),
+            citation="Li et al., Bioinformatics 2022",
         ),
         Method(
             name="survpath",
@@ -110,6 +134,12 @@ METHODS = {
             module="ccl.models.motcat",
             reads=("bags", "genomics"),
             citation="Xu, Chen, ICCV 2023",
+        ),
+        Method(
+            name="cmta",
+            module="ccl.models.cmta",
+            reads=("bags", "genomics"),
+            citation="Zhou, Chen, ICCV 2023",
         ),
         Method(
             name="ccl",
