@@ -18,7 +18,7 @@ from ccl.models.kronecker import KroneckerFusion
 from ccl.models.pooling import DenseLayer, bag_of
 from ccl.models.recipes import MCAT
 from ccl.models.replicas import Linear, Replicas
-from ccl.models.unimodal import BagVector, GenesVector, magnitude
+from ccl.models.unimodal import BagVector, GenesVector, l1_penalty
 
 NATIVE = replace(MCAT, hyper={"l1": 1e-5})
 
@@ -50,5 +50,4 @@ class Model(SurvivalModel):
         """Return the logits (S, 1, n), and in training the penalty."""
         slide = self.pooled(self.bag(bag_of(batch, self.replicas)))
         logits = self.head(self.fusion(slide, self.genes(batch.genomics)))
-        penalised = self.training and batch.outcomes is not None and self.l1
-        return Output(logits, {"l1": self.l1 * magnitude(self.genes, self.fusion)} if penalised else {})
+        return Output(logits, l1_penalty(batch, self.l1, self.genes, self.fusion))

@@ -32,3 +32,6 @@ class Recipe:
 
 MCAT = Recipe("adam", lr=2e-4, weight_decay=1e-5, epochs=20, accumulate=32, sampling="weighted")
 """How Chen et al. (ICCV 2021) train all methods of their comparison; also for those that nobody has released."""
+
+WHOLE_EPOCH = 2**31
+"""More patients than any cohort has: to ``accumulate`` so many makes one step an epoch, by all of them."""

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ccl.models.blocks import SnnLayer
+from ccl.models.interface import Batch
 from ccl.models.pooling import DenseLayer, GatedAttention, attend
 from ccl.models.replicas import Replicas
 
@@ -43,7 +44,12 @@ class GenesVector(nn.Module):
         return out
 
 
-def magnitude(*modules: nn.Module) -> Tensor:
-    """Return the sum (S,) of the absolute values of all weights and biases: what an L1 penalty is on."""
-    weights = [weight for module in modules for weight in module.parameters()]
-    return torch.stack([weight.abs().flatten(1).sum(dim=1) for weight in weights]).sum(dim=0)
+def l1_penalty(batch: Batch, weight: float, *modules: nn.Module) -> dict[str, Tensor]:
+    """Return the loss ``l1`` (S,), `weight` times the absolute values of all weights and biases, if it is wanted now.
+
+    It is in training, if the weight is not zero.
+    """
+    if not (weight and batch.outcomes is not None and all(module.training for module in modules)):
+        return {}
+    sums = [part.abs().flatten(1).sum(dim=1) for module in modules for part in module.parameters()]
+    return {"l1": weight * torch.stack(sums).sum(dim=0)}
