@@ -206,6 +206,14 @@ class FeaturesHead:
             return cls(len(features), features.shape[1], *_made_by(features))
 
 
+def coords_attributes(path: Path) -> dict[str, Any]:
+    """Return the attributes of the coordinates in a file of features, as :class:`Tiles` has them, if there are any."""
+    if is_tensor(existing(path)):
+        return {}
+    with _open_h5(path, "embed") as file:
+        return dict(file["coords"].attrs) if "coords" in file else {}
+
+
 def _patches(path: Path, file: h5py.File) -> h5py.Dataset:
     """Return the patches' features in a file of ccl, TRIDENT, CLAM or STAMP, checked by shape and type."""
     features = _dataset(file, "feats" if "feats" in file else "features")

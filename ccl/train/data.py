@@ -167,14 +167,22 @@ def load_fold(
     InputError
         Features of slides differ in encoder or width.
     """
-    tables = _read_tables(method, inputs)
+    tables = read_tables(
+        method,
+        genomics=inputs.genomics,
+        clusters=inputs.clusters,
+        slides=inputs.slides,
+        manifests=inputs.manifests,
+    )
+    outcomes = read_table(inputs.patients, required=("patient_id", "months", "censorship"), text=("patient_id",))
+    outcomes = outcomes.set_index("patient_id")
     roles = _roles(inputs.folds, fold)
     left_out = tables.left_out(sorted(roles))
     train, test = (_members(roles, left_out, role=role) for role in ("train", "test"))
     families, clusters, members = tables.families, tables.clusters, tables.members
     rows = tables.genomic_rows(train)
     scalers = {family.name: Scaler.fit(family.values[rows]) for family in families}
-    basis = tables.outcomes.loc[train] if settings.intervals_from == "train" else tables.outcomes
+    basis = outcomes.loc[train] if settings.intervals_from == "train" else outcomes
     features, weights = 0, "none"
     if clusters is not None:
         features, weights = clusters.centres.shape[2], clusters.weights
@@ -182,8 +190,8 @@ def load_fold(
         here = {patient: members.bags[patient] for patient in (*train, *test)}
         features, weights = check_bags(here, keep=keep_bags)
     return Fold(
-        train=tables.side(train, scalers, device=device, keep_bags=keep_bags),
-        test=tables.side(test, scalers, device=device, keep_bags=keep_bags),
+        train=_side(tables, outcomes.loc[train], scalers, device=device, keep_bags=keep_bags),
+        test=_side(tables, outcomes.loc[test], scalers, device=device, keep_bags=keep_bags),
         shape=Shape(
             families=tuple(len(family.columns) for family in families),
             intervals=settings.intervals,
@@ -196,19 +204,6 @@ def load_fold(
         weights=weights,
         empty_clusters=clusters.empty_rate if clusters else None,
         left_out=left_out,
-    )
-
-
-def _read_tables(method: Method, inputs: Inputs) -> _Tables:
-    genomics = Genomics.read(_given(inputs.genomics, "genomics")) if "genomics" in method.reads else None
-    if genomics is not None:
-        _check_families(genomics, inputs.genomics)
-    outcomes = read_table(inputs.patients, required=("patient_id", "months", "censorship"), text=("patient_id",))
-    return _Tables(
-        outcomes.set_index("patient_id"),
-        genomics,
-        Clusters.read(_given(inputs.clusters, "clusters")) if "clusters" in method.reads else None,
-        read_members(_given(inputs.slides, "slides"), inputs.manifests) if "bags" in method.reads else None,
     )
 
 
@@ -269,10 +264,9 @@ def _rows(known: Sequence[str], wanted: Sequence[str]) -> NDArray[np.intp]:
 
 
 @dataclass(frozen=True)
-class _Tables:
-    """What the earlier stages know of all patients, as far as the method reads it."""
+class Tables:
+    """What the earlier stages know of all patients, as far as a method reads it."""
 
-    outcomes: pd.DataFrame
     genomics: Genomics | None
     clusters: Clusters | None
     members: Members | None
@@ -285,6 +279,10 @@ class _Tables:
     def genomic_rows(self, patients: Sequence[str]) -> NDArray[np.intp]:
         """Return the rows of some patients in the gene families."""
         return _rows(self.genomics.patients, patients) if self.genomics else np.empty(0, dtype=np.intp)
+
+    def cluster_rows(self, patients: Sequence[str]) -> NDArray[np.intp]:
+        """Return the rows of some patients in the clusters."""
+        return _rows(self.clusters.patients, patients) if self.clusters else np.empty(0, dtype=np.intp)
 
     def left_out(self, patients: Sequence[str]) -> dict[str, str]:
         """Return who of `patients` lacks something, each with the reason."""
@@ -301,24 +299,53 @@ class _Tables:
             reasons |= dict.fromkeys(unknown, "no row in the omics tables")
         return dict(sorted(reasons.items()))
 
-    def side(
-        self, patients: Sequence[str], scalers: Mapping[str, Scaler], *, device: torch.device, keep_bags: bool
-    ) -> Side:
-        """Return the scaled data of some patients."""
-        rows, outcomes = self.genomic_rows(patients), self.outcomes.loc[list(patients)]
-        genomics = [scalers[family.name].apply(family.values[rows]) for family in self.families]
-        centres, bags = None, None
-        if self.clusters is not None:
-            own = self.clusters.centres[_rows(self.clusters.patients, patients)]
-            centres = torch.from_numpy(own).to(device)
-        if self.members is not None:
-            bags = Bags([self.members.bags[patient] for patient in patients], device=device, keep=keep_bags)
-        return Side(
-            patients=tuple(patients),
-            months=outcomes["months"].to_numpy(dtype=np.float64),
-            censorship=outcomes["censorship"].to_numpy(dtype=np.int64),
-            genomics=tuple(torch.from_numpy(values).to(device) for values in genomics),
-            centres=centres,
-            bags=bags,
-            device=device,
-        )
+
+def read_tables(
+    method: Method,
+    *,
+    genomics: Path | None,
+    clusters: Path | None,
+    slides: Path | None,
+    manifests: Sequence[Path],
+) -> Tables:
+    """Read those of the files that a method reads.
+
+    Raises
+    ------
+    ConfigError
+        One of these is not given.
+    ModelError
+        A gene family has no columns.
+    """
+    omics = Genomics.read(_given(genomics, "genomics")) if "genomics" in method.reads else None
+    if omics is not None:
+        _check_families(omics, genomics)
+    return Tables(
+        omics,
+        Clusters.read(_given(clusters, "clusters")) if "clusters" in method.reads else None,
+        read_members(_given(slides, "slides"), manifests) if "bags" in method.reads else None,
+    )
+
+
+def _side(
+    tables: Tables, outcomes: pd.DataFrame, scalers: Mapping[str, Scaler], *, device: torch.device, keep_bags: bool
+) -> Side:
+    """Return the scaled data of the patients that `outcomes` is indexed by."""
+    patients = tuple(outcomes.index)
+    rows = tables.genomic_rows(patients)
+    genomics = [scalers[family.name].apply(family.values[rows]) for family in tables.families]
+    centres, bags = None, None
+    if tables.clusters is not None:
+        own = tables.clusters.centres[tables.cluster_rows(patients)]
+        centres = torch.from_numpy(own).to(device)
+    if tables.members is not None:
+        bags = Bags([tables.members.bags[patient] for patient in patients], device=device, keep=keep_bags)
+    return Side(
+        patients=patients,
+        months=outcomes["months"].to_numpy(dtype=np.float64),
+        censorship=outcomes["censorship"].to_numpy(dtype=np.int64),
+        genomics=tuple(torch.from_numpy(values).to(device) for values in genomics),
+        centres=centres,
+        bags=bags,
+        device=device,
+    )

@@ -59,30 +59,33 @@ def load_model(path: Path, seed: int) -> tuple[SurvivalModel, dict[str, Scaler]]
     InputError
         The file is missing or damaged, or holds no model of this seed.
     """
-    metadata, tensors = _read(path)
-    state = {
-        key.removeprefix(f"seed{seed}/"): value[None]
-        for key, value in tensors.items()
-        if key.startswith(f"seed{seed}/")
-    }
+    metadata, tensors = read_tensors(path)
+    return build_model(metadata, tensors, seed, where=str(path))
+
+
+def build_model(
+    metadata: Mapping[str, Any], tensors: Mapping[str, Tensor], seed: int, *, where: str, device: str = "cpu"
+) -> tuple[SurvivalModel, dict[str, Scaler]]:
+    """Return what :func:`load_model` does of what is already read; `where` is for the message."""
+    state = {name: value[None] for name, value in _under(f"seed{seed}/", tensors).items()}
     if not state:
         seeds = sorted({key.split("/")[0] for key in tensors if key.startswith("seed")})
         raise InputError(
             "no model of this seed",
-            where=str(path),
+            where=where,
             found=f"seed{seed}",
             expected=", ".join(seeds),
             todo="name one of these",
         )
     shape = Shape(**{**metadata["shape"], "families": tuple(metadata["shape"]["families"])})
     method = metadata["method"]
-    model: SurvivalModel = load(method).Model(shape, hyper(method, metadata["hyper"]), Replicas((seed,)))
+    model: SurvivalModel = load(method).Model(shape, hyper(method, metadata["hyper"]), Replicas((seed,), device))
     model.load_state_dict(state)
     scalers = {
         family: Scaler(tensors[f"scaler/{family}/mean"].numpy(), tensors[f"scaler/{family}/scale"].numpy())
         for family in metadata["families"]
     }
-    return model.eval(), scalers
+    return model.to(device).eval(), scalers
 
 
 def save_checkpoint(path: Path, key: str, model: SurvivalModel, course: Course) -> None:
@@ -103,7 +106,7 @@ def load_checkpoint(path: Path, key: str, model: SurvivalModel) -> Course:
     InputError
         The file is damaged, or of a run with another key.
     """
-    metadata, tensors = _read(path)
+    metadata, tensors = read_tensors(path)
     if metadata["key"] != key:
         raise InputError(
             "a checkpoint of another run",
@@ -122,8 +125,14 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the metadata and the tensors of a safetensors file of ours."""
+def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the metadata and the tensors of a safetensors file of ours; nothing in it is executed.
+
+    Raises
+    ------
+    InputError
+        The file is missing or damaged.
+    """
     try:
         with safe_open(existing(path), framework="pt") as file:
             metadata = json.loads(file.metadata()["ccl"])
