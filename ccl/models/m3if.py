@@ -77,7 +77,7 @@ class Model(SurvivalModel):
         self.patch = Linear(replicas, shape.features, width)
         self.genes = GenesVector(replicas, shape.families, width, dropout=hyper.dropout)
         self.recalibration = Recalibration(replicas, width)
-        self.attention = ContextAttention(replicas, width)
+        self.context_attention = ContextAttention(replicas, width)
         self.after_genes = Linear(replicas, width, width)
         self.joint = Linear(replicas, 3 * width, 3 * width)
         self.dropout = Dropout(replicas, CLASSIFIER_DROPOUT)
@@ -89,6 +89,6 @@ class Model(SurvivalModel):
         genes, mean = self.genes(batch.genomics), patches.mean(dim=1, keepdim=True)
         gate_genes, gate_slide = self.recalibration(genes, mean)
         genes, mean, patches = gate_genes * genes, gate_slide * mean, gate_slide * patches
-        attended = attend(self.attention(patches, mean.detach()), patches)
+        attended = attend(self.context_attention(patches, mean.detach()), patches)
         joint = torch.cat([self.after_genes(genes), attended, mean], dim=-1)
         return Output(self.head(self.dropout(self.joint(joint))))

@@ -67,7 +67,7 @@ class Model(SurvivalModel):
         attended = hyper.width // 2
         self.patch = Linear(replicas, shape.features, hyper.width)
         self.families = FamilyTokens(replicas, shape.families, hyper.width, dropout=hyper.dropout, activation=F.elu)
-        self.attention = PathwayAttention(replicas, hyper.width)
+        self.pathway_attention = PathwayAttention(replicas, hyper.width)
         self.feed_forward = nn.Sequential(
             LayerNorm(replicas, attended),
             Linear(replicas, attended, attended),
@@ -83,7 +83,7 @@ class Model(SurvivalModel):
         """Return the logits (S, 1, n)."""
         families = self.families(batch.genomics).squeeze(1)
         patches = self.patch(self._sample(bag_of(batch, self.replicas)))
-        tokens = self.feed_forward(self.attention(families, patches))
+        tokens = self.feed_forward(self.pathway_attention(families, patches))
         means = [part.mean(dim=1, keepdim=True) for part in tokens.split([families.shape[1], patches.shape[1]], dim=1)]
         return Output(self.head(self.joint(torch.cat(means, dim=-1))))
 

@@ -44,7 +44,7 @@ def plain(own, batch, number, *, detach):
     mean, patches = gate * mean, torch.stack([gate * patch for patch in patches])
     context = mean.detach() if detach else mean
     pairs = torch.stack([torch.cat([patch, context]) for patch in patches])
-    scores = layer("attention.score", F.leaky_relu(layer("attention.hidden", pairs)))[:, 0]
+    scores = layer("context_attention.score", F.leaky_relu(layer("context_attention.hidden", pairs)))[:, 0]
     attended = sum(weight * patch for weight, patch in zip(torch.softmax(scores, dim=0), patches, strict=True))
     return layer("head", layer("joint", torch.cat([layer("after_genes", genes), attended, mean])))
 
