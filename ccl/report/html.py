@@ -107,7 +107,7 @@ def _plain(value: Any) -> Any:
 def _alignment(table: pd.DataFrame, evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
     """Return a row per evaluation that reads clusters, with its label and caveats; None where the table is empty."""
     rows: list[Any] = table.astype(object).where(table.notna(), None).to_dict("records")
-    reading = [evaluation for evaluation in evaluations if evaluation.encoder != "none"]
+    reading = [evaluation for evaluation in evaluations if evaluation.facts["k"] is not None]
     return [{**row, "label": e.label, "caveats": e.caveats} for row, e in zip(rows, reading, strict=True)]
 
 

@@ -99,7 +99,7 @@ def alignment(cohorts: Sequence[Cohort]) -> pd.DataFrame:
     """
     rows = []
     for evaluation in evaluations_of(cohorts):
-        if evaluation.encoder != "none":
+        if evaluation.facts["k"] is not None:
             theirs = evaluation.method == "ccl" and evaluation.encoder == "resnet50" and comparable(evaluation)
             rows.append(
                 {

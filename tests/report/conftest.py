@@ -114,6 +114,7 @@ def make_results():
         seeds=(0, 1),
         hyper=None,
         found=None,
+        k=6,
         n=36,
     ):
         folder, slides = results / cohort, slides or {}
@@ -124,6 +125,7 @@ def make_results():
             write_slides(folder, slides)
         evaluations = []
         for encoder, model, *method in methods:
+            clusters = None if encoder == "none" else k
             facts = {
                 "cohort": cohort,
                 "encoder": encoder,
@@ -136,8 +138,8 @@ def make_results():
                 "seeds": list(seeds),
                 "parameters": 1234567,
                 "families": {"f0": ["TP53_rnaseq"]},
-                "k": 6,
-                "empty_clusters": 0.125,
+                "k": clusters,
+                "empty_clusters": clusters and 0.125,
                 "facts": found or {},
                 "left_out": left_out or {},
                 "versions": {"ccl": "0.1.0", "python": "3.11.9", "torch": "2.14.0"},

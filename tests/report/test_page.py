@@ -164,8 +164,9 @@ def test_method_without_alignment_shows_its_empty_clusters(tmp_path, make_result
     assert "ccl with resnet50 luad 12.5 % – –" in words_of(page_of(cohorts))  # noqa: RUF001 (the page's own sign)
 
 
-def test_method_that_reads_no_slides_has_no_clusters(tmp_path, make_results):
-    cohorts = gather(make_results(tmp_path, "luad", methods=(("none", "snn"),)))
+@pytest.mark.parametrize(("encoder", "model"), [("none", "snn"), ("resnet50", "attmil")])
+def test_method_that_reads_no_clusters_has_none(tmp_path, make_results, encoder, model):
+    cohorts = gather(make_results(tmp_path, "luad", methods=((encoder, model),), k=None))
     table = make_tables(cohorts)["alignment"]
     assert table.empty
     assert {"cohort", "empty_clusters", "distance_before"} <= set(table)
