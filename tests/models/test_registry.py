@@ -72,7 +72,7 @@ def test_an_unknown_preset_is_refused(name, allowed):
 
 
 def test_an_unknown_method_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match="ccl, .*snn"):
+    with pytest.raises(ConfigError, match=r"ccl, .*snn"):
         get_method("resnet")
 
 

@@ -5,6 +5,7 @@ The workspace has a cohort of slides (``tiny``) and one of ready features (``bag
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.xdist_group("graph")
 
 SLIDE_STAGES = ("tissue", "tile", "embed")
 END = {"evaluate", "report"}
+AFTER_TILES = {"quality": 1, "embed": 2, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}
 
 
 def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
@@ -38,6 +40,7 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
         ("models.ccl", {"cohort_weight": 0.5}, {"train": 4, "evaluate": 2, "report": 1}),
         ("models.ccl", {"preset": "released", "groups_by": "time"}, {"train": 4, "evaluate": 2, "report": 1}),
         ("models.ccl", {"k": 4}, {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
+        ("models.snn", {"track": "native"}, {"train": 4, "evaluate": 2, "report": 1}),
         ("models.small", {"method": "snn", "width": 16}, {"train": 4, "evaluate": 2, "report": 1}),
         ("cluster.k", 4, {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
         ("cluster.restarts", 2, {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
@@ -45,18 +48,16 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
         ("cluster.normalise", "l2", {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
         ("genomics.missing", "mean", {"genomics": 2, "train": 8, "evaluate": 4, "report": 1}),
         ("embed.dtype", "float16", {"embed": 2, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}),
-        ("tile.mpp", 0.6, {"tile": 2, "embed": 2, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}),
-        ("tile.min_tissue", 0.6, {"tile": 2, "embed": 2, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}),
-        (
-            "tissue.threshold",
-            0.1,
-            {"tissue": 2, "tile": 2, "embed": 2, "cluster": 1, "train": 2, "evaluate": 1, "report": 1},
-        ),
+        ("tile.mpp", 0.6, {"tile": 2, **AFTER_TILES}),
+        ("tile.min_tissue", 0.6, {"tile": 2, **AFTER_TILES}),
+        ("tissue.threshold", 0.1, {"tissue": 2, "tile": 2, **AFTER_TILES}),
+        ("tissue.annotation", "replace", {"tissue": 2, "tile": 2, **AFTER_TILES}),
         (
             "on_bad_slide",
             "exclude",
             {
                 **{stage: 2 for stage in SLIDE_STAGES},
+                "quality": 1,
                 "import_features": 1,
                 "cluster": 2,
                 "train": 4,
@@ -68,6 +69,7 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
         # What changes speed alone changes no result; the report, which shows the config, is written again.
         ("embed.batch_size", 8, {"report": 1}),
         ("train.device", "auto", {"report": 1}),
+        ("train.bags", "memory", {"report": 1}),
     ],
 )
 def test_a_config_key_runs_again_what_reads_it(
@@ -116,7 +118,7 @@ def test_a_changed_slide_costs_its_shard_to_plan_and_itself_to_run(workspace: Wo
     sheet = pd.read_csv(workspace.folder / "tiny" / "slides.csv")
     first, last = (workspace.folder / "tiny" / sheet["path"].iloc[i] for i in (0, -1))
     shutil.copyfile(last, first)
-    again = {"cluster": 1, "train": 2, "evaluate": 1, "report": 1}
+    again = {"quality": 1, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}
     assert workspace.planned() == {stage: 1 for stage in SLIDE_STAGES} | again
     tiles = workspace.folder / "results" / "tiny" / "tile"
     before = {path.name: path.stat().st_mtime_ns for path in tiles.glob("*.h5")}
@@ -131,8 +133,31 @@ def test_an_added_slide_moves_no_other(workspace: Workspace) -> None:
     sheet = pd.read_csv(path)
     extra = sheet.iloc[[0]].assign(slide_id="EXTRA")
     pd.concat([sheet, extra]).to_csv(path, index=False)
-    slides = {stage: 1 for stage in SLIDE_STAGES}
+    slides = {"quality": 1} | {stage: 1 for stage in SLIDE_STAGES}
     assert workspace.planned() == {"cohort": 1, **slides, "cluster": 1, "train": 4, "evaluate": 2, "report": 1}
+
+
+def test_an_annotation_costs_its_shard_to_plan_and_its_slide_to_run(workspace: Workspace) -> None:
+    path = workspace.folder / "tiny" / "slides.csv"
+    sheet = pd.read_csv(path)
+    again = {"quality": 1, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}
+    again |= {stage: 1 for stage in SLIDE_STAGES}
+    outline = workspace.folder / "tiny" / "drawn.json"
+    drawn = {"type": "Polygon", "coordinates": [[[200, 200], [1300, 200], [1300, 1300], [200, 1300], [200, 200]]]}
+    outline.write_text(json.dumps(drawn))
+    sheet.assign(annotation=["drawn.json", *[None] * (len(sheet) - 1)]).to_csv(path, index=False)
+    assert workspace.planned() == {"cohort": 1, **again}
+    tissue = workspace.folder / "results" / "tiny" / "tissue"
+    before = {path.name: path.stat().st_mtime_ns for path in tissue.glob("*.geojson")}
+    result = workspace.snakemake("--until", "tissue")
+    assert result.returncode == 0, result.stdout
+    after = {path.name: path.stat().st_mtime_ns for path in tissue.glob("*.geojson")}
+    assert {name for name in after if after[name] != before[name]} == {f"{sheet['slide_id'].iloc[0]}.geojson"}
+    workspace.snakemake("--until", "quality", "cohort")
+    drawn["coordinates"][0][1][0] = 1200
+    outline.write_text(json.dumps(drawn))
+    planned = workspace.planned()
+    assert (planned["tissue"], planned["cohort"]) == (1, 0)
 
 
 def test_more_shards_make_no_slide_again(workspace: Workspace) -> None:
