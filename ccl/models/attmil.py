@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+
 from ccl.models import parameter
-from ccl.models.interface import Batch, Output, Shape, SurvivalModel
+from ccl.models.interface import Attention, Batch, Output, Shape, SurvivalModel
 from ccl.models.pooling import DenseLayer, GatedAttention, attend, bag_of
 from ccl.models.recipes import MCAT
 from ccl.models.replicas import Linear, Replicas
@@ -40,3 +42,8 @@ class Model(SurvivalModel):
         """Return the logits (S, 1, n)."""
         patches = self.patch(bag_of(batch, self.replicas))
         return Output(self.head(self.pooled(attend(self.attention(patches), patches))))
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return the weights of patches in their mean."""
+        scores = self.attention(self.patch(bag_of(batch, self.replicas)))
+        return Attention(patches={"attention": torch.softmax(scores, dim=1)[..., 0]})

@@ -27,8 +27,9 @@ from ccl.errors import ConfigError, ModelError
 from ccl.models import parameter
 from ccl.models.alignment import best_order, cosine_costs, l1_costs
 from ccl.models.blocks import HEADS, Aggregate, Fusion, SnnLayer, TransLayer, VanillaLayer
+from ccl.models.explanation import anchored, attention, named, through
 from ccl.models.guidance import CohortBank, KnowledgeLoss, PatientLoss, group_edges, group_of
-from ccl.models.interface import Batch, Outcomes, Output, Shape, SurvivalModel
+from ccl.models.interface import Attention, Batch, Outcomes, Output, Shape, SurvivalModel
 from ccl.models.replicas import AlphaDropout, InputLinear, Linear, Replicas
 
 FUSION_LAYERS = 2
@@ -150,10 +151,14 @@ class Genomics(nn.Module):
 
     def forward(self, genomics: Sequence[Tensor]) -> Tensor:
         """Map the families, (S, B, n_f) each, to F_g (S, B, d)."""
-        first = self.dropout(F.selu(self.first(genomics)))  # (S, families, B, d)
-        second = self.second(first.flatten(1, 2)).view_as(first) if self.shared else self.second(first)
-        vector: Tensor = self.aggregate(second.transpose(1, 2))
+        vector: Tensor = self.aggregate(self.looks(genomics))
         return vector
+
+    def looks(self, genomics: Sequence[Tensor]) -> Tensor:
+        """Map the families, (S, B, n_f) each, to a vector each: (S, B, families, d)."""
+        first = self.dropout(F.selu(self.first(genomics)))  # (S, families, B, d)
+        second: Tensor = self.second(first.flatten(1, 2)).view_as(first) if self.shared else self.second(first)
+        return second.transpose(1, 2)
 
 
 class Pathology(nn.Module):
@@ -175,16 +180,20 @@ class Pathology(nn.Module):
 
     def forward(self, centres: Tensor) -> Tensor:
         """Map (S, B, k, D) to F_p (S, B, d); in training the anchor follows."""
-        replicas, batch, k, _ = centres.shape
-        # A layer on each centre alone gives the same before and after they are put in order.
-        looks = self.dropout(F.selu(self.first([centres.flatten(1, 2)]))).view(replicas, batch, k, -1)
-        if self.hyper.align:
-            looks = torch.take_along_dim(looks, self._order(centres)[..., None], dim=2)
-        vector: Tensor = self.aggregate(looks)
+        vector: Tensor = self.aggregate(self.looks(centres))
         return vector
 
+    def looks(self, centres: Tensor) -> Tensor:
+        """Map centres (S, B, k, D) to a vector each, in the order of the anchor: (S, B, k, d)."""
+        replicas, batch, k, _ = centres.shape
+        # A layer on each centre alone gives the same before and after they are put in order.
+        looks: Tensor = self.dropout(F.selu(self.first([centres.flatten(1, 2)]))).view(replicas, batch, k, -1)
+        if self.hyper.align:
+            looks = torch.take_along_dim(looks, self.order(centres)[..., None], dim=2)
+        return looks
+
     @torch.no_grad()
-    def _order(self, centres: Tensor) -> Tensor:
+    def order(self, centres: Tensor) -> Tensor:
         """Return the order (S, B, k) of the centres that fits the anchor best; in training the anchor follows them."""
         if self.training and self.hyper.anchor_init == "first_patient":
             self.anchor.copy_(torch.where(self.anchored, self.anchor, centres[:, 0]))
@@ -206,7 +215,7 @@ class Pathology(nn.Module):
         -------
         tuple of two Tensors, shape (S,)
         """
-        aligned = torch.take_along_dim(centres, self._order(centres)[..., None], dim=2)
+        aligned = torch.take_along_dim(centres, self.order(centres)[..., None], dim=2)
         pairs = [torch.stack([F.pdist(c[:, j]) for c in x for j in range(c.shape[1])]) for x in (centres, aligned)]
         before, after = (p.view(len(centres), -1).mean(dim=1) for p in pairs)
         return before, after
@@ -233,20 +242,24 @@ class Decomposition(nn.Module):
 
     def forward(self, sources: Tensor) -> Tensor:
         """Map F_g and F_p, (S, B, 2, d), to the components (S, B, n + 2, d), G and P last."""
-        width = self.hyper.width
-        encoded = self.encode(sources.transpose(1, 2)).transpose(1, 2).unflatten(-1, (-1, width))
-        normed = F.layer_norm(encoded[..., : self.normed, :], (width,))
+        specific, projected = self.project(sources)
+        values = projected if self.hyper.values == "projected" else sources[..., None, :]
+        return torch.cat([(self.gates(projected) * values).sum(dim=2), specific], dim=2)  # equation (2), then G and P
+
+    def project(self, sources: Tensor) -> tuple[Tensor, Tensor]:
+        """Return G and P of equation (1), (S, B, 2, d), and fc of equation (3) for n encoders, (S, B, 2, n, d)."""
+        encoded = self.encode(sources.transpose(1, 2)).transpose(1, 2).unflatten(-1, (-1, self.hyper.width))
+        normed = F.layer_norm(encoded[..., : self.normed, :], (self.hyper.width,))
         normed = torch.relu(torch.addcmul(self.norm_bias, normed, self.norm_weight))  # (S, B, 2, 1 or 1 + n, d)
-        specific = normed[..., 0, :]  # equation (1): G and P, (S, B, 2, d)
-        projected = (normed if self.hyper.projection == "mlp" else encoded)[..., 1:, :]  # (S, B, 2, n, d)
-        # Equation (3), a row of A or of its transpose at a time: each modality is weighed by a sum over the other.
+        return normed[..., 0, :], (normed if self.hyper.projection == "mlp" else encoded)[..., 1:, :]
+
+    def gates(self, projected: Tensor) -> Tensor:
+        """Return the attention of equation (3), (S, B, 2, n, d)."""
+        # A row of A or of its transpose at a time: each modality is weighed by a sum over the other.
         attention = torch.addcmul(
             self.gate_bias, (projected.flip(2) * self.gate_weight).sum(-1, keepdim=True), projected
         )
-        if self.hyper.gate == "sigmoid":
-            attention = torch.sigmoid(attention)
-        values = projected if self.hyper.values == "projected" else sources[..., None, :]
-        return torch.cat([(attention * values).sum(dim=2), specific], dim=2)  # equation (2), then G and P
+        return torch.sigmoid(attention) if self.hyper.gate == "sigmoid" else attention
 
 
 class Model(SurvivalModel):
@@ -265,6 +278,7 @@ class Model(SurvivalModel):
         )
         if hyper.decompose:
             self.decomposition = Decomposition(replicas, hyper, len(both))
+        self.components = named(both) if hyper.decompose else ("genomics", "pathology")
         layers = [_fusion_layer(replicas, hyper) for _ in range(FUSION_LAYERS)]
         self.fusion = Fusion(replicas, width, layers)
         self.head = Linear(replicas, width, shape.intervals)
@@ -310,14 +324,19 @@ class Model(SurvivalModel):
                 expected="{} centres of {} features".format(*self.pathology.shape),
                 todo="use the encoder and the k that the model was trained with",
             )
+        sources, components = self.encode(batch)
+        logits = self.head(self.fusion(components))  # equation (7) without its sigmoid
+        guided = self.training and self.hyper.guide
+        return Output(logits, self._cohort_losses(batch, components, sources) if guided else {})
+
+    def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return F_g and F_p, (S, B, 2, d), and the components that are fused, (S, B, T, d)."""
+        assert batch.centres is not None
         replicas = len(self.replicas)
         genomic = self.genomics([values.expand(replicas, -1, -1) for values in batch.genomics])
         pathology = self.pathology(batch.centres.expand(replicas, -1, -1, -1))
         sources = torch.stack([genomic, pathology], dim=2)
-        components = self.decomposition(sources) if self.hyper.decompose else sources
-        logits = self.head(self.fusion(components))  # equation (7) without its sigmoid
-        guided = self.training and self.hyper.guide
-        return Output(logits, self._cohort_losses(batch, components, sources) if guided else {})
+        return sources, self.decomposition(sources) if self.hyper.decompose else sources
 
     def _cohort_losses(self, batch: Batch, components: Tensor, sources: Tensor) -> dict[str, Tensor]:
         """Return alpha times the two parts of equation (6)."""
@@ -339,6 +358,18 @@ class Model(SurvivalModel):
             return {}
         before, after = self.pathology.distances(batch.centres.expand(len(self.replicas), -1, -1, -1))
         return {"distance_before_alignment": before, "distance_after_alignment": after}
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return what each component attends to among clusters and families."""
+        return attention(self, batch)
+
+    def through(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the logits once for each component; gradients pass through this one alone."""
+        return through(self, batch)
+
+    def reference(self, batch: Batch) -> Batch:
+        """Return the average training patient: average genes, and in the place of each centre the anchor's row."""
+        return anchored(self, super().reference(batch))
 
 
 def _fusion_layer(replicas: Replicas, hyper: Hyper) -> TransLayer | VanillaLayer:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ccl.models import parameter
-from ccl.models.interface import Batch, Outcomes, Output, Shape, SurvivalModel
+from ccl.models.interface import Attention, Batch, Outcomes, Output, Shape, SurvivalModel
 from ccl.models.pooling import DenseLayer, GatedAttention, attend, bag_of
 from ccl.models.recipes import Recipe
 from ccl.models.replicas import Linear, Replicas
@@ -60,6 +60,13 @@ class Model(SurvivalModel):
         if not (self.weight and self.training and batch.outcomes):
             return Output(logits)
         return Output(logits, {"instance": self.weight * self._instance_loss(patches, scores, batch.outcomes)})
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return the weights of patches in their mean, of CLAM-MB for each interval."""
+        scores = self.attention(self.patch(bag_of(batch, self.replicas)))
+        branches = torch.softmax(scores, dim=1).unbind(dim=-1)
+        names = [f"interval {number}" for number in range(1, len(branches) + 1)] if self.multiple else ["attention"]
+        return Attention(patches=dict(zip(names, branches, strict=True)))
 
     def _instance_loss(self, patches: Tensor, scores: Tensor, outcomes: Outcomes) -> Tensor:
         """Return the mean cross-entropy (S,) of the patches shown; 0 of a censored patient, whose class is unknown."""

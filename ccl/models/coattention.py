@@ -31,6 +31,11 @@ class CoAttention(nn.Module):
         out: Tensor = self.to_out(F.scaled_dot_product_attention(self.to_q(queries), k, v))
         return out
 
+    def weights(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Return how much each of T queries looks at each of N keys: (S, T, N), sums of 1 over keys."""
+        k, _ = self.to_kv(keys).chunk(2, dim=-1)
+        return torch.softmax(self.to_q(queries) @ k.mT * k.shape[-1] ** -0.5, dim=-1)
+
 
 class TokenPool(nn.Module):
     """The tokens of a modality into one vector: two layers of a transformer, gated attention, a dense layer."""

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ccl.models import parameter
-from ccl.models.interface import Batch, Output, Shape, SurvivalModel
+from ccl.models.interface import Attention, Batch, Output, Shape, SurvivalModel
 from ccl.models.kronecker import kronecker
 from ccl.models.pooling import DenseLayer, bag_of
 from ccl.models.recipes import WHOLE_EPOCH, Recipe
@@ -83,3 +83,7 @@ class Model(SurvivalModel):
         vectors = self.genes(batch.genomics), self.bag(bag_of(batch, self.replicas))
         logits = self.network(*(reduce(vector) for reduce, vector in zip(self.reduce, vectors, strict=True)))
         return Output(logits, l1_penalty(batch, self.l1, self.network))
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return the weights of patches in the bag's vector."""
+        return Attention(patches={"attention": self.bag.weights(bag_of(batch, self.replicas))})

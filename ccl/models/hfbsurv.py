@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ccl.models import parameter
-from ccl.models.interface import Batch, Output, Shape, SurvivalModel
+from ccl.models.interface import Attention, Batch, Output, Shape, SurvivalModel
 from ccl.models.pooling import bag_of
 from ccl.models.recipes import WHOLE_EPOCH, Recipe
 from ccl.models.replicas import Dropout, LayerNorm, Linear, Replicas
@@ -112,3 +112,7 @@ class Model(SurvivalModel):
         """Return the logits (S, 1, n), and in training the penalty."""
         vectors = torch.stack([self.genes(batch.genomics), self.bag(bag_of(batch, self.replicas))], dim=1)
         return Output(self.network(vectors), l1_penalty(batch, self.l1, self.network))
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return the weights of patches in the bag's vector."""
+        return Attention(patches={"attention": self.bag.weights(bag_of(batch, self.replicas))})

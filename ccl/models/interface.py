@@ -6,10 +6,12 @@ A method is S replicas of one network (:mod:`ccl.models.replicas`): every tensor
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
+
+from ccl.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,21 @@ class Output:
     """The method's own losses by name, (S,), already weighted, to be added to the likelihood; only in training."""
 
 
+@dataclass(frozen=True)
+class Attention:
+    """What each component of a method attends to, by the component's name: shares that sum to one over the last axis.
+
+    A method that does not choose between patches, clusters or families has no shares of these.
+    """
+
+    patches: Mapping[str, Tensor] = field(default_factory=dict)
+    """(S, N), of the batch's bag."""
+    clusters: Mapping[str, Tensor] = field(default_factory=dict)
+    """(S, B, k), in the order of the batch's centres."""
+    families: Mapping[str, Tensor] = field(default_factory=dict)
+    """(S, B, F)"""
+
+
 class SurvivalModel(nn.Module):
     """Base of all methods: built from a :class:`Shape`, a ``Hyper`` and :class:`ccl.models.replicas.Replicas`.
 
@@ -90,6 +107,35 @@ class SurvivalModel(nn.Module):
         A method that reads bags is given the patients' genes alone.
         """
         return {}
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return what a trained method attends to in a batch; in evaluation mode (docs/explanation.md).
+
+        Raises
+        ------
+        ModelError
+            The method has no attention.
+        """
+        raise ModelError(
+            "the method has no attention to show",
+            found=type(self).__module__.rpartition(".")[2],
+            expected="a method that weighs patches, clusters or gene families",
+            todo="explain a model of another method; docs/explanation.md lists those that can be explained",
+        )
+
+    def through(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the logits once for each component, by its name; gradients pass through this component alone.
+
+        All are equal to those of :meth:`forward`, and their gradients add up to its gradient.
+        """
+        return {"whole": self(batch).logits}
+
+    def reference(self, batch: Batch) -> Batch:
+        """Return the average training patient, laid out like the one patient of `batch`: what a risk is compared with.
+
+        By default average in its genes, which are scaled, and with the batch's own slides.
+        """
+        return replace(batch, genomics=tuple(torch.zeros_like(values) for values in batch.genomics))
 
 
 class ClosedForm(SurvivalModel):

@@ -13,7 +13,7 @@ from typing import Literal
 from ccl.models import parameter
 from ccl.models.blocks import HEADS
 from ccl.models.coattention import CoAttention, GuidedNetwork
-from ccl.models.interface import Batch, Output, Shape, SurvivalModel
+from ccl.models.interface import Attention, Batch, Output, Shape, SurvivalModel
 from ccl.models.pooling import bag_of
 from ccl.models.recipes import MCAT
 from ccl.models.replicas import Replicas
@@ -46,3 +46,8 @@ class Model(SurvivalModel):
         families, patches = self.network.encode(batch, bag_of(batch, self.replicas))
         attended = self.coattention(families, patches)
         return Output(self.network.hazards(attended[:, None], families))
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return how much families look at each patch, in their mean."""
+        families, patches = self.network.encode(batch, bag_of(batch, self.replicas))
+        return Attention(patches={"co-attention": self.coattention.weights(families, patches).mean(dim=1)})

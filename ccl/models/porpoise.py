@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ccl.models import parameter
-from ccl.models.interface import Batch, Output, Shape, SurvivalModel
+from ccl.models.interface import Attention, Batch, Output, Shape, SurvivalModel
 from ccl.models.kronecker import KroneckerFusion
 from ccl.models.pooling import DenseLayer, bag_of
 from ccl.models.recipes import MCAT
@@ -51,3 +51,7 @@ class Model(SurvivalModel):
         slide = self.pooled(self.bag(bag_of(batch, self.replicas)))
         logits = self.head(self.fusion(slide, self.genes(batch.genomics)))
         return Output(logits, l1_penalty(batch, self.l1, self.genes, self.fusion))
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return the weights of patches in the bag's vector."""
+        return Attention(patches={"attention": self.bag.weights(bag_of(batch, self.replicas))})

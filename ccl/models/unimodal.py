@@ -27,6 +27,10 @@ class BagVector(nn.Module):
         patches = self.patch(bag)
         return attend(self.attention(patches), patches)
 
+    def weights(self, bag: Tensor) -> Tensor:
+        """Return the weights (S, N) of the patches in their mean."""
+        return torch.softmax(self.attention(self.patch(bag)), dim=1)[..., 0]
+
 
 class GenesVector(nn.Module):
     """Two self-normalising layers on the families side by side, with ELU as in MCAT and its kin."""
