@@ -24,6 +24,13 @@ def test_every_run_ends_in_the_report(finished: Workspace) -> None:
     assert {"ccl", "snn"} <= set(table.astype(str).to_numpy().ravel())
 
 
+def test_a_cohort_whose_slides_are_read_has_a_contact_sheet(finished: Workspace) -> None:
+    folder = finished.folder / "results" / "tiny" / "quality"
+    assert len(pd.read_csv(folder / "slides.csv")) == len(pd.read_csv(finished.folder / "tiny" / "slides.csv"))
+    assert "Synthetic data" in (folder / "contact_sheet.html").read_text()
+    assert not (finished.folder / "results" / "bags" / "quality").exists()
+
+
 def test_random_weights_and_synthetic_data_are_labelled_everywhere(finished: Workspace) -> None:
     results = finished.folder / "results"
     slide = min((results / "tiny" / "embed" / "resnet50").glob("*.h5"))
@@ -43,7 +50,7 @@ def test_each_job_has_a_log_and_a_benchmark(finished: Workspace) -> None:
         path.relative_to(results / "benchmarks").with_suffix("") for path in (results / "benchmarks").rglob("*.tsv")
     }
     assert logs == benchmarks
-    assert len(logs) == 2 + 3 * 2 + 1 + 2 + 2 + 8 + 4 + 1
+    assert len(logs) == 2 + 3 * 2 + 1 + 1 + 2 + 2 + 8 + 4 + 1
 
 
 @pytest.mark.parametrize(

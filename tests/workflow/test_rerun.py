@@ -140,8 +140,7 @@ def test_an_added_slide_moves_no_other(workspace: Workspace) -> None:
 def test_an_annotation_costs_its_shard_to_plan_and_its_slide_to_run(workspace: Workspace) -> None:
     path = workspace.folder / "tiny" / "slides.csv"
     sheet = pd.read_csv(path)
-    again = {"quality": 1, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}
-    again |= {stage: 1 for stage in SLIDE_STAGES}
+    again = {stage: 1 for stage in SLIDE_STAGES} | {"quality": 1, "cluster": 1, "train": 4, "evaluate": 2, "report": 1}
     outline = workspace.folder / "tiny" / "drawn.json"
     drawn = {"type": "Polygon", "coordinates": [[[200, 200], [1300, 200], [1300, 1300], [200, 1300], [200, 200]]]}
     outline.write_text(json.dumps(drawn))

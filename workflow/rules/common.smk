@@ -4,7 +4,18 @@ import re
 import shlex
 from pathlib import Path
 
-from ccl import cluster, cohort, embed, evaluate, genomics, interop, tile, tissue, train
+from ccl import (
+    cluster,
+    cohort,
+    embed,
+    evaluate,
+    genomics,
+    interop,
+    quality,
+    tile,
+    tissue,
+    train,
+)
 from ccl import ablations as ablating
 from ccl import report as reporting
 from ccl import table1 as comparing
@@ -267,30 +278,46 @@ def feature_names(wildcards):
     return digest([(s.slide_id, str(s.path)) for s in SLIDES[wildcards.cohort]])
 
 
-def manifests(cohort):
-    """The manifests that list a cohort's features."""
-    if "features" in config["cohorts"][cohort]:
-        return ["<results>/{cohort}/import/{encoder}/manifest.tsv"]
+def shard_manifests(cohort, stage):
+    """The manifests of all shards of a slide stage."""
     return [
-        f"<results>/{{cohort}}/embed/{{encoder}}/manifests/{shard}.tsv"
+        f"<results>/{{cohort}}/{stage}/manifests/{shard}.tsv"
         for shard in shards(cohort)
     ]
 
 
+def manifests(cohort):
+    """The manifests that list a cohort's features."""
+    if "features" in config["cohorts"][cohort]:
+        return ["<results>/{cohort}/import/{encoder}/manifest.tsv"]
+    return shard_manifests(cohort, "embed/{encoder}")
+
+
+def contact_sheets():
+    """The pages on the slides of each cohort whose slides are read."""
+    return [
+        f"<results>/{cohort}/quality/contact_sheet.html"
+        for cohort in SLIDES
+        if SLIDES[cohort] and "features" not in config["cohorts"][cohort]
+    ]
+
+
 def targets():
-    """What `snakemake` makes by default: the report, or where no method is to be trained, the features.
+    """What `snakemake` makes by default: the report, or where no method is to be trained, the features; and each
+    cohort's contact sheet.
 
     Every file of the report is asked for. A new model in the config gives it new files; Snakemake does not compare a
     job with its record while a file of it has none, and would find that the page alone is there.
     """
     if runs():
-        return list(rules.report.output)
-    return [
+        return list(rules.report.output) + contact_sheets()
+    features = [
         path.format(cohort=cohort, encoder=encoder)
         for cohort in SLIDES
         for encoder in encoders_of(cohort)
         for path in manifests(cohort)
     ]
+    return features + contact_sheets()
 
 
 def train_input(wildcards):
