@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from click.testing import CliRunner
 from ccl.cli import cli
 from ccl.errors import InputError, StageError
 from ccl.formats import Features, ManifestRow, Tiles, read_manifest, write_manifest
+from ccl.interop import LAYOUTS
 from ccl.interop.exporting import export_features
 from ccl.interop.importing import import_features
 from tests.interop import layouts
@@ -211,22 +214,50 @@ def test_what_is_exported_can_be_imported(cohort: Cohort, layout: str, folder: s
         assert (found.encoder, found.weights) == ("resnet50", "hub")
 
 
-def test_imported_features_go_on_to_another_tool(cohort: Cohort) -> None:
-    """Features that STAMP made, handed to TRIDENT: whole pixels of level 0, as far as the sheet knows the scale."""
+def from_trident(path: Path) -> None:
+    layouts.trident(path.with_suffix(".h5"), *patches(0))
+
+
+def from_clam(path: Path) -> None:
+    layouts.clam_h5(path.with_suffix(".h5"), *patches(0))
+
+
+def from_clam_pt(path: Path) -> None:
+    layouts.clam_pt(path.with_suffix(".pt"), patches(0)[0])
+
+
+def from_stamp(path: Path) -> None:
     features, coords = patches(0)
-    for name in "ab":
-        layouts.stamp(cohort.folder / "from" / f"{name}.h5", features, coords * MPP)
-    manifest = cohort.folder / "import" / "manifest.tsv"
-    arguments = {"slides": cohort.slides, "manifests": [manifest]}
-    import_features(manifest, slides=cohort.slides, features=cohort.folder / "from", on_bad_slide="fail")
-    with pytest.raises(StageError, match="features without coordinates"):
-        export_features(cohort.folder / "to", layout="trident", **arguments)
-    cohort.slides.write_text(f"slide_id,patient_id,mpp\na,a,{MPP}\nb,b,{MPP}\n", encoding="utf-8")
-    export_features(cohort.folder / "to", layout="trident", **arguments)
-    (made,) = (cohort.folder / "to").glob("*/features_ctranspath/a.h5")
-    with h5py.File(made) as file:
-        np.testing.assert_array_equal(file["coords"], coords)
-        assert file["coords"].attrs["patch_size"] == 224
+    layouts.stamp(path.with_suffix(".h5"), features, coords * MPP)
+
+
+@pytest.mark.parametrize(
+    ("write", "layout", "without_mpp", "with_mpp"),
+    [
+        (from_trident, "trident", True, True),
+        (from_trident, "clam", True, True),
+        (from_trident, "stamp", False, True),
+        *((write, layout, False, False) for write in (from_clam, from_clam_pt) for layout in LAYOUTS),
+        (from_stamp, "trident", False, True),
+        (from_stamp, "clam", False, False),
+        (from_stamp, "stamp", False, True),
+    ],
+)
+def test_features_of_one_tool_go_on_to_another(
+    tmp_path: Path, write: Callable[[Path], None], layout: str, without_mpp: bool, with_mpp: bool
+) -> None:
+    write(tmp_path / "from" / "a")
+    sheet, manifest = tmp_path / "slides.csv", tmp_path / "import" / "manifest.tsv"
+    for mpp, possible in (("", without_mpp), (str(MPP), with_mpp)):
+        sheet.write_text(f"slide_id,patient_id,mpp\na,a,{mpp}\n", encoding="utf-8")
+        import_features(manifest, slides=sheet, features=tmp_path / "from", on_bad_slide="fail")
+        with nullcontext() if possible else pytest.raises(StageError, match=r"do not tell enough|without coordinates"):
+            export_features(tmp_path / f"to{mpp}", layout=layout, slides=sheet, manifests=[manifest])
+        if possible:
+            made = [path for path in (tmp_path / f"to{mpp}").rglob("a.h5") if path.parent.name != "patches"]
+            found = Features.read(made[0], mpp=MPP)
+            np.testing.assert_allclose(found.features, patches(0)[0], atol=2e-3)
+            np.testing.assert_array_equal(found.coords, patches(0)[1])
 
 
 # ---- what is refused -------------------------------------------------------------------------------------------
