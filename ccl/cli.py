@@ -20,8 +20,10 @@ from ccl.cohort import CohortSettings
 from ccl.demo import DemoSettings
 from ccl.embed import EmbedSettings
 from ccl.errors import CclError
+from ccl.evaluate import EvaluateSettings
 from ccl.genomics import GenomicsSettings
 from ccl.interop import LAYOUTS
+from ccl.predict import MONTHS, RESEARCH_ONLY
 from ccl.report import ReportSettings
 from ccl.settings import settings_options
 from ccl.tile import TileSettings
@@ -209,6 +211,18 @@ def cluster(manifests: tuple[Path, ...], **inputs: Any) -> None:
     cluster_cohort(manifests=list(manifests), **inputs)
 
 
+def stage_files(command: Any) -> Any:
+    """Give a command the options of the files that a method reads."""
+    for option in (
+        click.option("--manifests", type=PATH, multiple=True, help="manifest of features (repeat)"),
+        click.option("--slides", type=PATH, help="sample sheet of slides"),
+        click.option("--clusters", type=PATH, help="file of the cluster stage"),
+        click.option("--genomics", type=PATH, help="file of the genomics stage"),
+    ):
+        command = option(command)
+    return command
+
+
 @cli.command("train")
 @click.option("--cohort", required=True, help="name of the cohort")
 @click.option("--encoder", required=True, help="name of the encoder, none for a method that reads no slides")
@@ -217,12 +231,7 @@ def cluster(manifests: tuple[Path, ...], **inputs: Any) -> None:
 @click.option("--fold", type=int, required=True, help="fold to train")
 @click.option("--patients", type=PATH, required=True, help="patients.csv of the cohort stage")
 @click.option("--folds", type=PATH, required=True, help="folds.csv of the cohort stage")
-@click.option("--genomics", type=PATH, help="file of the genomics stage")
-@click.option("--clusters", type=PATH, help="file of the cluster stage")
-@click.option("--slides", type=PATH, help="sample sheet of slides, for a method that reads bags")
-@click.option(
-    "--manifests", type=PATH, multiple=True, help="manifest of features, for a method that reads bags (repeat)"
-)
+@stage_files
 @click.option("--out", type=PATH, required=True, help="folder of the run")
 @click.option(
     "--track",
@@ -245,14 +254,52 @@ def train(overrides: str, **options: Any) -> None:
     train_fold(overrides=json.loads(overrides), inputs=inputs, **options)
 
 
+@cli.command("bundle")
+@click.argument("runs", type=PATH, nargs=-1, required=True)
+@click.option("--patients", type=PATH, required=True, help="patients.csv of the cohort stage")
+@click.option("--folds", type=PATH, required=True, help="folds.csv of the cohort stage")
+@stage_files
+@click.option("--preprocessing", default="{}", help="sections of the config that made these files, as JSON")
+@click.option("--licence", default="not stated", show_default=True, help="terms under which the bundle is given away")
+@click.option("--intended-use", default=RESEARCH_ONLY, help="what the bundle is for; where not told, research only")
+@click.option("--out", type=PATH, required=True, help="folder of the bundle")
+def bundle(runs: tuple[Path, ...], preprocessing: str, **options: Any) -> None:
+    """Pack the folds (RUNS) of a model for new patients.
+
+    The other options name the files that the folds were trained on.
+    """
+    from ccl.predict.bundle import make_bundle
+    from ccl.train.data import Inputs
+
+    inputs = Inputs(**{field.name: options.pop(field.name) for field in fields(Inputs)})
+    make_bundle(runs=runs, inputs=inputs, preprocessing=json.loads(preprocessing), **options)
+
+
+@cli.command("predict")
+@click.option("--bundle", type=PATH, required=True, help="folder that `ccl bundle` wrote")
+@stage_files
+@click.option(
+    "--months", type=float, multiple=True, default=MONTHS, show_default=True, help="when survival is told (repeat)"
+)
+@click.option("--out", type=PATH, required=True, help="folder of the predictions")
+@DEVICE
+@THREADS
+def predict(**options: Any) -> None:
+    """Tell the risk of patients without follow-up."""
+    from ccl.predict.run import predict_patients
+
+    predict_patients(**options)
+
+
 @cli.command("evaluate")
 @click.argument("runs", type=PATH, nargs=-1, required=True)
 @click.option("--out", type=PATH, required=True, help="folder of the evaluation")
-def evaluate(runs: tuple[Path, ...], out: Path) -> None:
+@settings_options(EvaluateSettings)
+def evaluate(runs: tuple[Path, ...], out: Path, settings: EvaluateSettings) -> None:
     """Judge the folds (RUNS) of a method."""
     from ccl.evaluate.run import evaluate_runs
 
-    evaluate_runs(runs=runs, out=out)
+    evaluate_runs(runs=runs, out=out, months=settings.months)
 
 
 @cli.command("report")

@@ -1,0 +1,155 @@
+"""Making a bundle of the trained folds of one model."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ccl import __version__
+from ccl.bags import read_members
+from ccl.encoders import ENCODERS
+from ccl.errors import InputError
+from ccl.evaluate.folds import FoldRun, read_folds
+from ccl.files import atomic_path, read_table, sha256
+from ccl.models import get_method
+from ccl.predict.card import WEIGHTS, Card
+from ccl.predict.patients import mean_patches, source_of
+from ccl.predict.ranges import FeatureRange, GeneRange, scales_of
+from ccl.train import TrainSettings
+from ccl.train.data import Fold, Inputs, Tables, load_fold, read_tables
+from ccl.train.store import read_tensors
+
+CPU = torch.device("cpu")
+
+
+def make_bundle(
+    *,
+    runs: Sequence[Path],
+    inputs: Inputs,
+    out: Path,
+    preprocessing: Mapping[str, Any],
+    licence: str,
+    intended_use: str,
+) -> None:
+    """Write ``model.safetensors`` and ``bundle.json``: all networks of the folds, and what new patients need of them.
+
+    Parameters
+    ----------
+    runs : sequence of Path
+        The fold folders of one model, in any order; every fold and seed becomes a network of the bundle.
+    inputs : Inputs
+        The files that these folds were trained on: they tell what the training patients looked like.  With slides and
+        manifests the scales of the slides are recorded, whatever the method reads.
+    preprocessing : mapping
+        Sections of the config that made the inputs, for the record.
+    licence, intended_use : str
+        Under which terms the bundle is given away, and for what.
+
+    Raises
+    ------
+    InputError
+        The folds do not belong together, or the inputs are not the files that they were trained on.
+    ConfigError, ModelError
+        As :func:`ccl.train.data.load_fold` says.
+    """
+    folds = read_folds(runs)
+    facts = folds[0].facts
+    method = get_method(facts["method"])
+    settings = TrainSettings(**facts["settings"] | {"seeds": tuple(facts["seeds"])})
+    tensors: dict[str, Tensor] = {}
+    learnt_from: set[str] = set()
+    for run in folds:
+        metadata, own = read_tensors(run.folder / "model.safetensors")
+        fold = load_fold(method, inputs, run.fold, settings=settings, device=CPU)
+        _check_inputs(run, fold, own)
+        tensors |= {f"fold{run.fold}/{name}": value for name, value in own.items()}
+        learnt_from |= set(fold.train.patients)
+    tables = read_tables(
+        method, genomics=inputs.genomics, clusters=inputs.clusters, slides=inputs.slides, manifests=inputs.manifests
+    )
+    patients = sorted(learnt_from)
+    ranges, limit = _ranges(tables, patients)
+    outcomes = read_table(inputs.patients, text=("patient_id",)).set_index("patient_id").loc[patients]
+    bags = read_members(inputs.slides, inputs.manifests).bags if inputs.slides else {}
+    with atomic_path(out / WEIGHTS) as temporary:
+        save_file({name: value.contiguous() for name, value in (tensors | ranges).items()}, temporary, {"ccl": "{}"})
+        digest = sha256(temporary)
+    Card(
+        **{name: facts[name] for name in ("model", "method", "seeds", "encoder", "weights", "cohort", "synthetic")},
+        hyper=metadata["hyper"],
+        shape=metadata["shape"],
+        folds=[{"fold": run.fold, "interval_edges": run.facts["interval_edges"]} for run in folds],
+        families=facts["families"],
+        features_encoder=source_of(tables).encoder,
+        scales=scales_of(row for patient in patients for row in bags.get(patient, ())),
+        distance_limit=limit,
+        cut=_median_risk(folds),
+        n_patients=len(patients),
+        n_events=int((outcomes["censorship"] == 0).sum()),
+        preprocessing=preprocessing,
+        encoder_licence=ENCODERS[facts["encoder"]].licence if facts["encoder"] in ENCODERS else "",
+        licence=licence,
+        intended_use=intended_use,
+        versions={
+            "ccl": __version__,
+            "python": platform.python_version(),
+            **{package: version(package) for package in ("torch", "numpy", "safetensors")},
+        },
+        sha256=digest,
+    ).write(out)
+
+
+def _check_inputs(run: FoldRun, fold: Fold, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse files that lead to other intervals, scalers or features than the fold was trained with."""
+    edges = np.asarray(run.facts["interval_edges"])
+    alike = {
+        "months of follow-up": edges.shape == fold.edges.shape and np.allclose(edges, fold.edges),
+        "gene families": run.facts["families"] == {name: list(columns) for name, columns in fold.families.items()},
+        "weights of the encoder": run.facts["weights"] == fold.weights,
+        "clusters": run.facts["k"] == (fold.shape.clusters or None),
+    }
+    if alike["gene families"]:
+        alike["gene values"] = all(
+            np.allclose(tensors[f"scaler/{family}/mean"].numpy(), scaler.mean, equal_nan=True)
+            for family, scaler in fold.scalers.items()
+        )
+    different = [what for what, same in alike.items() if not same]
+    if different:
+        raise InputError(
+            "these are not the files that the fold was trained on",
+            where=str(run.folder),
+            found=f"other {', other '.join(different)}",
+            expected="the files of the cohort, genomics, cluster and embed stages as they were then",
+            todo="name those files, or train the fold again on these",
+        )
+
+
+def _ranges(tables: Tables, patients: Sequence[str]) -> tuple[dict[str, Tensor], float | None]:
+    """Return what the training patients looked like, and how far their features lie from their mean."""
+    rows = tables.genomic_rows(patients)
+    ranges: dict[str, Tensor] = {}
+    for family in tables.families:
+        found = GeneRange.fit(family.values[rows])
+        for end, values in (("low", found.low), ("high", found.high)):
+            ranges[f"range/genes/{family.name}/{end}"] = torch.from_numpy(values)
+    if tables.clusters is None and tables.members is None:
+        return ranges, None
+    features = FeatureRange.fit(mean_patches(tables, patients))
+    for part, values in (("mean", features.scaler.mean), ("scale", features.scaler.scale)):
+        ranges[f"range/features/{part}"] = torch.from_numpy(values)
+    return ranges, features.limit
+
+
+def _median_risk(folds: Sequence[FoldRun]) -> float:
+    """Return the median over test patients of their risk after the last epoch, the mean over seeds and folds."""
+    last = [run.predictions[run.predictions["epoch"] == run.epochs] for run in folds]
+    return float(pd.concat(last).groupby("patient_id")["risk"].mean().median())

@@ -1,0 +1,123 @@
+"""What a bundle says of itself: ``bundle.json``, read without torch, so that a workflow can be planned by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ccl.errors import InputError
+from ccl.files import digest, existing, read_json, sha256, write_json
+from ccl.models import Method, get_method
+
+FORMAT = 1
+"""Of the folder; a bundle of another format is refused."""
+
+CARD, WEIGHTS = "bundle.json", "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Card:
+    """``bundle.json``."""
+
+    model: str
+    method: str
+    hyper: Mapping[str, Any]
+    shape: Mapping[str, Any]
+    """The sizes that the networks were built for: see :class:`ccl.models.interface.Shape`."""
+    seeds: Sequence[int]
+    folds: Sequence[Mapping[str, Any]]
+    """``fold`` and its ``interval_edges`` (months)."""
+    families: Mapping[str, Sequence[str]]
+    """The columns of each gene family, both in order."""
+    encoder: str
+    """As the training config calls it; ``none`` where no slides are read."""
+    features_encoder: str
+    """As the files of features call it."""
+    weights: str
+    """Of the encoder, as in ``run.json``."""
+    scales: Mapping[str, Sequence[float]]
+    """``level0_mpp`` and ``target_mpp`` (um/px) of the training slides, as far as known."""
+    distance_limit: float | None
+    """The 99th percentile of the training patients' :meth:`ccl.predict.ranges.FeatureRange.distance`."""
+    cut: float
+    """A risk above it is high: the median of the risks that the training cohort had out of fold."""
+    cohort: str
+    synthetic: bool
+    n_patients: int
+    """Whom the networks have learnt from, all folds together."""
+    n_events: int
+    preprocessing: Mapping[str, Any]
+    """Sections of the training config that made the inputs; empty where they were not told."""
+    encoder_licence: str
+    licence: str
+    intended_use: str
+    versions: Mapping[str, str]
+    sha256: str
+    """Of the file of weights."""
+
+    @property
+    def reads(self) -> Method:
+        """The method, which says what it reads."""
+        return get_method(self.method)
+
+    @property
+    def networks(self) -> int:
+        """How many networks there are."""
+        return len(self.folds) * len(self.seeds)
+
+    @property
+    def caveats(self) -> list[str]:
+        """What has to stand beside every number that the bundle gives."""
+        return ["trained on a synthetic cohort"] * self.synthetic + ["encoder with random weights"] * (
+            "random" in self.weights
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write ``bundle.json``, with a key over all its entries."""
+        entries = {"format": FORMAT, **asdict(self)}
+        write_json(folder / CARD, {**entries, "key": digest(entries)})
+
+
+def read_card(folder: Path) -> Card:
+    """Read ``bundle.json`` and check it by its key; the weights are for :func:`check_weights`.
+
+    Raises
+    ------
+    InputError
+        There is no such bundle, it is of another format, or it was changed.
+    """
+    path = folder / CARD
+    entries = read_json(existing(path))
+    names = {"format", "key", *(item.name for item in fields(Card))}
+    if not isinstance(entries, dict) or entries.get("format") != FORMAT or set(entries) != names:
+        raise InputError(
+            "not a bundle that this version of ccl reads",
+            where=str(path),
+            found=f"format {entries.get('format')}" if isinstance(entries, dict) else "no JSON object",
+            expected=f"format {FORMAT}, with the entries that docs/formats.md lists",
+            todo="make the bundle again with `ccl bundle`, or use the version of ccl that made it",
+        )
+    key = entries.pop("key")
+    if key != digest(entries):
+        raise _changed(path, str(key), digest(entries))
+    return Card(**{name: value for name, value in entries.items() if name != "format"})
+
+
+def check_weights(folder: Path, card: Card) -> Path:
+    """Return the file of weights, or raise :class:`InputError` if it is not the one that the card was written for."""
+    path = existing(folder / WEIGHTS)
+    if (found := sha256(path)) != card.sha256:
+        raise _changed(path, card.sha256, found)
+    return path
+
+
+def _changed(path: Path, expected: str, found: str) -> InputError:
+    return InputError(
+        "the bundle was changed, or damaged on its way",
+        where=str(path),
+        found=f"sha256 {found}",
+        expected=f"sha256 {expected}",
+        todo="copy the whole folder again from where it was made",
+    )

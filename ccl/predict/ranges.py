@@ -1,0 +1,88 @@
+"""What the training patients looked like, and whether a new one looks like them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ccl.formats import ManifestRow, coords_attributes
+from ccl.train.data import Scaler
+
+MARGIN = 1.0
+"""Standard deviations beyond the least or the greatest training value, from where a value lies outside."""
+
+SHARE_OUTSIDE = 0.05
+"""More of a patient's columns than this outside are told."""
+
+QUANTILE = 0.99
+"""Of the training patients' own distances: beyond it a new patient's is told."""
+
+SAME_SCALE = 0.05
+"""Relative difference up to which two scales are one."""
+
+SCALES = ("level0_mpp", "target_mpp")
+
+
+@dataclass(frozen=True)
+class GeneRange:
+    """Between which values (n,) a family's columns lay, a margin added; NaN where nobody had one."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, values: NDArray[np.floating]) -> GeneRange:
+        """Fit to the values (P, n) of the training patients; NaN does not count."""
+        margin = MARGIN * Scaler.fit(values).scale
+        return cls(np.fmin.reduce(values, axis=0) - margin, np.fmax.reduce(values, axis=0) + margin)
+
+    def outside(self, values: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Return which of the values (P, n) lie outside; missing ones do not."""
+        return (values < self.low) | (values > self.high)
+
+
+@dataclass(frozen=True)
+class FeatureRange:
+    """How far a patient's mean patch may lie from that of the training patients."""
+
+    scaler: Scaler
+    limit: float
+
+    @classmethod
+    def fit(cls, means: NDArray[np.floating]) -> FeatureRange:
+        """Fit to the mean patches (P, D) of the training patients."""
+        scaler = Scaler.fit(means)
+        return cls(scaler, float(np.quantile(_length(scaler, means), QUANTILE)))
+
+    def distance(self, means: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the distance (P,): root mean square over D, each feature in training standard deviations."""
+        return _length(self.scaler, means)
+
+
+def _length(scaler: Scaler, means: NDArray[np.floating]) -> NDArray[np.float64]:
+    lengths: NDArray[np.float64] = np.sqrt(np.square(scaler.apply(means).astype(np.float64)).mean(axis=1))
+    return lengths
+
+
+def scales_of(rows: Iterable[ManifestRow]) -> dict[str, list[float]]:
+    """Return the different ``level0_mpp`` and ``target_mpp`` of slides (um/px); none where their files do not tell."""
+    told = [coords_attributes(Path(row.path)) for row in rows]
+    return {
+        name: sorted({float(f"{float(attributes[name]):.3g}") for attributes in told if name in attributes})
+        for name in SCALES
+    }
+
+
+def other_scales(rows: Sequence[ManifestRow], known: Mapping[str, Sequence[float]]) -> list[str]:
+    """Return a warning for each kind of scale that a patient's slides have and no training slide has."""
+    words = {"level0_mpp": "slides of {} um/px, in training {}", "target_mpp": "patches of {} um/px, in training {}"}
+    warnings = []
+    for name, scales in scales_of(rows).items():
+        new = [x for x in scales if not any(abs(x / y - 1) <= SAME_SCALE for y in known[name])]
+        if new and known[name]:
+            warnings.append(words[name].format(*(", ".join(f"{x:g}" for x in each) for each in (new, known[name]))))
+    return warnings

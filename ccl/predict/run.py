@@ -1,0 +1,157 @@
+"""The predict stage: a bundle and new patients in, their risks out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from ccl import __version__
+from ccl.bags import read_members
+from ccl.devices import pick_device
+from ccl.errors import ConfigError
+from ccl.files import write_json, write_table
+from ccl.models.interface import risk, survival
+from ccl.predict.ensemble import Bundle, load_bundle, survival_at
+from ccl.predict.patients import Patients, gather, mean_patches
+from ccl.predict.ranges import SHARE_OUTSIDE, other_scales
+from ccl.train.data import read_tables
+
+
+def predict_patients(
+    *,
+    bundle: Path,
+    out: Path,
+    genomics: Path | None = None,
+    clusters: Path | None = None,
+    slides: Path | None = None,
+    manifests: Sequence[Path] = (),
+    months: Sequence[float],
+    device: str,
+    threads: int,
+) -> None:
+    """Write ``risk.csv``, ``left_out.csv`` and ``predict.json`` as docs/formats.md describes them.
+
+    Parameters
+    ----------
+    bundle : Path
+        Folder that :func:`ccl.predict.bundle.make_bundle` wrote.
+    genomics, clusters, slides, manifests
+        Files of the stages before; those that the method does not read need not be given.  With slides and manifests
+        the scales of the slides are compared with those of the training slides, whatever the method reads.
+    months : sequence of float
+        When survival is told.
+
+    Raises
+    ------
+    InputError
+        The bundle was changed; the features or genes are not such as it was trained on.
+    ConfigError
+        A file that the method reads is not given, or a month is not above 0.
+    ModelError
+        Nobody has what the method reads.
+    """
+    _check_months(months)
+    torch.set_num_threads(threads)
+    loaded = load_bundle(bundle, pick_device(device))
+    card = loaded.card
+    tables = read_tables(card.reads, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests)
+    patients = gather(tables, card)
+    logits = loaded.logits(patients)
+    risks = risk(logits).double().numpy()
+    curve = survival_at(survival(logits).double().numpy(), [network.edges for network in loaded.networks], months)
+    slides_of = read_members(slides, manifests).bags if slides else {}
+    warnings = [
+        [*card.caveats, *genes, *features, *other_scales(slides_of.get(name, ()), card.scales)]
+        for name, genes, features in zip(
+            patients.names, _gene_warnings(loaded, patients), _feature_warnings(loaded, patients), strict=True
+        )
+    ]
+    table = pd.DataFrame({"patient_id": patients.names, "risk": risks.mean(axis=0)})
+    # One network has no spread; a zero would look like certainty.
+    table["spread"] = risks.std(axis=0) if len(risks) > 1 else np.nan
+    for month, values in zip(months, curve.T, strict=True):
+        table[f"survival_{month:g}"] = values
+    table["group"] = np.where(table["risk"] > card.cut, "high", "low")
+    table["warnings"] = ["; ".join(each) for each in warnings]
+    write_table(out / "risk.csv", table)
+    write_table(out / "left_out.csv", pd.DataFrame(list(patients.left_out.items()), columns=["patient_id", "reason"]))
+    write_json(
+        out / "predict.json",
+        {
+            **{name: getattr(card, name) for name in ("model", "method", "cohort", "encoder", "weights", "synthetic")},
+            "bundle_sha256": card.sha256,
+            "networks": card.networks,
+            "cut": card.cut,
+            "n_patients": len(patients.names),
+            "n_left_out": len(patients.left_out),
+            "absent_columns": list(patients.absent),
+            "intended_use": card.intended_use,
+            "versions": {"ccl": __version__, "bundle": card.versions["ccl"]},
+        },
+    )
+    _tell(patients, warnings, curve, months)
+
+
+def _check_months(months: Sequence[float]) -> None:
+    bad = [month for month in months if not 0 < month < float("inf")]
+    if bad or len(set(months)) < len(months):
+        raise ConfigError(
+            "not months at which survival can be told",
+            where="--months",
+            found=", ".join(f"{month:g}" for month in months),
+            expected="different numbers above 0",
+            todo="correct them",
+        )
+
+
+def _gene_warnings(bundle: Bundle, patients: Patients) -> list[list[str]]:
+    """Return what is missing and what is unusual among each patient's genes."""
+    columns = [column for columns in bundle.card.families.values() for column in columns]
+    if not columns:
+        return [[] for _ in patients.names]
+    # A gene of several families counts once.
+    once = np.unique(columns, return_index=True)[1]
+    missing = np.concatenate([np.isnan(values) for values in patients.genomics], axis=1)[:, once].sum(axis=1)
+    outside = [limits.outside(values) for limits, values in zip(bundle.genes, patients.genomics, strict=True)]
+    share = np.concatenate(outside, axis=1)[:, once].sum(axis=1) / (len(once) - missing)
+    return [
+        [f"{gone} of {len(once)} gene columns are missing, the training mean taken"] * bool(gone)
+        + [f"{part:.0%} of the gene columns lie outside the training range"] * bool(part > SHARE_OUTSIDE)
+        for gone, part in zip(missing, share, strict=True)
+    ]
+
+
+def _feature_warnings(bundle: Bundle, patients: Patients) -> list[list[str]]:
+    """Return what is unusual about each patient's features."""
+    if bundle.features is None:
+        return [[] for _ in patients.names]
+    limit = bundle.features.limit
+    distances: NDArray[np.float64] = bundle.features.distance(mean_patches(patients.tables, patients.names))
+    return [
+        [f"features lie {distance:.3g} from the training mean, 99 % of the training patients within {limit:.3g}"]
+        * bool(distance > limit)
+        for distance in distances
+    ]
+
+
+def _tell(
+    patients: Patients, warnings: Sequence[Sequence[str]], curve: NDArray[np.float64], months: Sequence[float]
+) -> None:
+    """Say for the log what the tables say in detail."""
+    unknown = [f"{month:g}" for month, values in zip(months, curve.T, strict=True) if np.isnan(values).any()]
+    few = ", ".join(patients.absent[:5]) + (", ..." if len(patients.absent) > 5 else "")
+    lines = {
+        f"{len(patients.absent)} gene columns of the bundle are not in the omics tables: {few}": patients.absent,
+        f"{len(patients.left_out)} patients left out: see left_out.csv": patients.left_out,
+        f"no survival at {', '.join(unknown)} months: the training cohort was not followed so long": unknown,
+        f"warnings for {sum(map(bool, warnings))} of {len(warnings)} patients: see risk.csv": any(warnings),
+    }
+    for line, there in lines.items():
+        if there:
+            print(f"predict: {line}", file=sys.stderr)

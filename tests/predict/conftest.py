@@ -1,0 +1,96 @@
+"""Trained toy cohorts and their bundles."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from ccl.models import get_method
+from ccl.predict import MONTHS, RESEARCH_ONLY
+from ccl.predict.bundle import make_bundle
+from ccl.predict.run import predict_patients
+from ccl.train.data import Inputs
+from ccl.train.run import train_fold
+from tests.train.conftest import Cohort, cohort, make_cohort  # noqa: F401 - fixtures
+from tests.train.test_bags import write_bags
+
+SMALL: dict[str, dict[str, Any]] = {
+    "ccl": {"width": 16},
+    "snn": {"width": 16},
+    "attmil": {"width": 8, "hidden": 8},
+    "mcat": {"width": 16},
+}
+
+
+class Project:
+    """A cohort's files in `folder`, and what is trained on them."""
+
+    def __init__(self, folder: Path, patients: Cohort) -> None:
+        self.folder, self.cohort = folder, patients
+        write_bags(folder, patients)
+
+    def files(self, method: str) -> dict[str, Any]:
+        """Return the options of `ccl predict` that name what a method reads."""
+        reads = get_method(method).reads
+        files: dict[str, Any] = {"genomics": self.folder / "genomics.h5"} if "genomics" in reads else {}
+        if "clusters" in reads:
+            files["clusters"] = self.folder / "k.h5"
+        if "bags" in reads:
+            files |= {"slides": self.folder / "slides.csv", "manifests": (self.folder / "manifest.tsv",)}
+        return files
+
+    def inputs(self, method: str) -> Inputs:
+        files = {"genomics": None, **self.files(method)}
+        return Inputs(self.folder / "patients.csv", self.folder / "folds.csv", **files)
+
+    def train(self, method: str, fold: int, *, seeds: tuple[int, ...] = (0,)) -> Path:
+        """Train one fold, and return its folder."""
+        arguments = self.cohort.arguments(self.folder, model=method, fold=fold, overrides=SMALL[method], seeds=seeds)
+        out = self.folder / method / f"fold{fold}"
+        train_fold(**arguments | {"inputs": self.inputs(method), "out": out})
+        return out
+
+    def bundle(self, *runs: Path, **options: Any) -> Path:
+        """Bundle folds of one model."""
+        method = json.loads((runs[0] / "run.json").read_text())["method"]
+        out = self.folder / f"bundle of {method}"
+        terms = {"preprocessing": {}, "licence": "none", "intended_use": RESEARCH_ONLY}
+        make_bundle(runs=runs, inputs=self.inputs(method), out=out, **terms | options)
+        return out
+
+    def predict(self, bundle: Path, **options: Any) -> pd.DataFrame:
+        """Predict the project's own patients, or those in the files of `options`; return ``risk.csv``."""
+        method = json.loads((bundle / "bundle.json").read_text())["method"]
+        out = self.folder / "predictions"
+        fixed = {"out": out, "months": MONTHS, "device": "cpu", "threads": 1}
+        predict_patients(bundle=bundle, **self.files(method) | fixed | options)
+        return pd.read_csv(out / "risk.csv", dtype={"patient_id": str}, keep_default_na=False, na_values=[""])
+
+    def omics(self, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Path:
+        """Write the cohort's omics, each family changed as a table of patients and columns, beside the others."""
+        families = []
+        for family in self.cohort.genomics.families:
+            table = pd.DataFrame(family.values, index=list(self.cohort.genomics.patients), columns=family.columns)
+            table = change(table)
+            if len(table.columns):
+                families.append(replace(family, columns=tuple(table.columns), values=table.to_numpy("float32")))
+        path = self.folder / "changed.h5"
+        replace(self.cohort.genomics, patients=tuple(table.index), families=tuple(families)).write(path)
+        return path
+
+
+@pytest.fixture
+def project(tmp_path: Path, cohort: Cohort) -> Project:  # noqa: F811
+    return Project(tmp_path, cohort)
+
+
+@pytest.fixture
+def snn(project: Project) -> Path:
+    """The bundle of two folds with two seeds each."""
+    return project.bundle(*(project.train("snn", fold, seeds=(0, 1)) for fold in range(2)))
