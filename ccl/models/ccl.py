@@ -30,8 +30,10 @@ from ccl.models.blocks import HEADS, Aggregate, Fusion, SnnLayer, TransLayer, Va
 from ccl.models.explanation import anchored, attention, named, through
 from ccl.models.guidance import CohortBank, KnowledgeLoss, PatientLoss, group_edges, group_of
 from ccl.models.interface import Attention, Batch, Outcomes, Output, Shape, SurvivalModel
+from ccl.models.recipes import Recipe
 from ccl.models.replicas import AlphaDropout, InputLinear, Linear, Replicas
 
+NATIVE = Recipe("sgd", lr=1e-3, weight_decay=1e-5, epochs=30)
 FUSION_LAYERS = 2
 
 FUSION_DROPOUT = 0.1
