@@ -23,7 +23,7 @@ from ccl.errors import CclError
 from ccl.evaluate import EvaluateSettings
 from ccl.genomics import GenomicsSettings
 from ccl.interop import LAYOUTS
-from ccl.predict import MONTHS, RESEARCH_ONLY
+from ccl.predict import BundleSettings, PredictSettings
 from ccl.report import ReportSettings
 from ccl.settings import settings_options
 from ccl.tile import TileSettings
@@ -260,9 +260,8 @@ def train(overrides: str, **options: Any) -> None:
 @click.option("--folds", type=PATH, required=True, help="folds.csv of the cohort stage")
 @stage_files
 @click.option("--preprocessing", default="{}", help="sections of the config that made these files, as JSON")
-@click.option("--licence", default="not stated", show_default=True, help="terms under which the bundle is given away")
-@click.option("--intended-use", default=RESEARCH_ONLY, help="what the bundle is for; where not told, research only")
 @click.option("--out", type=PATH, required=True, help="folder of the bundle")
+@settings_options(BundleSettings)
 def bundle(runs: tuple[Path, ...], preprocessing: str, **options: Any) -> None:
     """Pack the folds (RUNS) of a model for new patients.
 
@@ -278,12 +277,10 @@ def bundle(runs: tuple[Path, ...], preprocessing: str, **options: Any) -> None:
 @cli.command("predict")
 @click.option("--bundle", type=PATH, required=True, help="folder that `ccl bundle` wrote")
 @stage_files
-@click.option(
-    "--months", type=float, multiple=True, default=MONTHS, show_default=True, help="when survival is told (repeat)"
-)
 @click.option("--out", type=PATH, required=True, help="folder of the predictions")
 @DEVICE
 @THREADS
+@settings_options(PredictSettings)
 def predict(**options: Any) -> None:
     """Tell the risk of patients without follow-up."""
     from ccl.predict.run import predict_patients

@@ -6,13 +6,27 @@ one model, ``bundle.json`` (:class:`ccl.predict.card.Card`) all that is needed t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from ccl.settings import setting
+
 VERSION = 1
 """Bumped when the stage's output changes for the same input."""
 
-MONTHS = (12.0, 36.0, 60.0)
-"""When survival is told, unless asked otherwise."""
+BUNDLE_VERSION = 1
+"""The same of bundles."""
 
-RESEARCH_ONLY = (
-    "Research only. Not a medical device: no diagnosis, prognosis or treatment of a patient may rest on it. A risk is "
-    "relative to the training cohort; whether it holds for patients of another hospital has to be shown there first."
-)
+
+@dataclass(frozen=True)
+class BundleSettings:
+    """On what terms a bundle is given away."""
+
+    licence: str = setting("terms under which the bundle may be used")
+    intended_use: str = setting("what the bundle is for, and what not")
+
+
+@dataclass(frozen=True)
+class PredictSettings:
+    """What is told of each patient."""
+
+    months: tuple[float, ...] = setting("when survival is told; none takes 12, 36 and 60 within the training follow-up")

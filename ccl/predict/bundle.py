@@ -21,6 +21,7 @@ from ccl.errors import InputError
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.files import atomic_path, read_table, sha256
 from ccl.models import get_method
+from ccl.predict import BundleSettings
 from ccl.predict.card import WEIGHTS, Card
 from ccl.predict.patients import mean_patches, source_of
 from ccl.predict.ranges import FeatureRange, GeneRange, scales_of
@@ -36,9 +37,8 @@ def make_bundle(
     runs: Sequence[Path],
     inputs: Inputs,
     out: Path,
+    settings: BundleSettings,
     preprocessing: Mapping[str, Any],
-    licence: str,
-    intended_use: str,
 ) -> None:
     """Write ``model.safetensors`` and ``bundle.json``: all networks of the folds, and what new patients need of them.
 
@@ -51,8 +51,6 @@ def make_bundle(
         manifests the scales of the slides are recorded, whatever the method reads.
     preprocessing : mapping
         Sections of the config that made the inputs, for the record.
-    licence, intended_use : str
-        Under which terms the bundle is given away, and for what.
 
     Raises
     ------
@@ -64,12 +62,12 @@ def make_bundle(
     folds = read_folds(runs)
     facts = folds[0].facts
     method = get_method(facts["method"])
-    settings = TrainSettings(**facts["settings"] | {"seeds": tuple(facts["seeds"])})
+    trained = TrainSettings(**facts["settings"] | {"seeds": tuple(facts["seeds"])})
     tensors: dict[str, Tensor] = {}
     learnt_from: set[str] = set()
     for run in folds:
         metadata, own = read_tensors(run.folder / "model.safetensors")
-        fold = load_fold(method, inputs, run.fold, settings=settings, device=CPU)
+        fold = load_fold(method, inputs, run.fold, settings=trained, device=CPU)
         _check_inputs(run, fold, own)
         tensors |= {f"fold{run.fold}/{name}": value for name, value in own.items()}
         learnt_from |= set(fold.train.patients)
@@ -97,8 +95,8 @@ def make_bundle(
         n_events=int((outcomes["censorship"] == 0).sum()),
         preprocessing=preprocessing,
         encoder_licence=ENCODERS[facts["encoder"]].licence if facts["encoder"] in ENCODERS else "",
-        licence=licence,
-        intended_use=intended_use,
+        licence=settings.licence,
+        intended_use=settings.intended_use,
         versions={
             "ccl": __version__,
             "python": platform.python_version(),

@@ -17,10 +17,14 @@ from ccl.devices import pick_device
 from ccl.errors import ConfigError
 from ccl.files import write_json, write_table
 from ccl.models.interface import risk, survival
+from ccl.predict import PredictSettings
 from ccl.predict.ensemble import Bundle, load_bundle, survival_at
 from ccl.predict.patients import Patients, gather, mean_patches
 from ccl.predict.ranges import SHARE_OUTSIDE, other_scales
 from ccl.train.data import read_tables
+
+USUAL_MONTHS = (12.0, 36.0, 60.0)
+"""When survival is told, unless asked otherwise."""
 
 
 def predict_patients(
@@ -31,7 +35,7 @@ def predict_patients(
     clusters: Path | None = None,
     slides: Path | None = None,
     manifests: Sequence[Path] = (),
-    months: Sequence[float],
+    settings: PredictSettings,
     device: str,
     threads: int,
 ) -> None:
@@ -44,8 +48,6 @@ def predict_patients(
     genomics, clusters, slides, manifests
         Files of the stages before; those that the method does not read need not be given.  With slides and manifests
         the scales of the slides are compared with those of the training slides, whatever the method reads.
-    months : sequence of float
-        When survival is told.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def predict_patients(
     ModelError
         Nobody has what the method reads.
     """
-    _check_months(months)
+    _check_months(settings.months)
     torch.set_num_threads(threads)
     loaded = load_bundle(bundle, pick_device(device))
     card = loaded.card
@@ -64,6 +66,7 @@ def predict_patients(
     patients = gather(tables, card)
     logits = loaded.logits(patients)
     risks = risk(logits).double().numpy()
+    months = settings.months or _usual_months(loaded)
     curve = survival_at(survival(logits).double().numpy(), [network.edges for network in loaded.networks], months)
     slides_of = read_members(slides, manifests).bags if slides else {}
     warnings = [
@@ -103,11 +106,17 @@ def _check_months(months: Sequence[float]) -> None:
     if bad or len(set(months)) < len(months):
         raise ConfigError(
             "not months at which survival can be told",
-            where="--months",
+            where="config, predict: months",
             found=", ".join(f"{month:g}" for month in months),
             expected="different numbers above 0",
             todo="correct them",
         )
+
+
+def _usual_months(bundle: Bundle) -> tuple[float, ...]:
+    """Return those of the usual months up to which every fold's training patients were followed."""
+    followed = min(network.edges[-1] for network in bundle.networks)
+    return tuple(month for month in USUAL_MONTHS if month <= followed)
 
 
 def _gene_warnings(bundle: Bundle, patients: Patients) -> list[list[str]]:

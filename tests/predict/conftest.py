@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from ccl.models import get_method
-from ccl.predict import MONTHS, RESEARCH_ONLY
+from ccl.predict import BundleSettings, PredictSettings
 from ccl.predict.bundle import make_bundle
 from ccl.predict.run import predict_patients
 from ccl.train.data import Inputs
@@ -56,19 +56,19 @@ class Project:
         train_fold(**arguments | {"inputs": self.inputs(method), "out": out})
         return out
 
-    def bundle(self, *runs: Path, **options: Any) -> Path:
+    def bundle(self, *runs: Path) -> Path:
         """Bundle folds of one model."""
         method = json.loads((runs[0] / "run.json").read_text())["method"]
         out = self.folder / f"bundle of {method}"
-        terms = {"preprocessing": {}, "licence": "none", "intended_use": RESEARCH_ONLY}
-        make_bundle(runs=runs, inputs=self.inputs(method), out=out, **terms | options)
+        settings = BundleSettings("mine", "to be tested")
+        make_bundle(runs=runs, inputs=self.inputs(method), out=out, settings=settings, preprocessing={})
         return out
 
-    def predict(self, bundle: Path, **options: Any) -> pd.DataFrame:
+    def predict(self, bundle: Path, *, months: Sequence[float] = (), **options: Any) -> pd.DataFrame:
         """Predict the project's own patients, or those in the files of `options`; return ``risk.csv``."""
         method = json.loads((bundle / "bundle.json").read_text())["method"]
         out = self.folder / "predictions"
-        fixed = {"out": out, "months": MONTHS, "device": "cpu", "threads": 1}
+        fixed = {"out": out, "settings": PredictSettings(tuple(months)), "device": "cpu", "threads": 1}
         predict_patients(bundle=bundle, **self.files(method) | fixed | options)
         return pd.read_csv(out / "risk.csv", dtype={"patient_id": str}, keep_default_na=False, na_values=[""])
 

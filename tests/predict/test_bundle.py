@@ -32,7 +32,7 @@ def test_a_bundle_says_what_it_is(project, snn):
     for fold in card.folds:
         run = json.loads((project.folder / "snn" / f"fold{fold['fold']}" / "run.json").read_text())
         assert fold["interval_edges"] == run["interval_edges"]
-    assert "Not a medical device" in card.intended_use
+    assert (card.licence, card.intended_use) == ("mine", "to be tested")
     assert card.versions["ccl"]
 
 

@@ -83,6 +83,16 @@ def test_survival_is_interpolated_fold_by_fold_and_not_beyond_the_follow_up():
     assert np.isnan(found[0, 3])
 
 
+def test_survival_is_told_at_the_usual_months_within_the_follow_up(project, snn):
+    longest = min(fold["interval_edges"][-1] for fold in read_card(snn).folds)
+    assert 60 < longest < 300
+    columns = ["survival_12", "survival_36", "survival_60"]
+    assert [name for name in project.predict(snn) if name.startswith("survival")] == columns
+    asked = project.predict(snn, months=[12.0, 300.0])
+    assert asked["survival_300"].isna().all()
+    assert asked["survival_12"].notna().all()
+
+
 def test_missing_genes_are_the_training_mean_and_told(project):
     run = project.train("snn", 0)
     bundle = project.bundle(run)
