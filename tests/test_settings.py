@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from ccl.cluster import ClusterSettings
 from ccl.cohort import CohortSettings
 from ccl.embed import EmbedSettings
+from ccl.evaluate import EvaluateSettings
 from ccl.genomics import GenomicsSettings
 from ccl.report import ReportSettings
 from ccl.settings import setting, settings_options, to_flags
@@ -62,6 +63,7 @@ def test_every_setting_is_in_the_schema_with_a_default_and_a_description() -> No
         "genomics": (GenomicsSettings, schema["genomics"]["properties"] | cohort),
         "cluster": (ClusterSettings, schema["cluster"]["properties"]),
         "train": (TrainSettings, schema["train"]["properties"]),
+        "evaluate": (EvaluateSettings, schema["evaluate"]["properties"]),
         "report": (ReportSettings, schema["report"]["properties"]),
     }
     for stage, (settings, properties) in known.items():

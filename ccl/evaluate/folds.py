@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ccl.errors import InputError
 from ccl.files import read_json, read_table
@@ -40,6 +41,11 @@ class FoldRun:
     def fold(self) -> int:
         """Number of the fold."""
         return int(self.facts["fold"])
+
+    @property
+    def edges(self) -> NDArray[np.float64]:
+        """Edges of the survival intervals (months); none where survival was not predicted."""
+        return np.asarray(self.facts.get("interval_edges", ()), dtype=np.float64)
 
     @property
     def epochs(self) -> int:
@@ -88,23 +94,30 @@ def _read_fold(folder: Path) -> FoldRun:
             todo="train the fold again",
         )
     path = folder / "predictions.csv"
-    predictions = read_table(path, required=COLUMNS, text=("patient_id",))
-    _check_values(path, predictions)
+    survival = survival_columns(len(facts.get("interval_edges", ())))
+    predictions = read_table(path, required=(*COLUMNS, *survival), text=("patient_id",))
+    _check_values(path, predictions, survival)
     _check_grid(path, predictions, facts["seeds"])
     return FoldRun(folder, facts, predictions)
 
 
-def _check_values(path: Path, predictions: pd.DataFrame) -> None:
-    """Refuse a risk that is no number, and follow-up that is impossible or changes from row to row."""
-    numeric = predictions[["months", "censorship", "risk"]].apply(pd.to_numeric, errors="coerce")
+def survival_columns(edges: int) -> list[str]:
+    """Return the columns of predicted survival at some edges of intervals, all but the first."""
+    return [f"survival_{number}" for number in range(1, edges)]
+
+
+def _check_values(path: Path, predictions: pd.DataFrame, survival: list[str]) -> None:
+    """Refuse a prediction that is no number, and follow-up that is impossible or changes from row to row."""
+    numeric = predictions[["months", "censorship", "risk", *survival]].apply(pd.to_numeric, errors="coerce")
     valid = np.isfinite(numeric).all(axis=1) & numeric["censorship"].isin([0, 1]) & (numeric["months"] >= 0)
+    valid &= numeric[survival].ge(0).all(axis=1) & numeric[survival].le(1).all(axis=1)
     if not valid.all():
         row = predictions[~valid].iloc[0]
         raise InputError(
             "a prediction cannot be judged",
             where=f"{path}, patient {row['patient_id']}, seed {row['seed']}, epoch {row['epoch']}",
-            found=f"months {row['months']}, censorship {row['censorship']}, risk {row['risk']}",
-            expected="months >= 0, censorship 0 or 1, and a finite risk",
+            found=", ".join(f"{name} {row[name]}" for name in numeric),
+            expected="months >= 0, censorship 0 or 1, a finite risk, and survival between 0 and 1",
             todo="train the fold again; a risk that is no number means that training diverged",
         )
     answers = predictions.groupby("patient_id")[["months", "censorship"]].nunique()

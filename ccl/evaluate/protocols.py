@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ccl.evaluate import Protocol
+from ccl.evaluate.bootstrap import pooled_interval
 from ccl.evaluate.concordance import concordance_index
-from ccl.evaluate.folds import FoldRun
+from ccl.evaluate.folds import FoldRun, survival_columns
 
 
 @dataclass(frozen=True)
@@ -64,17 +66,52 @@ def pool_risks(runs: Sequence[FoldRun], scores: Sequence[FoldScore]) -> pd.DataF
         ``fold`` (several, separated by a space, in repeated cross-validation), ``patient_id`` (sorted), ``months``,
         ``censorship``, ``risk``, and ``group``: ``high`` above the median risk, else ``low``.
     """
-    chosen = pd.DataFrame([asdict(score) for score in scores])[["fold", "seed", "epoch"]]
-    tested = pd.concat([run.predictions.assign(fold=run.fold) for run in runs]).merge(chosen)
-    grouped = tested.groupby("patient_id")
-    risks = grouped.agg(
-        fold=("fold", lambda folds: " ".join(map(str, sorted(set(folds))))),
-        months=("months", "first"),
-        censorship=("censorship", "first"),
-        risk=("risk", "mean"),
-    ).reset_index()
+    tested = pd.concat([_judged(run, scores).assign(fold=run.fold) for run in runs])
+    risks = (
+        tested.groupby("patient_id")
+        .agg(
+            fold=("fold", lambda folds: " ".join(map(str, sorted(set(folds))))),
+            months=("months", "first"),
+            censorship=("censorship", "first"),
+            risk=("risk", "mean"),
+        )
+        .reset_index()
+    )
     risks["group"] = np.where(risks["risk"] > risks["risk"].median(), "high", "low")
     return risks[["fold", "patient_id", "months", "censorship", "risk", "group"]]
+
+
+def pool_survival(
+    runs: Sequence[FoldRun], scores: Sequence[FoldScore], months: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the out-of-fold probability of each patient to be alive at some times, the mean over seeds.
+
+    Between the edges of its fold's intervals predicted survival falls linearly, from 1 at the first.
+
+    Returns
+    -------
+    ndarray, shape (P, T)
+        Patients in the order of :func:`pool_risks`; NaN where the fold predicts no survival, or not so far.
+    """
+    patients, parts = [], []
+    for run in runs:
+        judged = _judged(run, scores)
+        curves = np.insert(judged[survival_columns(len(run.edges))].to_numpy(dtype=np.float64), 0, 1.0, axis=1)
+        # Interpolation is linear in the values at the edges: that of each unit vector is a row of the matrix.
+        edges = run.edges if len(run.edges) else np.array([-np.inf])
+        matrix = np.stack([np.interp(months, edges, unit, right=np.nan) for unit in np.eye(len(edges))])
+        patients.append(judged["patient_id"].to_numpy())
+        parts.append(curves @ matrix)
+    known, place = np.unique(np.concatenate(patients), return_inverse=True)
+    sums = np.zeros((len(known), len(months)))
+    np.add.at(sums, place, np.concatenate(parts))
+    return sums / np.bincount(place)[:, None]
+
+
+def _judged(run: FoldRun, scores: Sequence[FoldScore]) -> pd.DataFrame:
+    """Return the predictions of a fold at the epoch at which each seed is judged."""
+    chosen = pd.DataFrame([(score.seed, score.epoch) for score in scores if score.fold == run.fold])
+    return run.predictions.merge(chosen.set_axis(["seed", "epoch"], axis=1))
 
 
 def summarise(scores: Sequence[FoldScore], risks: pd.DataFrame) -> dict[str, Any]:
@@ -96,6 +133,7 @@ def summarise(scores: Sequence[FoldScore], risks: pd.DataFrame) -> dict[str, Any
         "seeds": [{"seed": int(str(seed)), "mean": _number(mean)} for seed, mean in per_seed.items()],
         "std_over_seeds": _number(per_seed.std(ddof=1)),
         "pooled": _number(pooled),
+        "pooled_interval": pooled_interval(risks),
     }
 
 

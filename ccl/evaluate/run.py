@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ccl.evaluate import PROTOCOLS
+from ccl.evaluate import PROTOCOLS, Protocol
 from ccl.evaluate.folds import NAMES, FoldRun, read_folds
 from ccl.evaluate.protocols import judge_fold, pool_risks, score_epochs, summarise
 from ccl.evaluate.survival import compare_groups, kaplan_meier, t_test
+from ccl.evaluate.times import judge_times
 from ccl.files import write_json, write_table
 
 
-def evaluate_runs(*, runs: Sequence[Path], out: Path) -> None:
-    """Judge the folds of a method and write ``evaluation.json``, ``risks.csv`` and ``curves.csv``.
+def evaluate_runs(*, runs: Sequence[Path], out: Path, months: Sequence[float] = ()) -> None:
+    """Judge the folds of a method and write ``out`` as docs/formats.md describes the evaluate stage.
 
     Parameters
     ----------
@@ -24,6 +26,8 @@ def evaluate_runs(*, runs: Sequence[Path], out: Path) -> None:
         The fold folders that ``train`` wrote, in any order.
     out : Path
         Folder of the results.
+    months : sequence of float
+        Times of the time-dependent statistics; none for the usual ones.
 
     Raises
     ------
@@ -33,23 +37,38 @@ def evaluate_runs(*, runs: Sequence[Path], out: Path) -> None:
     """
     folds = read_folds(runs)
     epochs = [score_epochs(fold) for fold in folds]
-    protocols, risks, curves = {}, [], []
-    for protocol in PROTOCOLS:
-        scores = [
-            score for fold, table in zip(folds, epochs, strict=True) for score in judge_fold(fold, table, protocol)
-        ]
-        pooled = pool_risks(folds, scores)
-        protocols[protocol] = {
-            **summarise(scores, pooled),
-            "kaplan_meier": compare_groups(pooled),
-            "t_test": t_test(pooled),
-        }
-        pooled.insert(0, "protocol", protocol)
-        risks.append(pooled)
-        curves += [_curve(protocol, str(group), rows) for group, rows in pooled.groupby("group")]
-    write_table(out / "risks.csv", pd.concat(risks))
+    judged = [_judge(folds, epochs, protocol, months) for protocol in PROTOCOLS]
+    curves = [_curve(one.protocol, str(group), rows) for one in judged for group, rows in one.risks.groupby("group")]
+    write_table(out / "risks.csv", pd.concat([one.risks for one in judged]))
     write_table(out / "curves.csv", pd.concat(curves))
-    write_json(out / "evaluation.json", {**_facts(folds, risks[0]), "protocols": protocols})
+    write_table(out / "calibration.csv", pd.concat([one.calibration for one in judged]))
+    protocols = {one.protocol: one.facts for one in judged}
+    write_json(out / "evaluation.json", {**_facts(folds, judged[0].risks), "protocols": protocols})
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one protocol finds."""
+
+    protocol: Protocol
+    facts: Mapping[str, Any]
+    """Its entry in ``evaluation.json``."""
+    risks: pd.DataFrame
+    """Its rows of ``risks.csv``."""
+    calibration: pd.DataFrame
+    """Its rows of ``calibration.csv``."""
+
+
+def _judge(
+    folds: Sequence[FoldRun], epochs: Sequence[pd.DataFrame], protocol: Protocol, months: Sequence[float]
+) -> Judged:
+    scores = [score for fold, table in zip(folds, epochs, strict=True) for score in judge_fold(fold, table, protocol)]
+    risks = pool_risks(folds, scores)
+    timed, table = judge_times(folds, scores, risks, months)
+    facts = {**summarise(scores, risks), **timed, "kaplan_meier": compare_groups(risks), "t_test": t_test(risks)}
+    for rows in (risks, table):
+        rows.insert(0, "protocol", protocol)
+    return Judged(protocol, facts, risks, table)
 
 
 def _curve(protocol: str, group: str, rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Kaplan-Meier curves, the log-rank test and the t-test between groups of patients."""
+"""Kaplan-Meier curves, and the log-rank test, hazard ratio and t-test between groups of patients."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from lifelines import KaplanMeierFitter
+from lifelines import CoxPHFitter, KaplanMeierFitter
 from lifelines.statistics import logrank_test
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import ttest_ind_from_stats
@@ -37,22 +37,54 @@ def kaplan_meier(months: ArrayLike, censorship: ArrayLike) -> pd.DataFrame:
 
 
 def compare_groups(risks: pd.DataFrame) -> dict[str, Any]:
-    """Return the log-rank test between the ``high`` and the ``low`` group of pooled risks.
-
-    Statistic and p are None where a group is empty or nobody died.
-    """
+    """Return the log-rank test between the ``high`` and the ``low`` group of pooled risks, and their hazard ratio."""
     high, low = (risks[risks["group"] == name] for name in ("high", "low"))
-    statistic = p = None
-    if len(high) and len(low) and (risks["censorship"] == 0).any():
-        test = logrank_test(high["months"], low["months"], high["censorship"] == 0, low["censorship"] == 0)
-        statistic, p = float(test.test_statistic), float(test.p_value)
     return {
         "cut": float(risks["risk"].median()),
         "n_high": len(high),
         "n_low": len(low),
-        "log_rank_statistic": statistic,
-        "log_rank_p": p,
+        **log_rank(high, low),
+        **hazard_ratio(high, low),
     }
+
+
+def log_rank(high: pd.DataFrame, low: pd.DataFrame) -> dict[str, float | None]:
+    """Return the log-rank test between two groups; statistic and p are None where one is empty or nobody died."""
+    statistic = p = None
+    died = [group["censorship"] == 0 for group in (high, low)]
+    if len(high) and len(low) and any(group.any() for group in died):
+        test = logrank_test(high["months"], low["months"], *died)
+        statistic, p = float(test.test_statistic), float(test.p_value)
+    return {"log_rank_statistic": statistic, "log_rank_p": p}
+
+
+def hazard_ratio(high: pd.DataFrame, low: pd.DataFrame) -> dict[str, Any]:
+    """Return the hazard ratio of one group to another (Cox, Efron's ties) with its 95 % confidence interval.
+
+    Returns
+    -------
+    dict
+        ``hazard_ratio``, ``hazard_ratio_lower``, ``hazard_ratio_upper``; where these are None, ``hazard_ratio_reason``.
+    """
+    names = ("hazard_ratio", "hazard_ratio_lower", "hazard_ratio_upper")
+    reason = None
+    if not (len(high) and len(low)):
+        reason = "a group is empty"
+    elif not (_dies_beside(high, low) and _dies_beside(low, high)):
+        reason = "nobody of one group died while the other was followed"
+    if reason:
+        return {**dict.fromkeys(names), "hazard_ratio_reason": reason}
+    both = pd.concat([high.assign(high=1.0), low.assign(high=0.0)])
+    table = both[["months", "high"]].assign(died=both["censorship"] == 0)
+    fitted = CoxPHFitter().fit(table, duration_col="months", event_col="died").summary.loc["high"]
+    values = fitted[["exp(coef)", "exp(coef) lower 95%", "exp(coef) upper 95%"]]
+    return {**dict(zip(names, map(float, values), strict=True)), "hazard_ratio_reason": None}
+
+
+def _dies_beside(group: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Whether somebody died while somebody of the other group was followed; without that the ratio has no bound."""
+    deaths = group.loc[group["censorship"] == 0, "months"]
+    return bool((deaths <= other["months"].max()).any())
 
 
 def survival_split(months: ArrayLike, censorship: ArrayLike) -> tuple[float, str]:

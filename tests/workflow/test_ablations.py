@@ -24,7 +24,7 @@ while [ $# -gt 0 ]; do [ "$1" = --out ] && out=$2; shift; done
 case $stage in
   cluster) mkdir -p "${out%/*}" && touch "$out" ;;
   train) mkdir -p "$out" && cd "$out" && touch history.csv predictions.csv model.safetensors run.json ;;
-  evaluate) mkdir -p "$out" && cd "$out" && touch evaluation.json risks.csv curves.csv ;;
+  evaluate) mkdir -p "$out" && cd "$out" && touch evaluation.json risks.csv curves.csv calibration.csv ;;
   ablations)
     mkdir -p "$out/figures" && cd "$out" && touch ablations.html
     for table in iv v vi vii viii; do touch table_$table.csv; done ;;

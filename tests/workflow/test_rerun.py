@@ -31,6 +31,7 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
     [
         ("report.title", "Other", {"report": 1}),
         ("report.thumbnails", 1, {"report": 1}),
+        ("evaluate.months", [24], {"evaluate": 4, "report": 1}),
         ("train.lr", 0.01, {"train": 8, "evaluate": 4, "report": 1}),
         ("train.epochs", 3, {"train": 8, "evaluate": 4, "report": 1}),
         ("train.weight_decay", 0.1, {"train": 8, "evaluate": 4, "report": 1}),

@@ -37,6 +37,7 @@ SETTINGS = {
     "genomics": genomics.GenomicsSettings,
     "cluster": cluster.ClusterSettings,
     "train": train.TrainSettings,
+    "evaluate": evaluate.EvaluateSettings,
     "report": reporting.ReportSettings,
 }
 

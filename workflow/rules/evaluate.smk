@@ -8,6 +8,7 @@ rule evaluate:
         evaluation="<results>/{cohort}/evaluate/{encoder}/{model}/evaluation.json",
         risks="<results>/{cohort}/evaluate/{encoder}/{model}/risks.csv",
         curves="<results>/{cohort}/evaluate/{encoder}/{model}/curves.csv",
+        calibration="<results>/{cohort}/evaluate/{encoder}/{model}/calibration.csv",
     log:
         "<logs>/evaluate/{cohort}/{encoder}/{model}.log",
     benchmark:
@@ -20,6 +21,7 @@ rule evaluate:
     params:
         version=evaluate.VERSION,
         runs=run_folders,
+        flags=flags("evaluate"),
         out=subpath(output.evaluation, parent=True),
     shell:
-        "ccl evaluate {params.runs:q} --out {params.out:q} > {log:q} 2>&1"
+        "ccl evaluate {params.runs:q} --out {params.out:q} {params.flags} > {log:q} 2>&1"

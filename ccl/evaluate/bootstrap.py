@@ -1,0 +1,42 @@
+"""The bootstrap over patients: how much a statistic of the cohort would vary with other patients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ccl.evaluate.concordance import resampled_concordance
+
+RESAMPLES = 1000
+SEED = 0
+CONFIDENCE = 0.95
+
+
+def resample(patients: int) -> NDArray[np.int64]:
+    """Return how often each patient is in each resample, (R, P); the same for every call with as many patients."""
+    rng = np.random.default_rng(SEED)
+    return rng.multinomial(patients, np.full(patients, 1 / patients), size=RESAMPLES)
+
+
+def percentile_interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Return what the middle 95 % of `values` lie between; NaN does not count, and None where there is nothing else."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return None
+    lower, upper = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(lower), float(upper)
+
+
+def pooled_interval(risks: pd.DataFrame) -> dict[str, Any]:
+    """Return the 95 % confidence interval of the C-index of pooled risks.
+
+    The risks are taken as they are: the interval tells how the C-index varies with the patients it is computed on, not
+    with those that the models learnt from.  A resample without a comparable pair does not count.
+    """
+    columns = risks["months"], risks["censorship"], risks["risk"]
+    interval = percentile_interval(resampled_concordance(*columns, resample(len(risks))))
+    lower, upper = interval or (None, None)
+    return {"lower": lower, "upper": upper, "confidence": CONFIDENCE, "resamples": RESAMPLES}
