@@ -144,5 +144,6 @@ def _standardised(parts: Tensor, whole: Tensor) -> Tensor:
 
 def _shares(parts: Tensor) -> Tensor:
     """Return the share (S, B, T) of each vector in the lengths of all; even where all are zero."""
-    lengths = torch.linalg.vector_norm(parts, dim=-1)
-    return F.normalize(lengths, p=1.0, dim=-1) + (lengths == 0).all(dim=-1, keepdim=True) / lengths.shape[-1]
+    lengths: Tensor = torch.linalg.vector_norm(parts, dim=-1)
+    none = (lengths == 0).all(dim=-1, keepdim=True)
+    return F.normalize(lengths, p=1.0, dim=-1) + none / lengths.shape[-1]

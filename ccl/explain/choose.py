@@ -1,0 +1,77 @@
+"""Who is explained, and by which fold: the one that had the patient in its test set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ccl.errors import ConfigError
+from ccl.evaluate.folds import FoldRun
+from ccl.explain import ExplainSettings
+
+
+@dataclass(frozen=True)
+class Case:
+    """A patient, and the run that never learnt from them."""
+
+    patient: str
+    run: FoldRun
+    risk: float
+    """Predicted after the last epoch, the mean over seeds."""
+    rank: int
+    """Place among all risks, 1 the highest."""
+    patients: int
+    """How many patients have a risk."""
+    months: float
+    censorship: int
+
+
+def choose(runs: Sequence[FoldRun], settings: ExplainSettings) -> list[Case]:
+    """Return the patients that the settings ask for, by falling risk, each with the fold that tested them.
+
+    In repeated cross-validation it is the first fold that did.
+
+    Raises
+    ------
+    ConfigError
+        A patient is not a test patient of any of the runs.
+    """
+    tested = pd.concat(
+        [run.predictions[run.predictions["epoch"] == run.epochs].assign(run=number) for number, run in enumerate(runs)]
+    )
+    first = tested[tested["run"] == tested.groupby("patient_id")["run"].transform("min")]
+    answers = first.groupby("patient_id").agg(
+        run=("run", "first"), risk=("risk", "mean"), months=("months", "first"), censorship=("censorship", "first")
+    )
+    ranked = answers.sort_values("risk", ascending=False, kind="stable")
+    unknown = [patient for patient in settings.patients if patient not in ranked.index]
+    if unknown:
+        raise ConfigError(
+            "nobody to explain: the patient was never a test patient",
+            where="config, explain: patients",
+            found=", ".join(unknown),
+            expected=f"patients in the test set of a fold, such as {', '.join(ranked.index[:3])}",
+            todo="name test patients of the runs given; a model that learnt from a patient does not explain them",
+        )
+    wanted = set(settings.patients) or _extremes(list(ranked.index), settings.count)
+    return [
+        Case(
+            str(row.Index),
+            runs[int(str(row.run))],
+            float(str(row.risk)),
+            rank,
+            len(ranked),
+            float(str(row.months)),
+            int(str(row.censorship)),
+        )
+        for rank, row in enumerate(ranked.itertuples(), start=1)
+        if row.Index in wanted
+    ]
+
+
+def _extremes(ranked: Sequence[str], count: int) -> set[str]:
+    """Return `count` patients from both ends of those ranked, one more from the first end if it is odd."""
+    low = count // 2
+    return {*ranked[: count - low], *ranked[len(ranked) - low :]} if count < len(ranked) else set(ranked)

@@ -1,0 +1,197 @@
+"""What the networks of a fold say of a patient: survival, attention, and what moved the risk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import torch
+from captum.attr import IntegratedGradients
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ccl.errors import InputError
+from ccl.explain.choose import Case
+from ccl.models.interface import Attention, Batch, SurvivalModel, risk, survival
+from ccl.train.bags import Bags
+from ccl.train.data import Scaler, Tables
+from ccl.train.store import load_model
+
+STEPS = 64
+"""Points on the way from the average patient at which gradients are taken."""
+
+RISK_TOLERANCE = 1e-3
+"""A risk computed again may differ by this much: another device, seeds alone instead of side by side."""
+
+COLUMNS = ("component", "kind", "family", "name", "value", "attribution")
+
+Shares = Mapping[str, NDArray[np.float64]]
+"""By component, (n,) each."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What the networks of one fold, the mean over their seeds, say of one patient."""
+
+    survival: NDArray[np.float64]
+    """(n,) at the right edges of the intervals."""
+    patches: Shares
+    clusters: Shares
+    """In the order of K-means."""
+    families: Shares
+    spread: Mapping[tuple[str, str], NDArray[np.float64]]
+    """Of ``clusters`` and ``families`` by kind and component the standard deviation over seeds; empty for one seed."""
+    attributions: pd.DataFrame
+    """``component``, ``kind`` (``gene`` or ``cluster``), ``family``, ``name``, ``value`` (of a gene, scaled),
+    ``attribution``: by how much it raised the risk above that of the reference."""
+    risk: float
+    reference_risk: float
+    """Of the average training patient, as :meth:`ccl.models.interface.SurvivalModel.reference` has it."""
+
+    @property
+    def unexplained(self) -> float:
+        """What the attributions leave of the difference between the two risks, through the finite number of steps."""
+        return self.risk - self.reference_risk - float(self.attributions["attribution"].sum())
+
+
+def explain(case: Case, tables: Tables) -> Explanation:
+    """Return what the networks of the patient's fold say of the patient.
+
+    Raises
+    ------
+    InputError
+        The files are not those that the networks were trained on.
+    ModelError
+        The method has no attention.
+    """
+    batches, attentions, curves, found = [], [], [], []
+    risks = np.zeros((len(case.run.facts["seeds"]), 2))
+    for number, seed in enumerate(case.run.facts["seeds"]):
+        model, scalers = load_model(case.run.folder / "model.safetensors", seed)
+        batch = batch_of(case.patient, tables, scalers)
+        with torch.no_grad():
+            logits = model(batch).logits
+            curves.append(survival(logits)[0, 0].double().numpy())
+            reference = model.reference(batch)
+            risks[number] = float(risk(logits)), float(risk(model(reference).logits))
+            attentions.append(model.attends_to(batch))
+        batches.append(batch)
+        found.append(attribute(model, batch, reference, tables))
+    _check_risk(case, risks[:, 0].mean())
+    spread = {
+        (kind, name): np.std(np.stack([_shares(a, kind)[name] for a in attentions]), axis=0, ddof=1)
+        for kind in ("clusters", "families")
+        for name in _shares(attentions[0], kind)
+        if len(attentions) > 1
+    }
+    mean = found[0].assign(attribution=np.mean([table["attribution"] for table in found], axis=0))
+    return Explanation(
+        survival=np.mean(curves, axis=0),
+        patches=_mean(attentions, "patches"),
+        clusters=_mean(attentions, "clusters"),
+        families=_mean(attentions, "families"),
+        spread=spread,
+        attributions=mean,
+        risk=float(risks[:, 0].mean()),
+        reference_risk=float(risks[:, 1].mean()),
+    )
+
+
+def batch_of(patient: str, tables: Tables, scalers: Mapping[str, Scaler]) -> Batch:
+    """Return one patient as a method sees them when it predicts."""
+    genes = [scalers[f.name].apply(f.values[tables.genomic_rows([patient])]) for f in tables.families]
+    centres = bag = None
+    if tables.clusters is not None:
+        centres = torch.from_numpy(tables.clusters.centres[tables.cluster_rows([patient])])[None]
+    if tables.members is not None:
+        bag = next(Bags([tables.members.bags[patient]], device=torch.device("cpu"), keep=False).stream([0]))
+    return Batch(tuple(torch.from_numpy(values)[None] for values in genes), centres, None, bag)
+
+
+def attribute(model: SurvivalModel, batch: Batch, reference: Batch, tables: Tables) -> pd.DataFrame:
+    """Return the integrated gradients (Sundararajan et al., ICML 2017) of the risk from a reference to a patient.
+
+    They are taken through each component alone; gradients through all components add up to the whole gradient, so that
+    all attributions together are the difference of the two risks.
+    """
+    at, base = _inputs(batch), _inputs(reference)
+    if not at:
+        return pd.DataFrame(columns=list(COLUMNS))
+    names = list(model.through(batch))
+    parts = []
+    for name in names:
+
+        def risk_through(*inputs: Tensor, name: str = name) -> Tensor:
+            genes, centres = inputs[: len(batch.genomics)], inputs[len(batch.genomics) :]
+            moved = replace(
+                batch,
+                genomics=tuple(values[None] for values in genes),
+                centres=centres[0][None] if centres else None,
+            )
+            return risk(model.through(moved)[name])[0]
+
+        # A method that reads bags takes one patient at a time.
+        at_once = None if batch.bag is None else 1
+        moved = IntegratedGradients(risk_through).attribute(at, base, n_steps=STEPS, internal_batch_size=at_once)
+        parts.append(_table(name, batch, [part.detach() for part in moved], tables))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _inputs(batch: Batch) -> tuple[Tensor, ...]:
+    """Return the genes (1, n_f) of each family and the centres (1, k, D), if there are any."""
+    return tuple(x[0] for x in (*batch.genomics, batch.centres) if x is not None)
+
+
+def _table(component: str, batch: Batch, moved: Sequence[Tensor], tables: Tables) -> pd.DataFrame:
+    """Return a row for each gene, and one for each cluster, of what was attributed to them."""
+    genes = [
+        pd.DataFrame(
+            {
+                "kind": "gene",
+                "family": family.name,
+                "name": family.columns,
+                "value": values[0, 0].numpy(),
+                "attribution": part[0].double().numpy(),
+            }
+        )
+        for family, values, part in zip(tables.families, batch.genomics, moved[: len(batch.genomics)], strict=True)
+    ]
+    clusters = [
+        pd.DataFrame(
+            {
+                "kind": "cluster",
+                "family": "",
+                "name": [f"cluster {number}" for number in range(1, part.shape[1] + 1)],
+                "attribution": part[0].double().sum(dim=-1).numpy(),
+            }
+        )
+        for part in moved[len(batch.genomics) :]
+    ]
+    return pd.concat([*genes, *clusters], ignore_index=True).assign(component=component)[list(COLUMNS)]
+
+
+def _shares(attention: Attention, kind: str) -> dict[str, NDArray[np.float64]]:
+    """Return one kind of shares of a single network and patient."""
+    shares: Mapping[str, Tensor] = getattr(attention, kind)
+    return {name: values.flatten().double().numpy() for name, values in shares.items()}
+
+
+def _mean(attentions: Sequence[Attention], kind: str) -> Shares:
+    return {
+        name: np.mean([_shares(each, kind)[name] for each in attentions], axis=0)
+        for name in _shares(attentions[0], kind)
+    }
+
+
+def _check_risk(case: Case, found: float) -> None:
+    """Refuse files that give another prediction than the one in the tables of the run."""
+    if abs(found - case.risk) > RISK_TOLERANCE:
+        raise InputError(
+            "the files do not give the risk that the run predicted",
+            where=f"{case.run.folder}, patient {case.patient}",
+            found=f"risk {found:.5f}",
+            expected=f"{case.risk:.5f}, as in predictions.csv after the last epoch",
+            todo="give the genomics, clusters and features that the run was trained on, or train it again",
+        )

@@ -1,0 +1,58 @@
+"""The page of one patient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from ccl.explain.choose import Case
+from ccl.explain.network import Explanation
+from ccl.explain.slides import SlideMap
+from ccl.models import get_method
+from ccl.report.html import environment
+from ccl.report.provenance import git_commit, software
+
+
+def render(
+    case: Case,
+    explanation: Explanation,
+    maps: Sequence[SlideMap],
+    drawn: Mapping[str, Markup],
+    *,
+    facts: Mapping[str, Any],
+) -> str:
+    """Return the whole page.
+
+    Parameters
+    ----------
+    case, explanation, maps
+        The patient, what the networks say, and the patient's slides.
+    drawn : mapping
+        Figures by name, as elements of the page.
+    facts : mapping
+        What ``explanation.json`` holds.
+    """
+    run = case.run.facts
+    by_cluster = bool(explanation.clusters)
+    return environment("ccl.explain").get_template("explain.html").render(
+        title=f"{case.patient}: what {run['model']} saw",
+        case=case,
+        facts=facts,
+        citation=get_method(run["method"]).citation,
+        survival=[(edge, float(s)) for edge, s in zip(run["interval_edges"][1:], explanation.survival, strict=True)],
+        components=list(explanation.clusters or explanation.patches),
+        by_cluster=by_cluster,
+        families=bool(explanation.families),
+        attributed=bool(len(explanation.attributions)),
+        of_slides=bool((explanation.attributions["kind"] == "cluster").any()),
+        maps=[(slide, drawn.get(f"map.{slide.slide_id}")) for slide in maps],
+        figures=drawn,
+        synthetic=[run["cohort"]] if run["synthetic"] else [],
+        random_weights=[run["encoder"]] if run["weights"] == "random" else [],
+        software={**software([]), "torch": run["versions"]["torch"]},
+        commit=git_commit(),
+        date=datetime.now(UTC),
+    )  # fmt: skip
