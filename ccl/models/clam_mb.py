@@ -1,6 +1,6 @@
 """CLAM-MB: clustering-constrained attention MIL, multi-branch (Lu et al., Nat. Biomed. Eng. 2021).
 
-:mod:`ccl.models.clam_sb` with an attention for each interval: the hazard of an interval is read from a pooled bag of
+CLAM-SB with an attention for each interval: the hazard of an interval is read from a pooled bag of
 its own, and it is the attention of the true interval that chooses the patches for the classifiers of patches.
 """
 
