@@ -23,6 +23,9 @@ PROTOCOL_WORDS: dict[Protocol, str] = {"last": "last epoch", "best-on-test": "be
 LEGEND_COLUMNS = 2
 """Columns of the legend of :func:`c_index`."""
 
+CALIBRATION_STYLES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (INK, "D"), (MUTED, "v"))
+"""Colour and marker of each time."""
+
 GROUPS = {"high": ("High risk", ORANGE, "-"), "low": ("Low risk", BLUE, (0, (5, 1.2)))}
 
 
@@ -190,6 +193,29 @@ def learning_curve(evaluation: Evaluation) -> Figure:
     folds, seeds = evaluation.history["fold"].nunique(), len(evaluation.seeds)
     thin = [f"thin: each of {seeds} seeds"] if seeds > 1 else []
     set_title(top, describe(evaluation), [f"mean and spread of {folds} folds", *thin, *evaluation.caveats])
+    return figure
+
+
+def calibration(evaluation: Evaluation) -> Figure | None:
+    """Draw predicted against observed survival in groups of patients; None where survival is not predicted.
+
+    After the last epoch; a line for each time, with the 95 % interval of the observed (Kaplan-Meier) survival.
+    """
+    table = evaluation.calibration[evaluation.calibration["protocol"] == "last"].dropna(subset=["observed"])
+    if table.empty:
+        return None
+    figure = panel()
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+    for (months, rows), (colour, marker) in zip(table.groupby("months"), CALIBRATION_STYLES, strict=False):
+        errors = [rows["observed"] - rows["lower"], rows["upper"] - rows["observed"]]
+        axes.errorbar(
+            rows["predicted"], rows["observed"], yerr=errors, color=colour, marker=marker, markersize=5, linewidth=1.2,
+            elinewidth=0.8, capsize=2, label=f"{months:g} months",
+        )  # fmt: skip
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="Predicted survival", ylabel="Observed survival")
+    axes.legend(loc="best")
+    set_title(axes, describe(evaluation), [PROTOCOL_WORDS["last"], *evaluation.caveats])
     return figure
 
 

@@ -25,6 +25,7 @@ class Evaluation:
     """``evaluation.json``."""
     risks: pd.DataFrame
     curves: pd.DataFrame
+    calibration: pd.DataFrame
     runs: tuple[Mapping[str, Any], ...]
     """``run.json`` of each fold."""
     history: pd.DataFrame
@@ -146,6 +147,7 @@ def _read_evaluation(path: Path, folder: Path) -> Evaluation:
         facts=facts,
         risks=read_table(path.parent / "risks.csv", text=("patient_id",)),
         curves=read_table(path.parent / "curves.csv"),
+        calibration=read_table(path.parent / "calibration.csv"),
         runs=tuple(read_json(trained / f"fold{fold}" / "run.json") for fold in folds),
         history=pd.concat(histories),
     )

@@ -135,6 +135,7 @@ def _method(evaluation: Evaluation, drawn: Mapping[str, Markup]) -> dict[str, An
         "seeds": _seeds(evaluation),
         "figures": {
             "learning_curve": drawn[figure_name(evaluation, "learning_curve")],
+            "calibration": drawn.get(figure_name(evaluation, "calibration")),
             **{
                 kind: {protocol: drawn[figure_name(evaluation, kind, protocol)] for protocol in PROTOCOLS}
                 for kind in ("kaplan_meier", "t_test")

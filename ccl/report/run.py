@@ -84,6 +84,12 @@ def _figures_of(evaluation: Evaluation) -> Iterator[tuple[str, Figure, str]]:
             f"Predicted risk by {told}: {test['n_short']} patients who died by {test['split_months']:.1f} months, "
             f"{test['n_long']} who lived longer, p {figures.format_p(test['p'])}.",
         )
+    if (calibration := figures.calibration(evaluation)) is not None:
+        yield (
+            figures.figure_name(evaluation, "calibration"),
+            calibration,
+            f"Predicted against observed survival of {words}, last epoch, as the file calibration.csv lists it.",
+        )
     yield (
         figures.figure_name(evaluation, "learning_curve"),
         figures.learning_curve(evaluation),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -21,6 +21,8 @@ def make_tables(cohorts: Sequence[Cohort]) -> dict[str, pd.DataFrame]:
         "c_index": c_index(cohorts),
         "c_index_folds": _per_protocol(cohorts, FOLD_COLUMNS, lambda found: found["folds"]),
         "kaplan_meier": _per_protocol(cohorts, LOG_RANK_COLUMNS, lambda found: [found["kaplan_meier"]]),
+        "statistics": _per_protocol(cohorts, STATISTICS_COLUMNS, lambda found: [_statistics(found)]),
+        "times": _per_protocol(cohorts, TIMES_COLUMNS, lambda found: found["months"]),
         "t_test": _per_protocol(cohorts, T_TEST_COLUMNS, lambda found: [found["t_test"]]),
         "alignment": alignment(cohorts),
         "cohorts": cohort_counts(cohorts),
@@ -32,7 +34,15 @@ def make_tables(cohorts: Sequence[Cohort]) -> dict[str, pd.DataFrame]:
 
 
 FOLD_COLUMNS = ["fold", "seed", "epoch", "c_index", "n_test", "n_events"]
-LOG_RANK_COLUMNS = ["cut", "n_high", "n_low", "log_rank_statistic", "log_rank_p"]
+LOG_RANK_COLUMNS = [
+    "cut", "n_high", "n_low", "log_rank_statistic", "log_rank_p",
+    "hazard_ratio", "hazard_ratio_lower", "hazard_ratio_upper",
+]  # fmt: skip
+STATISTICS_COLUMNS = [
+    "pooled", "lower", "upper", "uno", "tau_months", "integrated_brier", "integrated_brier_kaplan_meier", "brier_skill",
+    "from_months", "to_months",
+]  # fmt: skip
+TIMES_COLUMNS = ["months", "n_dead", "n_alive", "auc", "brier", "brier_kaplan_meier", "reason"]
 T_TEST_COLUMNS = ["split_months", "split_from", "n_short", "n_long", "n_unknown", "t", "p"]
 
 
@@ -50,8 +60,7 @@ def c_index(cohorts: Sequence[Cohort]) -> pd.DataFrame:
     several = any(len(evaluation.seeds) > 1 for evaluation in evaluations)
     rows = []
     for evaluation in evaluations:
-        for protocol in PROTOCOLS:
-            found = evaluation.facts["protocols"][protocol]
+        for protocol, found in evaluation.facts["protocols"].items():
             scored = {row["fold"]: row["c_index"] is not None for row in found["folds"]}
             rows.append(
                 {
@@ -73,14 +82,31 @@ def _names(evaluation: Evaluation) -> dict[str, str]:
     return {name: str(evaluation.facts[name]) for name in NAMES}
 
 
+def _statistics(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the pooled out-of-fold risks of one protocol say, in one row."""
+    interval, uno, brier = found["pooled_interval"], found["uno"], found["integrated_brier"]
+    return {
+        "pooled": found["pooled"],
+        "lower": interval["lower"],
+        "upper": interval["upper"],
+        "uno": uno["c_index"],
+        "tau_months": uno["tau_months"],
+        "integrated_brier": brier["score"],
+        "integrated_brier_kaplan_meier": brier["kaplan_meier"],
+        "brier_skill": brier["skill"],
+        "from_months": brier["from_months"],
+        "to_months": brier["to_months"],
+    }
+
+
 def _per_protocol(
     cohorts: Sequence[Cohort], columns: list[str], rows_of: Callable[[Any], list[dict[str, Any]]]
 ) -> pd.DataFrame:
     rows = [
         {**_names(evaluation), "protocol": protocol, **row}
         for evaluation in evaluations_of(cohorts)
-        for protocol in PROTOCOLS
-        for row in rows_of(evaluation.facts["protocols"][protocol])
+        for protocol, found in evaluation.facts["protocols"].items()
+        for row in rows_of(found)
     ]
     return pd.DataFrame(rows, columns=[*NAMES, "protocol", *columns])
 

@@ -56,6 +56,7 @@ def write_evaluation(folder, facts, c_index):
     (folder / "evaluation.json").write_text(json.dumps({**facts, "protocols": protocols}))
     (folder / "risks.csv").write_text("protocol,fold,patient_id,months,censorship,risk,group\n")
     (folder / "curves.csv").write_text("protocol,group,months,survival,lower,upper,at_risk\n")
+    (folder / "calibration.csv").write_text("protocol,months,group,predicted,observed,lower,upper,n\n")
     return folder / "evaluation.json"
 
 

@@ -21,6 +21,7 @@ from ccl.report.figures import format_p
 from ccl.report.gather import gather
 from ccl.report.html import render
 from ccl.report.published import COHORTS, published
+from ccl.report.run import write_report
 from ccl.report.tables import headline, make_tables
 from ccl.report.thumbnails import gallery
 
@@ -302,3 +303,27 @@ def test_null_numbers_are_dashes_not_words(tmp_path, make_results):
     assert "None" not in page.replace("None.", "")
     assert "nan" not in page.lower().split()
     assert pd.isna(make_tables(cohorts)["c_index_folds"].query("fold == 1")["c_index"]).all()
+
+
+def test_how_sure_a_number_is_stands_beside_it(tmp_path, make_results):
+    evaluations = make_results(tmp_path, "blca", n=60, seeds=(0,), interval_edges=[0, 15, 30, 80])
+    write_report(out=tmp_path / "out", evaluations=evaluations, config={}, settings=ReportSettings("Page", 0))
+    page = (tmp_path / "out" / "report.html").read_text()
+    facts = json.loads(evaluations[0].read_text())["protocols"]["last"]
+    interval, uno = facts["pooled_interval"], facts["uno"]["c_index"]
+    row = pd.read_csv(tmp_path / "out" / "tables" / "statistics.csv").set_index("protocol").loc["last"]
+    assert (row["lower"], row["upper"], row["uno"]) == pytest.approx((interval["lower"], interval["upper"], uno))
+    assert row["lower"] < row["pooled"] < row["upper"]
+    assert row["integrated_brier"] == pytest.approx(facts["integrated_brier"]["score"])
+    shown = f"{facts['pooled']:.3f} [{interval['lower']:.3f}, {interval['upper']:.3f}]"
+    assert page.count(shown) == 2  # in the headline and with the model
+    assert f"AUC at {facts['months'][0]['months']:g} months" in page
+    assert len(pd.read_csv(tmp_path / "out" / "tables" / "times.csv")) == 2 * len(facts["months"])
+    assert (tmp_path / "out" / "figures" / "blca.resnet50.ccl.calibration.svg").is_file()
+
+
+def test_without_predicted_survival_there_is_no_calibration(tmp_path, make_results):
+    evaluations = make_results(tmp_path, "blca", seeds=(0,))
+    write_report(out=tmp_path / "out", evaluations=evaluations, config={}, settings=ReportSettings("Page", 0))
+    assert not list((tmp_path / "out" / "figures").glob("*calibration*"))
+    assert "Predicted survival in groups" not in (tmp_path / "out" / "report.html").read_text()

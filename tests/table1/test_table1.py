@@ -53,6 +53,7 @@ def write_evaluation(results, cohort, model, *, encoder, track="unified", synthe
     (out / "evaluation.json").write_text(json.dumps({**facts, "protocols": protocols}))
     (out / "risks.csv").write_text("protocol,fold,patient_id,months,censorship,risk,group\n")
     (out / "curves.csv").write_text("protocol,group,months,survival,lower,upper,at_risk\n")
+    (out / "calibration.csv").write_text("protocol,months,group,predicted,observed,lower,upper,n\n")
     return out / "evaluation.json"
 
 
