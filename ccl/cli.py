@@ -21,6 +21,7 @@ from ccl.demo import DemoSettings
 from ccl.embed import EmbedSettings
 from ccl.errors import CclError
 from ccl.evaluate import EvaluateSettings
+from ccl.explain import ExplainSettings
 from ccl.genomics import GenomicsSettings
 from ccl.interop import LAYOUTS
 from ccl.predict import BundleSettings, PredictSettings
@@ -333,6 +334,23 @@ def table1(evaluations: tuple[Path, ...], out: Path, blanks: str) -> None:
 
     reasons = {(model, cohort): reason for model, cohort, reason in json.loads(blanks)}
     write_table1(out=out, evaluations=evaluations, blanks=reasons)
+
+
+@cli.command("explain")
+@click.argument("runs", type=PATH, nargs=-1, required=True)
+@click.option("--outcomes", type=PATH, required=True, help="patients.csv of the cohort stage")
+@click.option("--genomics", type=PATH, help="file of the genomics stage")
+@click.option("--clusters", type=PATH, help="file of the cluster stage")
+@click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
+@click.option("--manifests", type=PATH, multiple=True, required=True, help="manifest of features (repeat)")
+@click.option("--out", type=PATH, required=True, help="folder of the patients' folders")
+@THREADS
+@settings_options(ExplainSettings)
+def explain(runs: tuple[Path, ...], **options: Any) -> None:
+    """Show what the predictions of a model (folds RUNS) for single patients rest on."""
+    from ccl.explain.run import explain_patients
+
+    explain_patients(runs=runs, **options)
 
 
 @cli.command("verify")

@@ -114,9 +114,8 @@ def genes(attributions: pd.DataFrame, notes: list[str]) -> Figure:
     most = {name: top_genes(only[only["component"] == name]) for name in names}
     columns = max(1, len(names))
     figure = panel(0.6 + 2.9 * columns, 1.3 + 0.185 * TOP_GENES)
-    for number, (axes, (name, rows)) in enumerate(
-        zip(figure.subplots(1, columns, squeeze=False)[0], most.items(), strict=True)
-    ):
+    grid = figure.subplots(1, columns, squeeze=False)[0]
+    for axes, (name, rows) in zip(grid[: len(most)], most.items(), strict=True):
         values = rows["attribution"].to_numpy()
         axes.barh(range(len(rows)), values, height=0.7, color=np.where(values > 0, ORANGE, BLUE))
         axes.axvline(0, color=INK, linewidth=0.9)
@@ -125,7 +124,8 @@ def genes(attributions: pd.DataFrame, notes: list[str]) -> Figure:
         axes.set_ylim(TOP_GENES - 0.4, -0.6)
         axes.xaxis.set_major_locator(MaxNLocator(3))
         axes.grid(False, axis="y")
-        set_title(axes, "genes" if name == "whole" else str(name), notes if number == 0 else [])
+        set_title(axes, "genes" if name == "whole" else str(name), [])
+    figure.suptitle(" · ".join(notes), fontsize=8.5, color=MUTED, x=0.012, ha="left")
     figure.supxlabel("Change of the risk from the reference (right: higher risk)", fontsize=9, color=INK)
     return figure
 
@@ -167,7 +167,7 @@ def attention_map(slide: SlideMap, norm: LogNorm, notes: list[str]) -> Figure:
         axes.set_visible(False)
     bar = figure.colorbar(
         ScalarMappable(norm, COLOURS), ax=list(grid[: len(panels)]), shrink=0.7, aspect=30, extend="both",
-        label="attention on a patch, times the even spread",
+        alpha=1.0 if backdrop is None else OVERLAY, label="attention on a patch, times the even spread",
     )  # fmt: skip
     powers = 2.0 ** np.arange(np.ceil(np.log2(norm.vmin or 1)), np.floor(np.log2(norm.vmax or 1)) + 1)
     bar.ax.yaxis.set_major_locator(FixedLocator(list(powers)))
@@ -198,7 +198,9 @@ def strips(examples: Sequence[Examples], title: str, ends: tuple[str, str], note
     width, height = figure.get_size_inches()
     for row, item in enumerate(examples):
         bottom = (height - 0.72 - side * (row + 1)) / height
-        figure.text(0.012, bottom + side / height / 2, item.label, fontsize=9, color=INK, va="center")
+        figure.text(
+            0.012, bottom + side / height / 2, item.label, fontsize=8.5, color=INK, va="center", linespacing=1.4
+        )
         places = [*range(len(item.most)), *(MOST + 0.4 + n for n in range(len(item.least)))]
         for place, image in zip(places, [*item.most, *item.least], strict=True):
             axes = figure.add_axes(((1.4 + side * place) / width, bottom, 0.95 * side / width, 0.95 * side / height))

@@ -169,11 +169,14 @@ def _examples(
     if maps[0].labels is not None:
         labels = np.concatenate([slide.labels for slide in maps if slide.labels is not None])
         attention = np.mean(list(explanation.clusters.values()), axis=0)
+        moved = explanation.attributions.groupby("name")["attribution"].sum()
         for cluster in np.argsort(-attention):
+            name = f"cluster {cluster + 1}"
             members = np.flatnonzero(labels == cluster)
             order = members[np.argsort(-typical[members], kind="stable")]
             if len(order):
-                wanted.append((f"cluster {cluster + 1}", order))
+                told = f"{100 * attention[cluster]:.0f} %, {len(order)} patches\nrisk {moved[name]:+.4f}"
+                wanted.append((f"{name}\n{told}".replace("-", "\N{MINUS SIGN}"), order))
     else:
         for name in maps[0].scores:
             values = np.concatenate([slide.scores[name] for slide in maps])

@@ -114,7 +114,6 @@ def _decomposed(model: ccl.Model, sources: Tensor, parts: Sequence[Tensor], side
     """Return what the parts (S, B, T, d) of one modality contribute to the components that see it."""
     layer, own = model.decomposition, parts[side]
     both = len(model.components) - 2
-    names = (model.components[both + side], *model.components[:both])
     replicas, width = len(own), own.shape[-1]
     weight = layer.encode.weight[:, side].view(replicas, 1 + both, width, width)
     encoded = torch.einsum("sbtd,sned->sbnte", own, weight)  # (S, B, 1 + n, T, d)
@@ -131,8 +130,11 @@ def _decomposed(model: ccl.Model, sources: Tensor, parts: Sequence[Tensor], side
         values = own[:, :, None]
     else:
         values = (normed if model.hyper.projection == "mlp" else encoded)[:, :, 1:]
-    in_both = gates * values
-    return {name: normed[:, :, 0] if number == 0 else in_both[:, :, number - 1] for number, name in enumerate(names)}
+    in_both = (gates * values).unbind(dim=2)
+    return {
+        **dict(zip(model.components[:both], in_both, strict=True)),
+        model.components[both + side]: normed[:, :, 0],
+    }
 
 
 def _standardised(parts: Tensor, whole: Tensor) -> Tensor:
