@@ -40,6 +40,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/ablations.smk"
 include: "workflow/rules/table1.smk"
+include: "workflow/rules/explain.smk"
 
 
 wildcard_constraints:
