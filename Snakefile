@@ -27,6 +27,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/bundles.smk"
 include: "workflow/rules/cohort.smk"
 include: "workflow/rules/tissue.smk"
 include: "workflow/rules/tile.smk"
@@ -41,6 +42,7 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/ablations.smk"
 include: "workflow/rules/table1.smk"
 include: "workflow/rules/explain.smk"
+include: "workflow/rules/predict.smk"
 
 
 wildcard_constraints:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ccl.errors import InputError
 from ccl.files import digest, existing, read_json, sha256, write_json
-from ccl.models import Method, get_method
+from ccl.models import get_method
 
 FORMAT = 1
 """Of the folder; a bundle of another format is refused."""
@@ -58,9 +58,14 @@ class Card:
     """Of the file of weights."""
 
     @property
-    def reads(self) -> Method:
-        """The method, which says what it reads."""
-        return get_method(self.method)
+    def reads(self) -> tuple[str, ...]:
+        """What its method reads: see :class:`ccl.models.Method`."""
+        return get_method(self.method).reads
+
+    @property
+    def reads_slides(self) -> bool:
+        """Whether its method reads slides, as bags or as clusters."""
+        return bool({"clusters", "bags"} & set(self.reads))
 
     @property
     def networks(self) -> int:

@@ -110,7 +110,7 @@ def gather(tables: Tables, card: Card) -> Patients:
         raise ModelError(
             "no patient has what the method reads",
             found="; ".join(f"{name}: {reason}" for name, reason in list(left_out.items())[:3]) or "no patients",
-            expected=f"patients with {' and '.join(card.reads.reads)}",
+            expected=f"patients with {' and '.join(card.reads)}",
             todo="check that the tables and the sample sheet name the patients alike",
         )
     return Patients(

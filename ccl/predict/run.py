@@ -16,6 +16,7 @@ from ccl.bags import read_members
 from ccl.devices import pick_device
 from ccl.errors import ConfigError
 from ccl.files import write_json, write_table
+from ccl.models import get_method
 from ccl.models.interface import risk, survival
 from ccl.predict import PredictSettings
 from ccl.predict.ensemble import Bundle, load_bundle, survival_at
@@ -62,7 +63,8 @@ def predict_patients(
     torch.set_num_threads(threads)
     loaded = load_bundle(bundle, pick_device(device))
     card = loaded.card
-    tables = read_tables(card.reads, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests)
+    method = get_method(card.method)
+    tables = read_tables(method, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests)
     patients = gather(tables, card)
     logits = loaded.logits(patients)
     risks = risk(logits).double().numpy()

@@ -126,11 +126,16 @@ def lacks(cohort, model):
     ]
 
 
+def followed():
+    """The cohorts with follow-up, which models are trained on; of others a bundle tells the risks."""
+    return {n: entry for n, entry in config["cohorts"].items() if "patients" in entry}
+
+
 def runs():
     """Every (cohort, encoder, model) of the config; the encoder is `none` for a method that reads no slides."""
     return [
         (cohort, encoder, model)
-        for cohort in config["cohorts"]
+        for cohort in followed()
         for model in config["models"]
         if not lacks(cohort, model)
         for encoder in (encoders_of(cohort) if reads_slides(model) else ["none"])
@@ -141,7 +146,7 @@ def blanks():
     """What `runs` leaves out, with the reason: (model, cohort, reason)."""
     return [
         (model, cohort, f"the cohort has no {' and no '.join(lacks(cohort, model))}")
-        for cohort in config["cohorts"]
+        for cohort in followed()
         for model in config["models"]
         if lacks(cohort, model)
     ]
@@ -304,21 +309,21 @@ def contact_sheets():
 
 
 def targets():
-    """What `snakemake` makes by default: the report, or where no method is to be trained, the features; and each
-    cohort's contact sheet.
+    """What `snakemake` makes by default: the report, or where no method is to be trained, the features; predictions;
+    and each cohort's contact sheet.
 
     Every file of the report is asked for. A new model in the config gives it new files; Snakemake does not compare a
     job with its record while a file of it has none, and would find that the page alone is there.
     """
     if runs():
-        return list(rules.report.output) + contact_sheets()
+        return list(rules.report.output) + predictions() + contact_sheets()
     features = [
         path.format(cohort=cohort, encoder=encoder)
         for cohort in SLIDES
         for encoder in encoders_of(cohort)
         for path in manifests(cohort)
     ]
-    return features + contact_sheets()
+    return features + predictions() + contact_sheets()
 
 
 def train_input(wildcards):
@@ -351,7 +356,7 @@ def ablated():
     """The cohorts with all that CCL reads, and those without, by name."""
     whole = {
         name: "slides" in entry and "omics" in entry
-        for name, entry in config["cohorts"].items()
+        for name, entry in followed().items()
     }
     return [n for n in whole if whole[n]], [n for n in whole if not whole[n]]
 
