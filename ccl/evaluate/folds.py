@@ -36,6 +36,8 @@ class FoldRun:
     """``run.json``."""
     predictions: pd.DataFrame
     """``predictions.csv``: the test patients after every epoch, for every seed."""
+    inner: pd.DataFrame | None = None
+    """C-index on the patients held out of training: ``seed``, ``epoch``, ``c_index_inner``; None where none were."""
 
     @property
     def fold(self) -> int:
@@ -98,7 +100,23 @@ def _read_fold(folder: Path) -> FoldRun:
     predictions = read_table(path, required=(*COLUMNS, *survival), text=("patient_id",))
     _check_values(path, predictions, survival)
     _check_grid(path, predictions, facts["seeds"])
-    return FoldRun(folder, facts, predictions)
+    return FoldRun(folder, facts, predictions, _read_inner(folder, predictions) if "n_inner" in facts else None)
+
+
+def _read_inner(folder: Path, predictions: pd.DataFrame) -> pd.DataFrame:
+    """Read what ``history.csv`` says of the patients held out, for each seed and epoch that is predicted."""
+    path, columns = folder / "history.csv", ["seed", "epoch", "c_index_inner"]
+    history = read_table(path, required=tuple(columns))[columns]
+    epochs = predictions[columns[:2]].drop_duplicates().merge(history, how="left")
+    if len(epochs) != len(history) or epochs["c_index_inner"].isna().any():
+        raise InputError(
+            "the history of a fold is not complete",
+            where=str(path),
+            found=f"{int(epochs['c_index_inner'].notna().sum())} pairs of seed and epoch with a C-index",
+            expected="a C-index on the patients held out for each seed and epoch of predictions.csv",
+            todo="train the fold again",
+        )
+    return epochs
 
 
 def survival_columns(edges: int) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ccl.evaluate import Protocol
+from ccl.evaluate import INNER
 from ccl.evaluate.bootstrap import pooled_interval
 from ccl.evaluate.concordance import concordance_index
 from ccl.evaluate.folds import FoldRun, survival_columns
@@ -30,26 +30,42 @@ class FoldScore:
     n_events: int
 
 
+CHOSEN_BY = {
+    "last": {"epoch": True},
+    "best-on-test": {"c_index": True, "epoch": True},
+    INNER: {"c_index_inner": True, "epoch": False},
+}
+"""What each protocol ranks epochs by, the most important first; False where the smaller is the better."""
+
+
 def score_epochs(run: FoldRun) -> pd.DataFrame:
-    """Return the C-index on the test patients after every epoch: ``seed``, ``epoch``, ``c_index`` (NaN if none)."""
+    """Return the C-index after every epoch.
+
+    Returns
+    -------
+    DataFrame
+        ``seed``, ``epoch``, ``c_index`` (of the test patients, NaN if none), and ``c_index_inner`` where training held
+        patients out.
+    """
     rows = [
         (seed, epoch, concordance_index(rows["months"], rows["censorship"], rows["risk"]))
         for (seed, epoch), rows in run.predictions.groupby(["seed", "epoch"])
     ]
-    return pd.DataFrame(rows, columns=["seed", "epoch", "c_index"])
+    epochs = pd.DataFrame(rows, columns=["seed", "epoch", "c_index"])
+    return epochs if run.inner is None else epochs.merge(run.inner)
 
 
-def judge_fold(run: FoldRun, epochs: pd.DataFrame, protocol: Protocol) -> list[FoldScore]:
+def judge_fold(run: FoldRun, epochs: pd.DataFrame, protocol: str) -> list[FoldScore]:
     """Pick each seed's epoch out of :func:`score_epochs` and return its score.
 
     ``best-on-test`` takes the later epoch of a tie.  A fold without a comparable pair has no best epoch and is
-    judged, without a C-index, after its last.
+    judged, without a C-index, after its last.  ``inner`` takes the earlier epoch of a tie.
     """
+    ranks = CHOSEN_BY[protocol]
     scores = []
     for seed, rows in epochs.groupby("seed"):
         # NaN sorts first, so a fold without any C-index falls through to its last epoch.
-        order = ["epoch"] if protocol == "last" else ["c_index", "epoch"]
-        chosen = rows.sort_values(order, na_position="first").iloc[-1]
+        chosen = rows.sort_values(list(ranks), ascending=list(ranks.values()), na_position="first").iloc[-1]
         epoch = int(chosen["epoch"])
         tested = run.predictions[(run.predictions["seed"] == seed) & (run.predictions["epoch"] == epoch)]
         deaths = int((tested["censorship"] == 0).sum())

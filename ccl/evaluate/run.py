@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ccl.evaluate import PROTOCOLS, Protocol
+from ccl.evaluate import INNER, PROTOCOLS
 from ccl.evaluate.folds import NAMES, FoldRun, read_folds
 from ccl.evaluate.protocols import judge_fold, pool_risks, score_epochs, summarise
 from ccl.evaluate.survival import compare_groups, kaplan_meier, t_test
@@ -37,7 +37,8 @@ def evaluate_runs(*, runs: Sequence[Path], out: Path, months: Sequence[float] = 
     """
     folds = read_folds(runs)
     epochs = [score_epochs(fold) for fold in folds]
-    judged = [_judge(folds, epochs, protocol, months) for protocol in PROTOCOLS]
+    names = [*PROTOCOLS, INNER] if folds[0].inner is not None else PROTOCOLS
+    judged = [_judge(folds, epochs, protocol, months) for protocol in names]
     curves = [_curve(one.protocol, str(group), rows) for one in judged for group, rows in one.risks.groupby("group")]
     write_table(out / "risks.csv", pd.concat([one.risks for one in judged]))
     write_table(out / "curves.csv", pd.concat(curves))
@@ -50,7 +51,7 @@ def evaluate_runs(*, runs: Sequence[Path], out: Path, months: Sequence[float] = 
 class Judged:
     """What one protocol finds."""
 
-    protocol: Protocol
+    protocol: str
     facts: Mapping[str, Any]
     """Its entry in ``evaluation.json``."""
     risks: pd.DataFrame
@@ -59,9 +60,7 @@ class Judged:
     """Its rows of ``calibration.csv``."""
 
 
-def _judge(
-    folds: Sequence[FoldRun], epochs: Sequence[pd.DataFrame], protocol: Protocol, months: Sequence[float]
-) -> Judged:
+def _judge(folds: Sequence[FoldRun], epochs: Sequence[pd.DataFrame], protocol: str, months: Sequence[float]) -> Judged:
     scores = [score for fold, table in zip(folds, epochs, strict=True) for score in judge_fold(fold, table, protocol)]
     risks = pool_risks(folds, scores)
     timed, table = judge_times(folds, scores, risks, months)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from ccl.settings import setting
 
@@ -26,3 +26,10 @@ class TrainSettings:
         "uniform: each training patient once an epoch; weighted: drawn so that all classes are equally frequent"
     )
     seeds: tuple[int, ...] = setting("one model per seed, trained side by side")
+    inner: float | None = field(
+        default=None, metadata={"help": "share of the training patients held out to choose the epoch by"}
+    )
+
+    def stated(self) -> dict[str, Any]:
+        """Return the settings by name; one that says nothing is left out, as if there were no such setting."""
+        return {name: value for name, value in asdict(self).items() if value is not None}

@@ -21,6 +21,7 @@ from ccl.models import Method
 from ccl.models.interface import Batch, Outcomes, Shape
 from ccl.train import TrainSettings
 from ccl.train.bags import Bags, check_bags
+from ccl.train.inner import check_inner, hold_out
 from ccl.train.intervals import interval_edges, interval_labels
 
 CPU = torch.device("cpu")
@@ -137,6 +138,8 @@ class Fold:
     """Share of clusters without a patch, over all patients; None where no clusters are read."""
     left_out: Mapping[str, str]
     """Patients of the fold that lack what the method reads, each with the reason."""
+    inner: Side | None = None
+    """Patients held out of training to choose the epoch by, if any are."""
 
 
 def load_fold(
@@ -161,7 +164,7 @@ def load_fold(
     ------
     ConfigError
         A file that the method reads is not given, there is no such fold, the intervals cannot be made, or the bags
-        do not fit into memory.
+        do not fit into memory; or no epoch can be chosen by the patients held out.
     ModelError
         No training or no test patient has what the method reads, or a gene family has no columns.
     InputError
@@ -177,8 +180,13 @@ def load_fold(
     outcomes = read_table(inputs.patients, required=("patient_id", "months", "censorship"), text=("patient_id",))
     outcomes = outcomes.set_index("patient_id")
     roles = _roles(inputs.folds, fold)
+    if settings.inner:
+        roles = hold_out(roles, outcomes, share=settings.inner, fold=fold)
     left_out = tables.left_out(sorted(roles))
     train, test = (_members(roles, left_out, role=role) for role in ("train", "test"))
+    inner = [patient for patient in roles if roles[patient] == "inner" and patient not in left_out]
+    if settings.inner:
+        check_inner(outcomes.loc[inner], settings.inner)
     families, clusters, members = tables.families, tables.clusters, tables.members
     rows = tables.genomic_rows(train)
     scalers = {family.name: Scaler.fit(family.values[rows]) for family in families}
@@ -187,7 +195,7 @@ def load_fold(
     if clusters is not None:
         features, weights = clusters.centres.shape[2], clusters.weights
     elif members is not None:
-        here = {patient: members.bags[patient] for patient in (*train, *test)}
+        here = {patient: members.bags[patient] for patient in (*train, *inner, *test)}
         features, weights = check_bags(here, keep=keep_bags)
     return Fold(
         train=_side(tables, outcomes.loc[train], scalers, device=device, keep_bags=keep_bags),
@@ -204,6 +212,7 @@ def load_fold(
         weights=weights,
         empty_clusters=clusters.empty_rate if clusters else None,
         left_out=left_out,
+        inner=_side(tables, outcomes.loc[inner], scalers, device=device, keep_bags=keep_bags) if inner else None,
     )
 
 

@@ -120,9 +120,11 @@ def train_replicas(
             )
         step_seconds.append((time.perf_counter() - start) / orders.shape[1])
         _check_finite(losses.values(), fold.train, orders, seeds=seeds, when=when)
-        seen = _logits(model, fold.train, seeds=seeds, when=when)
+        seen = {"train": _logits(model, fold.train, seeds=seeds, when=when)}
+        if fold.inner:
+            seen["inner"] = _logits(model, fold.inner, seeds=seeds, when=when)
         predicting = time.perf_counter()
-        unseen = _logits(model, fold.test, seeds=seeds, when=when)
+        seen["test"] = _logits(model, fold.test, seeds=seeds, when=when)
         predict_seconds.append((time.perf_counter() - predicting) / len(fold.test.patients))
         seconds = time.perf_counter() - start
         for number, seed in enumerate(seeds):
@@ -133,13 +135,12 @@ def train_replicas(
                     "epoch": epoch,
                     "loss": sum(parts.values()),
                     **parts,
-                    "c_index_train": _c_index(fold.train, seen[number]),
-                    "c_index_test": _c_index(fold.test, unseen[number]),
+                    **{f"c_index_{side}": _c_index(getattr(fold, side), seen[side][number]) for side in seen},
                     "seconds": seconds,
                 }
             )
         course.epoch, course.chance, course.optimiser = epoch, replicas.state(), optimiser.state()
-        course.logits.append(unseen)
+        course.logits.append(seen["test"])
         save(model, course)
     facts = model.eval().describe(fold.train.batch())
     return Trained(

@@ -76,7 +76,7 @@ def train_fold(
     # Bags differ in size, so networks that read them are trained one after the other.
     groups = [settings.seeds] if data.train.bags is None else [(seed,) for seed in settings.seeds]
     # The key is part of the name: a run with another config neither reads nor overwrites what this one left.
-    key = digest(VERSION, method, asdict(chosen), asdict(settings), asdict(recipe), fold, *map(sha256, inputs.paths))
+    key = digest(VERSION, method, asdict(chosen), settings.stated(), asdict(recipe), fold, *map(sha256, inputs.paths))
     trained = {
         seeds: _train(module, chosen, data, recipe=recipe, seeds=seeds, key=digest(key, seeds), folder=out)
         for seeds in groups
@@ -137,11 +137,12 @@ def _train(
 def _record(data: Fold, settings: TrainSettings) -> dict[str, Any]:
     """Return the part of ``run.json`` that tells of the data and the settings."""
     return {
-        "settings": asdict(settings),
+        "settings": settings.stated(),
         "seeds": list(settings.seeds),
         "interval_edges": data.edges.tolist(),
         "families": {name: list(columns) for name, columns in data.families.items()},
         "n_train": len(data.train.patients),
+        **({"n_inner": len(data.inner.patients)} if data.inner else {}),
         "n_test": len(data.test.patients),
         "k": data.shape.clusters or None,
         "empty_clusters": data.empty_clusters,

@@ -28,9 +28,12 @@ FACTS = {
 
 @pytest.fixture
 def write_fold(tmp_path):
-    """Write a fold folder from its patients and a function of (seed, epoch) that gives their risks."""
+    """Write a fold folder from its patients and a function of (seed, epoch) that gives their risks.
 
-    def write(fold, patients, risk, *, epochs=3, seeds=(0,), **facts):
+    So does `inner` give the C-index on the patients held out, if there were any.
+    """
+
+    def write(fold, patients, risk, *, epochs=3, seeds=(0,), inner=None, **facts):
         folder = tmp_path / f"fold{fold}"
         folder.mkdir(parents=True)
         rows = [
@@ -39,6 +42,11 @@ def write_fold(tmp_path):
             for epoch in range(1, epochs + 1)
         ]
         pd.concat(rows).to_csv(folder / "predictions.csv", index=False)
+        if inner is not None:
+            facts["n_inner"] = 5
+            rows = [(seed, epoch, inner(seed, epoch)) for seed in seeds for epoch in range(1, epochs + 1)]
+            history = pd.DataFrame(rows, columns=["seed", "epoch", "c_index_inner"])
+            history.to_csv(folder / "history.csv", index=False)
         (folder / "run.json").write_text(json.dumps({**FACTS, "fold": fold, "seeds": list(seeds), **facts}))
         return folder
 

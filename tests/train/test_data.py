@@ -139,3 +139,38 @@ def test_a_damaged_file_is_refused_by_name(tmp_path, cohort, load):
     inputs = Inputs(tmp_path / "patients.csv", tmp_path / "folds.csv", tmp_path / "genomics.h5", tmp_path / "k.h5")
     with pytest.raises(InputError, match=r"k\.h5"):
         load_fold(get_method("ccl"), inputs, 0, settings=SETTINGS, device=torch.device("cpu"))
+
+
+def test_held_out_patients_are_stratified_and_neither_trained_on_nor_tested(cohort, load):
+    whole, fold = load(cohort), load(cohort, inner=0.3)
+    # Of fifteen training patients three are censored.
+    assert (len(fold.train.patients), len(fold.inner.patients)) == (10, 5)
+    assert sorted([*fold.train.patients, *fold.inner.patients]) == sorted(whole.train.patients)
+    assert fold.test.patients == whole.test.patients
+    assert fold.inner.censorship.sum() == 1
+    assert whole.inner is None
+
+
+def test_held_out_patients_influence_neither_scaler_nor_interval(cohort, load):
+    before = load(cohort, inner=0.3)
+    rows = [int(name[1:]) for name in before.inner.patients]
+    values = cohort.genomics.families[0].values.copy()
+    values[rows] = 1000
+    outcomes = cohort.outcomes.copy()
+    outcomes.loc[rows, "months"] += 500
+    after = load(with_values(replace(cohort, outcomes=outcomes), "one", values), inner=0.3)
+    assert after.inner.patients == before.inner.patients
+    np.testing.assert_array_equal(after.edges, before.edges)
+    np.testing.assert_array_equal(after.scalers["one"].mean, before.scalers["one"].mean)
+    assert after.inner.genomics[0].max() > 100
+
+
+def test_all_methods_and_no_two_folds_hold_out_the_same_patients(cohort, load):
+    drawn = load(cohort, inner=0.3).inner.patients
+    assert load(cohort, model="snn", inner=0.3).inner.patients == drawn
+    assert set(load(cohort, fold=1, inner=0.3).inner.patients) != set(drawn)
+
+
+def test_held_out_patients_that_cannot_be_ordered_are_refused(cohort, load):
+    with pytest.raises(ConfigError, match=r"(?s)cannot tell one epoch from another.*inner: 0\.05.*raise"):
+        load(cohort, inner=0.05)

@@ -14,6 +14,7 @@ from safetensors import safe_open
 
 from ccl.errors import ConfigError, InputError, ModelError
 from ccl.evaluate.concordance import concordance_index
+from ccl.evaluate.run import evaluate_runs
 from ccl.formats import Genomics
 from ccl.models import hyper, load
 from ccl.models.interface import Batch, Output, SurvivalModel
@@ -70,6 +71,27 @@ def test_the_files_say_what_the_contract_says(tmp_path, cohort, model):
     assert len(run["interval_edges"]) == 5
     assert run["parameters"] == sum(w.numel() for w in load_model(out / "model.safetensors", 7)[0].parameters())
     assert set(run["versions"]) == {"ccl", "python", "torch", "numpy", "scikit-learn"}
+
+
+def test_held_out_patients_have_a_c_index_at_every_epoch(tmp_path, cohort):
+    out = cohort.train(tmp_path, model="snn", overrides=SMALL["snn"], epochs=3, seeds=(0, 7), inner=0.3)
+    history, run = pd.read_csv(out / "history.csv"), json.loads((out / "run.json").read_text())
+    assert list(history)[-4:] == ["c_index_train", "c_index_inner", "c_index_test", "seconds"]
+    assert history["c_index_inner"].between(0, 1).all()
+    assert (run["n_train"], run["n_inner"], run["n_test"]) == (10, 5, 5)
+    assert run["settings"]["inner"] == 0.3
+    evaluate_runs(runs=[out], out=tmp_path / "judged")
+    for score in json.loads((tmp_path / "judged" / "evaluation.json").read_text())["protocols"]["inner"]["folds"]:
+        rows = history[history["seed"] == score["seed"]].set_index("epoch")
+        assert score["epoch"] == rows["c_index_inner"].idxmax()
+        assert score["c_index"] == pytest.approx(rows["c_index_test"][score["epoch"]])
+    assert set(pd.read_csv(out / "predictions.csv")["patient_id"]) == {"P00", "P04", "P08", "P12", "P16"}
+
+
+def test_a_run_that_holds_out_nobody_says_nothing_of_it(tmp_path, cohort):
+    run = json.loads((cohort.train(tmp_path, model="snn", overrides=SMALL["snn"]) / "run.json").read_text())
+    assert "inner" not in run["settings"]
+    assert "n_inner" not in run
 
 
 @pytest.mark.parametrize("model", ["ccl", "snn"])

@@ -37,6 +37,7 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
         ("train.weight_decay", 0.1, {"train": 8, "evaluate": 4, "report": 1}),
         ("train.seeds", [1], {"train": 8, "evaluate": 4, "report": 1}),
         ("train.intervals_from", "cohort", {"train": 8, "evaluate": 4, "report": 1}),
+        ("train.inner", 0.2, {"train": 8, "evaluate": 4, "report": 1}),
         ("train.sampling", "weighted", {"train": 8, "evaluate": 4, "report": 1}),
         ("models.ccl", {"cohort_weight": 0.5}, {"train": 4, "evaluate": 2, "report": 1}),
         ("models.ccl", {"preset": "released", "groups_by": "time"}, {"train": 4, "evaluate": 2, "report": 1}),

@@ -25,7 +25,7 @@ rule train:
         track=lambda w: track_of(w.model),
         owners=lambda w: owners(w) if "bags" in reads(w.model) else "",
         inputs=as_options,
-        flags=flags("train"),
+        flags=train_flags,
         overrides=overrides,
         kind=lambda w: (
             "--synthetic" if config["cohorts"][w.cohort]["synthetic"] else "--real"
