@@ -198,6 +198,11 @@ def flags(stage, **more):
     return to_flags(SETTINGS[stage], config[stage] | more)
 
 
+def train_flags(wildcards):
+    """An `inner` of 0 is left unsaid, so that what was trained before there was such a key is still as it should be."""
+    return flags("train", inner=config["train"]["inner"] or None)
+
+
 def cohort_flags(wildcards):
     return flags("cohort", **config["cohorts"][wildcards.cohort])
 
