@@ -18,6 +18,7 @@ from ccl.cohort import CohortSettings
 from ccl.embed import EmbedSettings
 from ccl.evaluate import EvaluateSettings
 from ccl.genomics import GenomicsSettings
+from ccl.predict import BundleSettings, PredictSettings
 from ccl.report import ReportSettings
 from ccl.settings import setting, settings_options, to_flags
 from ccl.tile import TileSettings
@@ -64,6 +65,8 @@ def test_every_setting_is_in_the_schema_with_a_default_and_a_description() -> No
         "cluster": (ClusterSettings, schema["cluster"]["properties"]),
         "train": (TrainSettings, schema["train"]["properties"]),
         "evaluate": (EvaluateSettings, schema["evaluate"]["properties"]),
+        "bundle": (BundleSettings, schema["bundle"]["properties"]),
+        "predict": (PredictSettings, schema["predict"]["properties"]),
         "report": (ReportSettings, schema["report"]["properties"]),
     }
     for stage, (settings, properties) in known.items():

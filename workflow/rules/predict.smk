@@ -1,4 +1,4 @@
-# Not part of the default target: `snakemake bundle` packs every model of the config for new patients.
+# `snakemake bundle`, no part of the default target, packs every model of the config for new patients.
 rule bundle:
     input:
         [
@@ -63,7 +63,7 @@ rule predict_cohort:
         runtime=120,
     params:
         version=predict.VERSION,
-        folder=lambda w: bundle_folder(w.cohort, w.bundle),
+        folder=lambda w: str(bundle_folder(w.cohort, w.bundle)),
         owners=lambda w: owners(w) if CARDS[w.cohort, w.bundle].reads_slides else "",
         inputs=options_but("bundle"),
         flags=flags("predict"),
