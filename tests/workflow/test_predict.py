@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,10 @@ from tests.workflow.workspace import Workspace, tables
 pytestmark = pytest.mark.xdist_group("graph")
 
 
+IMPORTED, GENES = "results/bags/bundle/planted/ccl", "results/bags/bundle/none/snn"
+SLIDES = "results/tiny/bundle/resnet50/ccl"
+
+
 def newcomers(name: str, **more: Any) -> dict[str, Any]:
     """Return the entry of a demo cohort in the config, as if its patients had no follow-up."""
     entry = {**tables(name), "slides": f"{name}/slides.csv", **more}
@@ -21,69 +27,71 @@ def newcomers(name: str, **more: Any) -> dict[str, Any]:
     return entry
 
 
-@pytest.fixture
-def bundled(workspace: Workspace) -> Workspace:
-    """A workspace in which every model was packed, and whose imported cohort stands in the config as new patients."""
+@pytest.fixture(scope="module")
+def packed(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the finished workspace's folder in which every model was packed."""
+    workspace = Workspace(tmp_path_factory.mktemp("packed") / "a copy")
+    shutil.copytree(finished.folder, workspace.folder)
     result = workspace.snakemake("bundle")
     assert result.returncode == 0, result.stdout[-4000:]
-    folders = {"cooperative": "results/bags/bundle/planted/ccl", "genes": "results/bags/bundle/none/snn"}
-    fresh = newcomers("bags", features={"planted": "bags/features"}, predict_with=folders)
-    workspace.config["cohorts"]["fresh"] = fresh
-    return workspace
+    return workspace.folder
 
 
-def test_a_cohort_without_follow_up_is_judged_by_bundles(bundled: Workspace) -> None:
+def test_a_cohort_without_follow_up_is_judged_by_bundles(packed: Path) -> None:
+    workspace = Workspace(packed)
+    folders = {"cooperative": IMPORTED, "genes": GENES}
+    workspace.config["cohorts"]["new"] = newcomers("bags", features={"planted": "bags/features"}, predict_with=folders)
     new = {"import_features": 1, "genomics": 1, "cluster": 1, "predict_cohort": 2}
-    assert bundled.planned("predict") == {**new, "predict": 1}
-    result = bundled.snakemake("predict")
+    assert workspace.planned("predict") == {**new, "predict": 1}
+    result = workspace.snakemake("predict")
     assert result.returncode == 0, result.stdout[-4000:]
-    results = bundled.folder / "results"
-    for name in ("cooperative", "genes"):
-        risks = pd.read_csv(results / "fresh" / "predict" / name / "risk.csv")
+    for name in folders:
+        results = packed / "results" / "new" / "predict" / name
+        risks = pd.read_csv(results / "risk.csv")
         assert len(risks) == 24
         assert np.isfinite(risks["risk"]).all()
         assert risks["warnings"].str.contains("synthetic").all()
-        assert json.loads((results / "fresh" / "predict" / name / "predict.json").read_text())["networks"] == 2
-    assert bundled.planned("predict") == {}
-    bundled.set("predict.months", [6])
-    assert bundled.planned("predict") == {"predict_cohort": 2, "predict": 1}
+        assert json.loads((results / "predict.json").read_text())["networks"] == 2
+    workspace.set("predict.months", [6])
+    assert workspace.planned("predict") == {"predict_cohort": 2, "predict": 1}
 
 
-def test_slides_go_through_every_stage_to_a_prediction(bundled: Workspace) -> None:
-    folder = "results/tiny/bundle/resnet50/ccl"
-    bundled.config["cohorts"] = {"fresh": newcomers("tiny", predict_with={"ccl": folder})}
-    bundled.config["models"] = {}
+def test_slides_go_through_every_stage_to_a_prediction(packed: Path) -> None:
+    workspace = Workspace(packed)
+    workspace.config["cohorts"] = {"fresh": newcomers("tiny", predict_with={"ccl": SLIDES})}
+    workspace.config["models"] = {}
     stages = {"tissue": 2, "tile": 2, "embed": 2, "genomics": 1, "cluster": 1, "predict_cohort": 1}
-    assert bundled.planned("predict") == {**stages, "predict": 1}
-    card = json.loads((bundled.folder / folder / "bundle.json").read_text())
+    assert workspace.planned("predict") == {**stages, "predict": 1}
+    card = json.loads((packed / SLIDES / "bundle.json").read_text())
     assert card["preprocessing"]["tile"]["mpp"] == 0.5
     assert card["scales"]["target_mpp"] == [0.5]
-    for key, value, expected in [
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
         ("tile.mpp", 0.6, "set `tile: mpp: 0.5`"),
         ("cluster.normalise", "l2", "set `cluster: normalise: none`"),
         ("embed.encoders", {"resnet50": {"weights": "hub"}}, "other weights"),
         ("embed.encoders", {"uni": {"weights": "random"}}, "another encoder"),
         ("cohorts.fresh.predict_with.ccl", "results/nowhere", "no such file"),
-    ]:
-        before = json.dumps(bundled.config)
-        bundled.set(key, value)
-        result = bundled.snakemake("predict", "--dry-run")
-        assert result.returncode != 0
-        assert expected in result.stdout
-        assert "Traceback" not in result.stdout
-        bundled.config = json.loads(before)
-    del bundled.config["cohorts"]["fresh"]["omics"], bundled.config["cohorts"]["fresh"]["gmt"]
-    assert "no omics" in bundled.snakemake("predict", "--dry-run").stdout
-
-
-def test_nobody_to_predict_is_said(workspace: Workspace) -> None:
+        ("cohorts.fresh", {"slides": "tiny/slides.csv", "predict_with": {"ccl": SLIDES}}, "no omics"),
+        ("cohorts.fresh", {"slides": "tiny/slides.csv"}, "'patients' is a required property"),
+    ],
+)
+def test_what_a_bundle_was_not_trained_for_is_refused_before_anything_runs(
+    packed: Path, key: str, value: Any, expected: str
+) -> None:
+    workspace = Workspace(packed)
+    workspace.config["cohorts"] = {"fresh": newcomers("tiny", predict_with={"ccl": SLIDES})}
+    workspace.set(key, value)
     result = workspace.snakemake("predict", "--dry-run")
     assert result.returncode != 0
-    assert "predict_with" in result.stdout
+    assert expected in result.stdout
+    assert "Traceback" not in result.stdout
 
 
-def test_a_cohort_without_follow_up_and_bundle_is_refused(workspace: Workspace) -> None:
-    workspace.config["cohorts"]["fresh"] = newcomers("tiny")
-    result = workspace.snakemake("--dry-run")
+def test_nobody_to_predict_is_said(packed: Path) -> None:
+    result = Workspace(packed).snakemake("predict", "--dry-run")
     assert result.returncode != 0
-    assert "'patients' is a required property" in result.stdout
+    assert "predict_with" in result.stdout
