@@ -290,14 +290,31 @@ def predict(**options: Any) -> None:
 
 
 @cli.command("evaluate")
-@click.argument("runs", type=PATH, nargs=-1, required=True)
+@click.argument("runs", type=PATH, nargs=-1)
+@click.option("--predictions", type=PATH, help="table of predictions made elsewhere, in the place of RUNS")
 @click.option("--out", type=PATH, required=True, help="folder of the evaluation")
 @settings_options(EvaluateSettings)
-def evaluate(runs: tuple[Path, ...], out: Path, settings: EvaluateSettings) -> None:
-    """Judge the folds (RUNS) of a method."""
-    from ccl.evaluate.run import evaluate_runs
+def evaluate(runs: tuple[Path, ...], predictions: Path | None, out: Path, settings: EvaluateSettings) -> None:
+    """Judge the folds (RUNS) of a method, or a table of predictions."""
+    from ccl.evaluate.run import evaluate_predictions, evaluate_runs
 
-    evaluate_runs(runs=runs, out=out, months=settings.months)
+    if bool(runs) == bool(predictions):
+        raise click.UsageError("name either RUNS or --predictions")
+    if predictions:
+        evaluate_predictions(predictions=predictions, out=out, months=settings.months)
+    else:
+        evaluate_runs(runs=runs, out=out, months=settings.months)
+
+
+@cli.command("compare")
+@click.argument("evaluations", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="table to write")
+@click.option("--protocol", default="last", show_default=True, help="whose risks are compared")
+def compare(evaluations: tuple[Path, ...], out: Path, protocol: str) -> None:
+    """Compare models judged on the same patients, by the folders of their EVALUATIONS."""
+    from ccl.evaluate.compare import compare_evaluations
+
+    click.echo("\n".join(compare_evaluations(evaluations=evaluations, out=out, protocol=protocol)))
 
 
 @cli.command("report")

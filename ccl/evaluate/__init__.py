@@ -9,6 +9,8 @@
 ``inner``
     Only where training held patients out (`train: inner`): each fold and seed is judged after the epoch with the
     highest C-index on these (the earlier one of a tie).  No choice is made on test data.
+``given``
+    In the place of all others, for predictions made elsewhere: how their epoch was chosen is not known here.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 """Those that every evaluation has."""
 
 INNER = "inner"
+
+GIVEN = "given"
 
 MONTHS = (12.0, 36.0, 60.0)
 """Times of the time-dependent statistics where none are chosen, as far as they lie within follow-up."""

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ccl.errors import InputError
-from ccl.files import read_json, read_table
+from ccl.files import read_json, read_table, row_of
 
 FILES = ("run.json", "predictions.csv")
 
@@ -71,7 +71,7 @@ def read_folds(folders: Sequence[Path]) -> list[FoldRun]:
         )
     runs = sorted((_read_fold(Path(folder)) for folder in folders), key=lambda run: run.fold)
     _check_agreement(runs)
-    _check_patients(runs)
+    check_patients(runs, runs[0].folder.parent)
     return runs
 
 
@@ -98,7 +98,8 @@ def _read_fold(folder: Path) -> FoldRun:
     path = folder / "predictions.csv"
     survival = survival_columns(len(facts.get("interval_edges", ())))
     predictions = read_table(path, required=(*COLUMNS, *survival), text=("patient_id",))
-    _check_values(path, predictions, survival)
+    todo = "train the fold again; a risk that is no number means that training diverged"
+    check_values(path, predictions, survival, todo=todo)
     _check_grid(path, predictions, facts["seeds"])
     return FoldRun(folder, facts, predictions, _read_inner(folder, predictions) if "n_inner" in facts else None)
 
@@ -124,19 +125,19 @@ def survival_columns(edges: int) -> list[str]:
     return [f"survival_{number}" for number in range(1, edges)]
 
 
-def _check_values(path: Path, predictions: pd.DataFrame, survival: list[str]) -> None:
+def check_values(path: Path, predictions: pd.DataFrame, survival: list[str], *, todo: str) -> None:
     """Refuse a prediction that is no number, and follow-up that is impossible or changes from row to row."""
     numeric = predictions[["months", "censorship", "risk", *survival]].apply(pd.to_numeric, errors="coerce")
     valid = np.isfinite(numeric).all(axis=1) & numeric["censorship"].isin([0, 1]) & (numeric["months"] >= 0)
     valid &= numeric[survival].ge(0).all(axis=1) & numeric[survival].le(1).all(axis=1)
     if not valid.all():
-        row = predictions[~valid].iloc[0]
+        place, row = next(predictions[~valid].iterrows())
         raise InputError(
             "a prediction cannot be judged",
-            where=f"{path}, patient {row['patient_id']}, seed {row['seed']}, epoch {row['epoch']}",
+            where=f"{path}, row {row_of(place)} (patient {row['patient_id']})",
             found=", ".join(f"{name} {row[name]}" for name in numeric),
             expected="months >= 0, censorship 0 or 1, a finite risk, and survival between 0 and 1",
-            todo="train the fold again; a risk that is no number means that training diverged",
+            todo=todo,
         )
     answers = predictions.groupby("patient_id")[["months", "censorship"]].nunique()
     changing = answers.index[(answers > 1).any(axis=1)]
@@ -145,7 +146,7 @@ def _check_values(path: Path, predictions: pd.DataFrame, survival: list[str]) ->
             "the follow-up of a patient differs between rows",
             where=f"{path}, patient {changing[0]}",
             expected="the same months and censorship in every row of a patient",
-            todo="train the fold again",
+            todo=todo,
         )
 
 
@@ -203,7 +204,7 @@ def _differing(one: Any, other: Any) -> tuple[str, str]:
     return first, second
 
 
-def _check_patients(runs: Sequence[FoldRun]) -> None:
+def check_patients(runs: Sequence[FoldRun], where: Path) -> None:
     """Refuse patients of whom some are tested more often than others.
 
     Repeated cross-validation tests everybody equally often.  Anything else is a fold file with a slip, or a
@@ -216,7 +217,7 @@ def _check_patients(runs: Sequence[FoldRun]) -> None:
         most = str(times.idxmax())
         raise InputError(
             "some patients are tested more often than others",
-            where=f"{runs[0].folder.parent}, patient {most}",
+            where=f"{where}, patient {most}",
             found=f"tested in folds {', '.join(map(str, folds[most]))}; others in only {times.min()}",
             expected="every patient in one test fold, or in equally many (repeated cross-validation)",
             todo="correct the folds of the cohort",

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ccl.evaluate import INNER
+from ccl.evaluate import GIVEN, INNER
 from ccl.evaluate.bootstrap import pooled_interval
 from ccl.evaluate.concordance import concordance_index
 from ccl.evaluate.folds import FoldRun, survival_columns
@@ -32,6 +32,7 @@ class FoldScore:
 
 CHOSEN_BY = {
     "last": {"epoch": True},
+    GIVEN: {"epoch": True},
     "best-on-test": {"c_index": True, "epoch": True},
     INNER: {"c_index_inner": True, "epoch": False},
 }

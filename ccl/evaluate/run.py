@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from ccl.evaluate import INNER, PROTOCOLS
+from ccl.evaluate import GIVEN, INNER, PROTOCOLS
 from ccl.evaluate.folds import NAMES, FoldRun, read_folds
+from ccl.evaluate.given import read_predictions
 from ccl.evaluate.protocols import judge_fold, pool_risks, score_epochs, summarise
 from ccl.evaluate.survival import compare_groups, kaplan_meier, t_test
 from ccl.evaluate.times import judge_times
@@ -36,8 +37,29 @@ def evaluate_runs(*, runs: Sequence[Path], out: Path, months: Sequence[float] = 
         are tested more often than others.
     """
     folds = read_folds(runs)
+    _evaluate(folds, [*PROTOCOLS, INNER] if folds[0].inner is not None else PROTOCOLS, out, months)
+
+
+def evaluate_predictions(*, predictions: Path, out: Path, months: Sequence[float] = ()) -> None:
+    """Judge a table of predictions made elsewhere, and write what :func:`evaluate_runs` writes.
+
+    Parameters
+    ----------
+    predictions : Path
+        As :func:`ccl.evaluate.given.read_predictions` takes it.
+    out, months
+        As :func:`evaluate_runs` takes them.
+
+    Raises
+    ------
+    InputError
+        As :func:`ccl.evaluate.given.read_predictions` says.
+    """
+    _evaluate(read_predictions(predictions), [GIVEN], out, months)
+
+
+def _evaluate(folds: Sequence[FoldRun], names: Sequence[str], out: Path, months: Sequence[float]) -> None:
     epochs = [score_epochs(fold) for fold in folds]
-    names = [*PROTOCOLS, INNER] if folds[0].inner is not None else PROTOCOLS
     judged = [_judge(folds, epochs, protocol, months) for protocol in names]
     curves = [_curve(one.protocol, str(group), rows) for one in judged for group, rows in one.risks.groupby("group")]
     write_table(out / "risks.csv", pd.concat([one.risks for one in judged]))

@@ -113,7 +113,7 @@ def test_survival_that_is_no_probability_is_refused(two_folds, tmp_path):
     table = pd.read_csv(path)
     table.loc[7, "survival_2"] = 1.5
     table.to_csv(path, index=False)
-    with pytest.raises(InputError, match=r"(?s)patient F1-007, seed 0.*survival_2 1\.5.*between 0 and 1"):
+    with pytest.raises(InputError, match=r"(?s)row 9 \(patient F1-007\).*survival_2 1\.5.*between 0 and 1"):
         evaluate(two_folds, tmp_path / "out")
 
 

@@ -1,0 +1,180 @@
+"""Which of several models orders the same patients better, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
+
+from ccl.errors import InputError
+from ccl.evaluate import GIVEN
+from ccl.evaluate.bootstrap import CONFIDENCE, resample
+from ccl.evaluate.concordance import concordance_index, resampled_concordance
+from ccl.files import read_table, write_table
+
+SAME_MONTHS = 1e-6
+"""Follow-up no further apart than this, relative to its length, is the same."""
+
+
+def compare_evaluations(*, evaluations: Sequence[Path], out: Path, protocol: str) -> list[str]:
+    """Compare the pooled C-index of every two evaluations, patient by patient, and write the table `out`.
+
+    Each resample of the patients gives both models their C-index on the very same patients.  The standard error of
+    their difference is that of its resamples; interval and p are those of a normal distribution with it.  Patients whom
+    not every model judged are left out of all.
+
+    Parameters
+    ----------
+    evaluations : sequence of Path
+        Folders that ``ccl evaluate`` wrote.
+    out : Path
+        Table to write, as docs/formats.md describes it.
+    protocol : str
+        Whose risks are compared; of predictions made elsewhere those that there are.
+
+    Returns
+    -------
+    list of str
+        The comparison in words, a line each.
+
+    Raises
+    ------
+    InputError
+        There are not two evaluations, one lacks the protocol, follow-up differs, or there is nothing to compare on.
+    """
+    if len(set(evaluations)) < max(2, len(evaluations)):
+        raise InputError(
+            "there is nothing to compare",
+            found=", ".join(map(str, evaluations)) or "no folder",
+            expected="two different folders or more that `ccl evaluate` wrote",
+            todo="name them",
+        )
+    judged = [_read(folder, protocol) for folder in evaluations]
+    patients, left = _common(judged)
+    table = _compare(judged, patients)
+    write_table(out, table)
+    return [*left, *(_line(row) for row in table.to_dict("records"))]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    folder: Path
+    protocol: str
+    risks: pd.DataFrame
+    """By patient: ``months``, ``censorship``, ``risk``."""
+
+
+def _read(folder: Path, protocol: str) -> _Judged:
+    path = folder / "risks.csv"
+    columns = ("patient_id", "months", "censorship", "risk")
+    risks = read_table(path, required=("protocol", *columns), text=("patient_id",))
+    known = list(dict.fromkeys(risks["protocol"]))
+    wanted = GIVEN if known == [GIVEN] else protocol
+    if wanted not in known:
+        raise InputError(
+            "an evaluation does not have the protocol",
+            where=str(path),
+            found=f"{', '.join(known)}; not {wanted}",
+            expected="a protocol that every evaluation has",
+            todo="choose it by --protocol",
+        )
+    rows = risks.loc[risks["protocol"] == wanted, list(columns)]
+    return _Judged(folder, wanted, rows.set_index("patient_id").sort_index())
+
+
+def _common(judged: Sequence[_Judged]) -> tuple[pd.Index[str], list[str]]:
+    """Return the patients that all have, and in words whom each has beyond them; their follow-up must be the same."""
+    first, *others = judged
+    patients = first.risks.index
+    for other in others:
+        patients = patients.intersection(other.risks.index)
+    follow_up = first.risks.loc[patients, ["months", "censorship"]]
+    for other in others:
+        theirs = other.risks.loc[patients, ["months", "censorship"]]
+        other_than = ~np.isclose(theirs, follow_up, rtol=SAME_MONTHS, atol=0).all(axis=1)
+        if other_than.any():
+            patient = patients[int(np.argmax(other_than))]
+            raise InputError(
+                "the follow-up of a patient differs between two evaluations",
+                where=f"{first.folder} and {other.folder}, patient {patient}",
+                found=" and ".join(
+                    f"months {row['months']:g}, censorship {row['censorship']:g}"
+                    for row in (follow_up.loc[patient], theirs.loc[patient])
+                ),
+                expected="the same patients with the same follow-up",
+                todo="judge both models on the same tables",
+            )
+    risks = first.risks.loc[patients]
+    if not len(patients) or np.isnan(concordance_index(risks["months"], risks["censorship"], risks["risk"])):
+        raise InputError(
+            "there are no patients to compare on",
+            where=", ".join(str(one.folder) for one in judged),
+            found=f"{len(patients)} patients that all have judged",
+            expected="among them somebody who died and was outlived by another",
+            todo="compare models of one cohort",
+        )
+    beyond = {one.folder: len(one.risks) - len(patients) for one in judged}
+    left = [
+        f"{folder}: {count} patients left out whom not all have judged" for folder, count in beyond.items() if count
+    ]
+    return patients, left
+
+
+def _compare(judged: Sequence[_Judged], patients: pd.Index[str]) -> pd.DataFrame:
+    counts = resample(len(patients))
+    c_index, resampled = [], []
+    for one in judged:
+        rows = one.risks.loc[patients]
+        columns = rows["months"], rows["censorship"], rows["risk"]
+        c_index.append(concordance_index(*columns))
+        resampled.append(resampled_concordance(*columns, counts))
+    events = int((judged[0].risks.loc[patients, "censorship"] == 0).sum())
+    pairs = []
+    for i, j in combinations(range(len(judged)), 2):
+        difference = c_index[i] - c_index[j]
+        error = float(np.nanstd(resampled[i] - resampled[j], ddof=1))
+        half = float(norm.ppf((1 + CONFIDENCE) / 2)) * error
+        pairs.append(
+            {
+                "first": str(judged[i].folder),
+                "first_protocol": judged[i].protocol,
+                "second": str(judged[j].folder),
+                "second_protocol": judged[j].protocol,
+                "n_patients": len(patients),
+                "n_events": events,
+                "first_c_index": c_index[i],
+                "second_c_index": c_index[j],
+                "difference": difference,
+                "se": error,
+                "lower": max(difference - half, -1.0),
+                "upper": min(difference + half, 1.0),
+                # Two models that order all patients alike differ in no resample.
+                "p": 2 * float(norm.sf(abs(difference) / error)) if error else 1.0,
+            }
+        )
+    table = pd.DataFrame(pairs)
+    return table.assign(p_holm=holm(table["p"]))
+
+
+def holm(ps: ArrayLike) -> NDArray[np.float64]:
+    """Return p-values (M,) corrected for their number (Holm, Scandinavian Journal of Statistics 1979)."""
+    p = np.asarray(ps, dtype=np.float64)
+    order = np.argsort(p)
+    corrected = np.empty_like(p)
+    corrected[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
+    return corrected
+
+
+def _line(row: Mapping[Hashable, Any]) -> str:
+    return (
+        f"{row['first']} {row['first_c_index']:.3f} against {row['second']} {row['second_c_index']:.3f}: "
+        f"{row['difference']:+.3f} ({row['lower']:+.3f} to {row['upper']:+.3f}), "
+        f"p = {row['p']:.2g}, of all pairs {row['p_holm']:.2g}"
+    )
