@@ -22,7 +22,7 @@ from ccl.train.store import load_model
 STEPS = 64
 """Points on the way from the average patient at which gradients are taken."""
 
-RISK_TOLERANCE = 1e-3
+RISK_TOLERANCE = 1e-4
 """A risk computed again may differ by this much: another device, seeds alone instead of side by side."""
 
 COLUMNS = ("component", "kind", "family", "name", "value", "attribution")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from ccl.bags import read_features
 from ccl.errors import SlideError
 from ccl.explain.network import Explanation
 from ccl.files import write_text
-from ccl.formats import Clusters, ManifestRow, Slide, Tiles
+from ccl.formats import Clusters, Features, ManifestRow, Slide, Tiles
 from ccl.slides.patches import patches
 from ccl.slides.pictures import Picture, overview
 from ccl.slides.protocol import SlideReader
@@ -26,6 +26,14 @@ EXAMPLE_PX = 112
 
 MOST, LEAST = 6, 2
 """Examples of a cluster, or of an attention, from both ends."""
+
+
+NO_PLACES = (
+    "there is no map: the features do not say where their patches lie; import files with coordinates and"
+    " patch_size_level0 to have one"
+)
+
+NO_SLIDE = "the slide itself is not at hand, so that the map has no picture behind it"
 
 
 @dataclass(frozen=True)
@@ -107,22 +115,16 @@ def slide_maps(
         count = len(stored.features)
         here = {name: values[start : start + count] for name, values in scores.items()}
         start += count
-        places = None
-        notes = []
-        if stored.coords is None or "patch_size_level0" not in stored.attributes:
-            notes.append(
-                "there is no map: the features do not say where their patches lie; import files with coordinates and"
-                " patch_size_level0 to have one"
-            )
-        else:
-            places = Places(stored.coords, stored.attributes)
-        picture, why = _picture(sheet[row.slide_id]) if places else (None, "")
-        notes += [why] if why else []
+        places, picture, notes = _seen(stored, sheet[row.slide_id])
         labels = clusters.labels[row.slide_id] if clusters is not None else None
-        maps.append(SlideMap(row.slide_id, places, here, labels, picture, tuple(notes)))
+        maps.append(SlideMap(row.slide_id, places, here, labels, picture, notes))
         typical.append(_closeness(stored.features, labels) if labels is not None else np.empty(count))
     assert start == total, "scores and features are of the same patches"
-    return maps, _examples(maps, sheet, explanation, np.concatenate(typical))
+    try:
+        return maps, _examples(maps, sheet, explanation, np.concatenate(typical))
+    except SlideError as error:
+        note = f"no patches can be shown: {error.line}"
+        return [replace(maps[0], notes=(*maps[0].notes, note)), *maps[1:]], []
 
 
 def _scores(
@@ -148,15 +150,20 @@ def _closeness(features: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.
     return close
 
 
-def _picture(slide: Slide) -> tuple[Picture | None, str]:
-    """Return the slide at low power, or why there is none."""
+def _seen(stored: Features, slide: Slide) -> tuple[Places | None, Picture | None, tuple[str, ...]]:
+    """Return where a slide's patches lie, the slide at low power, and what there is not of these, and why."""
+    if stored.coords is None or "patch_size_level0" not in stored.attributes:
+        return None, None, (NO_PLACES,)
     if not slide.path.is_file() and not slide.path.with_suffix("").is_dir():
-        return None, "the slide itself is not at hand, so that the map has no picture behind it"
+        return Places(stored.coords, stored.attributes), None, (NO_SLIDE,)
     try:
         with open_slide(slide) as reader:
-            return overview(reader), ""
+            # Features made elsewhere do not say all that ours do.
+            width, height = reader.dimensions
+            own = {"level0_width": width, "level0_height": height, "level0_mpp": reader.mpp}
+            return Places(stored.coords, {**own, **stored.attributes}), overview(reader), ()
     except SlideError as error:
-        return None, f"the slide cannot be shown: {error.line}"
+        return Places(stored.coords, stored.attributes), None, (f"the slide cannot be shown: {error.line}",)
 
 
 def _examples(
@@ -209,7 +216,7 @@ def _read(
 def _cut(reader: SlideReader, tiles: Tiles) -> list[tuple[int, NDArray[np.uint8]]]:
     return [
         (int(place), image)
-        for group in patches(reader, tiles, EXAMPLE_PX)
+        for group in patches(reader, tiles, min(EXAMPLE_PX, int(tiles.attributes["patch_size_level0"])))
         for place, image in zip(group.positions, group.pixels, strict=True)
     ]
 
