@@ -90,6 +90,17 @@ def test_attributions_are_the_difference_to_the_average_patient(planted: Planted
         assert (moved.query("component == 'pathology-specific' and kind == 'gene'")["attribution"] == 0).all()
 
 
+def test_of_a_method_that_reads_bags_and_genes_only_genes_are_attributed(planted: Planted, trained: Trained) -> None:
+    case, found = explained(planted, trained("mcat"), 1)[0]
+    assert set(found.attributions["component"]) == {"whole"}
+    assert set(found.attributions["kind"]) == {"gene"}
+    assert list(found.attributions["family"].unique()) == ["A", "B"]
+    assert found.risk == pytest.approx(case.risk, abs=1e-5)
+    assert found.attributions["attribution"].abs().max() > 1e-4
+    assert found.unexplained == pytest.approx(0, abs=1e-3)
+    assert found.patches["co-attention"].sum() == pytest.approx(1, abs=1e-5)
+
+
 @pytest.fixture(scope="module")
 def folder(planted: Planted, trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All of one patient."""
