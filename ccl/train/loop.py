@@ -191,7 +191,8 @@ def solve(model: ClosedForm, side: Side, *, outcomes: Outcomes, orders: Tensor) 
     """Fit a model at once; return its loss of each patient, in the order of `orders` (S, P), on the CPU."""
     model.solve(side.batches(), outcomes)
     logits = torch.cat([model(batch).logits for batch in side.batches()], dim=1)
-    losses = [survival_nll(logits[:, [patient]], outcomes.one(patient)) for patient in range(logits.shape[1])]
+    shared = Outcomes(*(x.expand(len(orders), -1) for x in (outcomes.labels, outcomes.censorship, outcomes.months)))
+    losses = [survival_nll(logits[:, [patient]], shared.one(patient)) for patient in range(logits.shape[1])]
     return {"nll": torch.stack(losses, dim=1).cpu().gather(1, orders.cpu())}
 
 

@@ -318,3 +318,11 @@ def test_weighted_sampling_shows_each_class_as_often(fold):
 def test_a_wrong_name_is_refused(tmp_path, cohort, change, match):
     with pytest.raises(ConfigError, match=match):
         cohort.train(tmp_path, **change)
+
+
+def test_a_method_without_epochs_takes_several_seeds(tmp_path, cohort):
+    out = cohort.train(tmp_path, model="cox-genomics", seeds=(0, 1))
+    one, two = (rows.drop(columns="seed").to_numpy() for _, rows in pd.read_csv(out / "history.csv").groupby("seed"))
+    np.testing.assert_allclose(one, two)
+    risks = pd.read_csv(out / "predictions.csv").pivot(index="patient_id", columns="seed", values="risk")
+    np.testing.assert_array_equal(risks[0], risks[1])
