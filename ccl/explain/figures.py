@@ -56,7 +56,7 @@ def survival_curve(case: Case, explanation: Explanation, cohort: pd.DataFrame, n
     word = f"{'last seen alive' if case.censorship else 'died'} at {case.months:.1f} months"
     axes.axvline(case.months, color=INK, linewidth=1, linestyle=(0, (2, 2)), label=f"patient, {word}")
     axes.set(xlim=(0, float(edges[-1]) * 1.02), ylim=(0, 1.03), xlabel="Months", ylabel="Survival probability")
-    axes.legend(loc="lower left")
+    axes.legend(loc="best")
     set_title(axes, "Survival", notes)
     return figure
 
