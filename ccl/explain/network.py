@@ -116,7 +116,9 @@ def attribute(model: SurvivalModel, batch: Batch, reference: Batch, tables: Tabl
     They are taken through each component alone; gradients through all components add up to the whole gradient, so that
     all attributions together are the difference of the two risks.
     """
-    at, base = _inputs(batch), _inputs(reference)
+    # Centres that are the patient's own in the reference too move nothing.
+    with_centres = reference.centres is not batch.centres
+    at, base = (_inputs(each, with_centres=with_centres) for each in (batch, reference))
     if not at:
         return pd.DataFrame(columns=list(COLUMNS))
     names = list(model.through(batch))
@@ -125,10 +127,11 @@ def attribute(model: SurvivalModel, batch: Batch, reference: Batch, tables: Tabl
 
         def risk_through(*inputs: Tensor, name: str = name) -> Tensor:
             genes, centres = inputs[: len(batch.genomics)], inputs[len(batch.genomics) :]
+            held = None if batch.centres is None else batch.centres.expand(-1, len(inputs[0]), -1, -1)
             moved = replace(
                 batch,
                 genomics=tuple(values[None] for values in genes),
-                centres=centres[0][None] if centres else None,
+                centres=centres[0][None] if centres else held,
             )
             return risk(model.through(moved)[name])[0]
 
@@ -139,9 +142,10 @@ def attribute(model: SurvivalModel, batch: Batch, reference: Batch, tables: Tabl
     return pd.concat(parts, ignore_index=True)
 
 
-def _inputs(batch: Batch) -> tuple[Tensor, ...]:
-    """Return the genes (1, n_f) of each family and the centres (1, k, D), if there are any."""
-    return tuple(x[0] for x in (*batch.genomics, batch.centres) if x is not None)
+def _inputs(batch: Batch, *, with_centres: bool) -> tuple[Tensor, ...]:
+    """Return the genes (1, n_f) of each family, and the centres (1, k, D) if they are wanted."""
+    genes = tuple(values[0] for values in batch.genomics)
+    return (*genes, batch.centres[0]) if with_centres and batch.centres is not None else genes
 
 
 def _table(component: str, batch: Batch, moved: Sequence[Tensor], tables: Tables) -> pd.DataFrame:

@@ -182,8 +182,9 @@ def _examples(
             members = np.flatnonzero(labels == cluster)
             order = members[np.argsort(-typical[members], kind="stable")]
             if len(order):
-                told = f"{100 * attention[cluster]:.0f} %, {len(order)} patches\nrisk {moved[name]:+.4f}"
-                wanted.append((f"{name}\n{told}".replace("-", "\N{MINUS SIGN}"), order))
+                told = f"{name}\n{100 * attention[cluster]:.0f} %, {len(order)} patches"
+                change = f"\nrisk {moved[name]:+.4f}".replace("-", "\N{MINUS SIGN}") if name in moved else ""
+                wanted.append((told + change, order))
     else:
         for name in maps[0].scores:
             values = np.concatenate([slide.scores[name] for slide in maps])

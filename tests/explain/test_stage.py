@@ -101,6 +101,15 @@ def test_of_a_method_that_reads_bags_and_genes_only_genes_are_attributed(planted
     assert found.patches["co-attention"].sum() == pytest.approx(1, abs=1e-5)
 
 
+def test_without_alignment_there_are_no_average_slides(planted: Planted, tmp_path: Path) -> None:
+    runs = planted.train("ccl", tmp_path / "runs", align=False, settings={"epochs": 2, "seeds": (0,)})
+    _, found = explained(planted, runs, 1)[0]
+    assert set(found.attributions["kind"]) == {"gene"}
+    assert found.unexplained == pytest.approx(0, abs=1e-3)
+    folder = next(planted.explain("ccl", runs, tmp_path / "out", count=1).iterdir())
+    assert "its slides are the patient" in (folder / "explanation.html").read_text()
+
+
 @pytest.fixture(scope="module")
 def folder(planted: Planted, trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All of one patient."""
