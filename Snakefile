@@ -28,6 +28,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/bundles.smk"
+include: "workflow/rules/explained.smk"
 include: "workflow/rules/cohort.smk"
 include: "workflow/rules/tissue.smk"
 include: "workflow/rules/tile.smk"
