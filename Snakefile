@@ -27,6 +27,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/ablated.smk"
 include: "workflow/rules/bundles.smk"
 include: "workflow/rules/explained.smk"
 include: "workflow/rules/cohort.smk"

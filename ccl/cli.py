@@ -30,6 +30,7 @@ from ccl.settings import settings_options
 from ccl.tile import TileSettings
 from ccl.tissue import TissueSettings
 from ccl.train import TrainSettings
+from ccl.train.tracks import TRACKS
 
 PATH = click.Path(path_type=Path)
 DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
@@ -224,6 +225,13 @@ def stage_files(command: Any) -> Any:
     return command
 
 
+def _inputs(options: dict[str, Any]) -> Any:
+    """Take what training reads out of a command's options."""
+    from ccl.train.data import Inputs
+
+    return Inputs(**{field.name: options.pop(field.name) for field in fields(Inputs)})
+
+
 @cli.command("train")
 @click.option("--cohort", required=True, help="name of the cohort")
 @click.option("--encoder", required=True, help="name of the encoder, none for a method that reads no slides")
@@ -236,7 +244,7 @@ def stage_files(command: Any) -> Any:
 @click.option("--out", type=PATH, required=True, help="folder of the run")
 @click.option(
     "--track",
-    type=click.Choice(["unified", "native"]),
+    type=click.Choice(TRACKS),
     default="unified",
     help="trained as told here, or as its authors do",
 )
@@ -248,11 +256,9 @@ def stage_files(command: Any) -> Any:
 @settings_options(TrainSettings)
 def train(overrides: str, **options: Any) -> None:
     """Train a method on one fold."""
-    from ccl.train.data import Inputs
     from ccl.train.run import train_fold
 
-    inputs = Inputs(**{field.name: options.pop(field.name) for field in fields(Inputs)})
-    train_fold(overrides=json.loads(overrides), inputs=inputs, **options)
+    train_fold(overrides=json.loads(overrides), inputs=_inputs(options), **options)
 
 
 @cli.command("bundle")
@@ -269,10 +275,8 @@ def bundle(runs: tuple[Path, ...], preprocessing: str, **options: Any) -> None:
     The other options name the files that the folds were trained on.
     """
     from ccl.predict.bundle import make_bundle
-    from ccl.train.data import Inputs
 
-    inputs = Inputs(**{field.name: options.pop(field.name) for field in fields(Inputs)})
-    make_bundle(runs=runs, inputs=inputs, preprocessing=json.loads(preprocessing), **options)
+    make_bundle(runs=runs, inputs=_inputs(options), preprocessing=json.loads(preprocessing), **options)
 
 
 @cli.command("predict")

@@ -10,9 +10,10 @@ import yaml
 from markupsafe import Markup
 
 from ccl.ablations import DEFAULT
-from ccl.ablations.tables import OVERALL_COLUMN, Cell, Distance, Results, caveats
+from ccl.ablations.tables import Cell, Distance, Results, caveats
 from ccl.report.html import environment
 from ccl.report.provenance import git_commit, software
+from ccl.report.published import OVERALL_COLUMN
 
 TITLES = {
     "iv": ("Table IV: modules", "CCA aligns cluster centres, MKD decomposes knowledge, CGM guides by the cohort."),

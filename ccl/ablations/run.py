@@ -13,9 +13,10 @@ from markupsafe import Markup
 from ccl.ablations import rows_of
 from ccl.ablations.figures import differences
 from ccl.ablations.page import TITLES, render
-from ccl.ablations.tables import OVERALL_COLUMN, Cell, Distance, Results, c_indices, distances
+from ccl.ablations.tables import Cell, Distance, Results, c_indices, distances
 from ccl.files import write_table, write_text
 from ccl.report.gather import gather
+from ccl.report.published import OVERALL_COLUMN
 from ccl.report.style import house_style, inline, save
 
 

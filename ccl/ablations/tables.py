@@ -13,10 +13,7 @@ from ccl.ablations.published import published
 from ccl.errors import InputError
 from ccl.evaluate import PROTOCOLS, Protocol
 from ccl.report.gather import Cohort, Evaluation
-from ccl.report.published import COHORTS, OVERALL, plain_name
-
-OVERALL_COLUMN = "Overall"
-"""What stands for all cohorts in the place of a cohort's name."""
+from ccl.report.published import COHORTS, OVERALL, OVERALL_COLUMN, plain_name
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ def _cell(row: Row, evaluation: Evaluation, protocol: Protocol, apart: Differenc
         seeds=len({score["seed"] for score in found["folds"]}),
         **_numbers(apart),
         **_published(row, evaluation.cohort, rows if compares else ()),
-        data="synthetic" if evaluation.synthetic else "real",
+        data=evaluation.data,
         weights=str(evaluation.facts["weights"]),
     )
 
@@ -191,7 +188,7 @@ def distances(results: Results) -> list[Distance]:
                     published=None
                     if evaluation.caveats or evaluation.encoder != "resnet50"
                     else published(time, evaluation.cohort),
-                    data="synthetic" if evaluation.synthetic else "real",
+                    data=evaluation.data,
                     weights=str(evaluation.facts["weights"]),
                 )
             )

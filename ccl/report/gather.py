@@ -72,6 +72,11 @@ class Evaluation:
         return bool(self.facts["synthetic"])
 
     @property
+    def data(self) -> str:
+        """What the patients are, as the tables say it."""
+        return "synthetic" if self.synthetic else "real"
+
+    @property
     def random_weights(self) -> bool:
         """Whether the encoder was never trained."""
         return bool(self.facts["weights"] == "random")

@@ -18,6 +18,10 @@ from ccl.report.gather import Evaluation
 COHORTS = ("blca", "brca", "gbmlgg", "luad", "ucec")
 
 OVERALL = "overall"
+"""What stands for all five in the place of a cohort's name in the published table."""
+
+OVERALL_COLUMN = "Overall"
+"""The same in one's own tables."""
 
 
 @dataclass(frozen=True)

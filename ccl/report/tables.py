@@ -144,7 +144,7 @@ def alignment(cohorts: Sequence[Cohort]) -> pd.DataFrame:
 
 def _origin(evaluation: Evaluation) -> dict[str, str]:
     """Return where the data of an evaluation come from, for the table that it stands in."""
-    return {"data": "synthetic" if evaluation.synthetic else "real", "weights": str(evaluation.facts["weights"])}
+    return {"data": evaluation.data, "weights": str(evaluation.facts["weights"])}
 
 
 def cohort_counts(cohorts: Sequence[Cohort]) -> pd.DataFrame:

@@ -9,10 +9,7 @@ from statistics import fmean
 
 from ccl.evaluate import PROTOCOLS, Protocol
 from ccl.report.gather import Cohort, Evaluation
-from ccl.report.published import COHORTS, OVERALL, plain_name, published, published_beside
-
-OVERALL_COLUMN = "Overall"
-"""What stands for all cohorts in the place of a cohort's name."""
+from ccl.report.published import COHORTS, OVERALL, OVERALL_COLUMN, plain_name, published, published_beside
 
 
 @dataclass(frozen=True)
@@ -146,7 +143,7 @@ def _score(comparison: Comparison, row: Row, cohort: str, protocol: Protocol) ->
         seeds=len(evaluation.seeds),
         published=theirs.mean if theirs else None,
         published_std=theirs.std if theirs else None,
-        data=_data(evaluation),
+        data=evaluation.data,
         weights=str(evaluation.facts["weights"]),
         reason="" if found["mean"] is not None else "no comparable pair of test patients",
     )
@@ -187,10 +184,6 @@ def _ranked(cells: Sequence[Score]) -> list[Score]:
     ]
 
 
-def _data(evaluation: Evaluation) -> str:
-    return "synthetic" if evaluation.synthetic else "real"
-
-
 def log_ranks(comparison: Comparison) -> list[LogRank]:
     """Return the cells of Table II."""
     cells = []
@@ -206,7 +199,7 @@ def log_ranks(comparison: Comparison) -> list[LogRank]:
                 n_high=found["n_high"],
                 n_low=found["n_low"],
                 log_rank_p=found["log_rank_p"],
-                data=_data(evaluation),
+                data=evaluation.data,
                 weights=str(evaluation.facts["weights"]),
             )
         )

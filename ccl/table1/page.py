@@ -11,7 +11,8 @@ import pandas as pd
 from ccl.evaluate import PROTOCOLS
 from ccl.report.html import environment
 from ccl.report.provenance import git_commit, software
-from ccl.table1.cells import OVERALL_COLUMN, Comparison, Cost, LogRank, Row, Score
+from ccl.report.published import OVERALL_COLUMN
+from ccl.table1.cells import Comparison, Cost, LogRank, Row, Score
 
 
 def render(comparison: Comparison, table1: Sequence[Score], table2: Sequence[LogRank], table3: Sequence[Cost]) -> str:

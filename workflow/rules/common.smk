@@ -226,11 +226,12 @@ def overrides(wildcards):
     return json.dumps(overrides_of(wildcards.model), sort_keys=True)
 
 
-def as_options(wildcards, input):
+def as_options(wildcards, input, without=()):
     """The inputs of a job as options of the same names; an input that a cohort does not have gives none."""
     pairs = [
         (name, path)
         for name in input.keys()
+        if name not in without
         for path in ([input[name]] if isinstance(input[name], str) else input[name])
     ]
     return " ".join(f"--{name} {shlex.quote(path)}" for name, path in pairs)
@@ -354,33 +355,6 @@ def report_figures(kind):
     return [
         f"<results>/report/figures/{cohort}.{encoder}.{model}.{kind}.svg"
         for cohort, encoder, model in runs()
-    ]
-
-
-def ablated():
-    """The cohorts with all that CCL reads, and those without, by name."""
-    whole = {
-        name: "slides" in entry and "omics" in entry
-        for name, entry in followed().items()
-    }
-    return [n for n in whole if whole[n]], [n for n in whole if not whole[n]]
-
-
-def ablation_evaluations(wildcards):
-    """The evaluations of every point of the paper's ablations, the default model's among them."""
-    cohorts, without = ablated()
-    if not cohorts or method_of(ablating.DEFAULT) != "ccl":
-        raise WorkflowError(
-            "There is nothing to ablate: `snakemake ablations` needs a cohort with `slides` and `omics`, and a model"
-            " named ccl, if the config has one, whose method is ccl."
-        )
-    for name in without:
-        logger.warning(f"Ablations leave out {name}: it lacks `slides` or `omics`.")
-    return [
-        f"<results>/{cohort}/evaluate/{encoder}/{model}/evaluation.json"
-        for cohort in cohorts
-        for encoder in encoders_of(cohort)
-        for model in ablating.models_of(BASE)
     ]
 
 

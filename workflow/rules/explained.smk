@@ -35,11 +35,4 @@ def explain_input(wildcards):
 def explain_options(wildcards, input):
     """The inputs as options, the folds' folders before them."""
     folders = dict.fromkeys(str(Path(path).parent) for path in input.models)
-    pairs = [
-        (name, path)
-        for name in input.keys()
-        if name != "models"
-        for path in ([input[name]] if isinstance(input[name], str) else input[name])
-    ]
-    options = [word for name, path in pairs for word in (f"--{name}", path)]
-    return shlex.join([*folders, *options])
+    return f"{shlex.join(folders)} {as_options(wildcards, input, without=('models',))}"
