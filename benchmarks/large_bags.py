@@ -18,9 +18,9 @@ import torch
 
 from ccl.models import METHODS, hyper, load
 from ccl.models.interface import Batch, ClosedForm, Outcomes
+from ccl.models.likelihood import survival_nll
 from ccl.models.listing import RESNET50_DIM, blca_shape
 from ccl.models.replicas import Replicas
-from ccl.train.losses import survival_nll
 
 BARE = "bare"
 

@@ -20,10 +20,10 @@ from torch import Tensor
 
 from ccl.models import parameter
 from ccl.models.interface import Batch, Outcomes, Output, Shape, SurvivalModel
+from ccl.models.likelihood import survival_nll
 from ccl.models.pooling import GatedAttention, attend, bag_of
 from ccl.models.recipes import Recipe
 from ccl.models.replicas import Linear, Replicas
-from ccl.train.losses import survival_nll
 
 NATIVE = Recipe("adam", lr=1e-4, weight_decay=1e-4, epochs=200, clip=5.0)
 

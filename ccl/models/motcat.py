@@ -23,11 +23,11 @@ from ccl.models import parameter
 from ccl.models.blocks import HEADS
 from ccl.models.coattention import GuidedNetwork
 from ccl.models.interface import Batch, Outcomes, Output, Shape, SurvivalModel
+from ccl.models.likelihood import survival_nll
 from ccl.models.pooling import bag_of
 from ccl.models.recipes import MCAT
 from ccl.models.replicas import Replicas
 from ccl.models.transport import transport_cost, unbalanced_plan
-from ccl.train.losses import survival_nll
 
 NATIVE = MCAT
 

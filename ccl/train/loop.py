@@ -17,11 +17,11 @@ from torch import Tensor
 from ccl.errors import ModelError
 from ccl.evaluate.concordance import concordance_index
 from ccl.models.interface import Batch, ClosedForm, Outcomes, SurvivalModel, risk, survival
+from ccl.models.likelihood import survival_nll
 from ccl.models.recipes import Recipe
 from ccl.models.replicas import Replicas
 from ccl.progress import progress
 from ccl.train.data import Fold, Side
-from ccl.train.losses import survival_nll
 from ccl.train.optimisers import Optimiser, make_optimiser
 
 STEPS_AHEAD = 16

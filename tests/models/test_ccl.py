@@ -14,8 +14,8 @@ from ccl.models import hyper
 from ccl.models.alignment import best_order, l1_costs
 from ccl.models.ccl import Decomposition
 from ccl.models.interface import Batch, Outcomes
+from ccl.models.likelihood import survival_nll
 from ccl.models.replicas import Replicas
-from ccl.train.losses import survival_nll
 from ccl.train.sgd import SGD
 
 GOLDEN = Path(__file__).parents[1] / "golden"

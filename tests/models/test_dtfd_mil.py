@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ccl.models.interface import Batch, Outcomes
-from ccl.train.losses import survival_nll
+from ccl.models.likelihood import survival_nll
 
 OUTCOMES = Outcomes(torch.tensor([[2], [1]]), torch.tensor([[0.0], [1.0]]), torch.tensor([[9.0], [5.0]]))
 

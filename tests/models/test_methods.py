@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ccl.models import METHODS, hyper, load
 from ccl.models.interface import Batch, ClosedForm, Outcomes, Output, Shape, SurvivalModel, risk
+from ccl.models.likelihood import survival_nll
 from ccl.models.listing import blca_shape, parameters_of
 from ccl.models.recipes import Recipe
 from ccl.models.replicas import Replicas
-from ccl.train.losses import survival_nll
 from ccl.train.optimisers import make_optimiser
 
 SMALL = Shape((7, 5, 11), intervals=4, clusters=3, features=10)

@@ -9,9 +9,9 @@ import torch.nn.functional as F
 
 from ccl.models import hyper, load
 from ccl.models.interface import Batch, Outcomes, Shape, risk, survival
+from ccl.models.likelihood import survival_nll
 from ccl.models.motcat import deal, mean_survival
 from ccl.models.replicas import Replicas
-from ccl.train.losses import survival_nll
 
 SHAPE = Shape((7, 5, 11), intervals=4, clusters=0, features=10)
 

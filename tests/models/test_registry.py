@@ -27,6 +27,15 @@ def test_importing_the_registry_leaves_torch_alone():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_methods_know_nothing_of_training():
+    code = (
+        "import sys; from ccl.models import METHODS, load; [load(name) for name in METHODS];"
+        "sys.exit(', '.join(name for name in sys.modules if name.startswith('ccl.train')) or 0)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "overrides", "count"),
     [

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ccl.models.interface import Outcomes, risk, survival
-from ccl.train.losses import survival_nll
+from ccl.models.likelihood import survival_nll
 
 
 @pytest.fixture
