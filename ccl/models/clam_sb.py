@@ -4,7 +4,8 @@ Gated attention as in AttMIL, and beside it a classifier of patches for each cla
 the highest attention speak for the class and those with the lowest do not.  The method is one of classification: for
 survival, the interval of an observed death is the class.  Published code that trains it on survival builds the
 classifiers and never calls their loss, so it is off by default; the authors' own training weights it 0.3 to 0.7.
-Their early stopping is not part of the recipe, whose 200 epochs are the most they train.
+Their early stopping, by the loss of validation patients, is not part of the recipe: it trains 200 epochs, the most that
+they do.  ``train: inner`` holds patients out to choose the epoch by, for all methods alike.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ hazards are the bag's.  The attention-pooled vector is what is distilled ("AFS")
 probability of a class, which hazards have none of.
 
 In the authors' training the second tier's gradient at the first is thrown away, so distilled vectors are constants
-here; ``end_to_end`` lets it through.  Their learning rate falls to a fifth after half the epochs, which the recipe has
-no word for.  In evaluation, patches are dealt in a fixed random order, so that a prediction is a function of the bag.
+here; ``end_to_end`` lets it through.  In evaluation, patches are dealt in a fixed random order, so that a prediction
+is a function of the bag.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ccl.models.pooling import GatedAttention, attend, bag_of
 from ccl.models.recipes import Recipe
 from ccl.models.replicas import Linear, Replicas
 
-NATIVE = Recipe("adam", lr=1e-4, weight_decay=1e-4, epochs=200, clip=5.0)
+NATIVE = Recipe("adam", lr=1e-4, weight_decay=1e-4, epochs=200, clip=5.0, schedule="fifth")
 
 
 @dataclass(frozen=True)

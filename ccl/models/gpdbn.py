@@ -5,8 +5,8 @@ layer, stand beside the two vectors themselves.
 
 The published network reads 32 chosen features of each modality; here a bag, by gated attention, and all genes make 32
 channels each.  It gives hazards in place of a Cox risk between -3 and 3.  The native track has the authors' one step
-an epoch and L1 penalty, on what they published and not on what stands before it; their learning rate falls to zero
-in a line, ours stays.
+an epoch, learning rate that falls to zero in a line, and L1 penalty, on what they published and not on what stands
+before it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from ccl.models.recipes import WHOLE_EPOCH, Recipe
 from ccl.models.replicas import Linear, Replicas
 from ccl.models.unimodal import BagVector, GenesVector, l1_penalty
 
-NATIVE = Recipe("adam", lr=2e-4, weight_decay=1e-6, epochs=150, accumulate=WHOLE_EPOCH, hyper={"l1": 3e-4})
+NATIVE = Recipe(
+    "adam", lr=2e-4, weight_decay=1e-6, epochs=150, accumulate=WHOLE_EPOCH, schedule="linear", hyper={"l1": 3e-4}
+)
 
 REDUCED = 32
 """Channels of each modality's vector."""

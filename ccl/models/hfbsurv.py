@@ -7,7 +7,8 @@ The published network reads 80 chosen features of each of three modalities; here
 attention, and all genes, so that the one pair of them needs no weight among pairs.  It gives hazards in place of a
 Cox risk, and normalises over channels in place of patients, of which a step has one.  The square roots of products
 have an infinite slope at zero, so a little is added under them.  The native track has the authors' one step an epoch
-and L1 penalty, on what they published and not on what stands before it.
+and L1 penalty, on what they published and not on what stands before it; the linear decay that their options speak of
+is in no call of their code, so the learning rate stays.
 """
 
 from __future__ import annotations

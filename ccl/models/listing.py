@@ -8,11 +8,18 @@ from dataclasses import fields
 
 from ccl.models import METHODS, Method, hyper, load
 from ccl.models.interface import Shape
-from ccl.models.recipes import Recipe
+from ccl.models.recipes import WHOLE_EPOCH, Recipe
 from ccl.models.replicas import Replicas
 
 BLCA_FAMILIES = (94, 334, 521, 468, 1496, 479)
 """Columns of the six gene families on TCGA-BLCA."""
+
+SCHEDULES = {
+    "cosine": "cosine schedule with one epoch of warm-up",
+    "linear": "linear decay of the learning rate, epoch by epoch",
+    "fifth": "a fifth of the learning rate after half the epochs",
+}
+"""Words for a :class:`ccl.models.recipes.Recipe`'s schedule; none for a constant rate."""
 
 RESNET50_DIM, PAPER_K, PAPER_INTERVALS = 1024, 6, 4
 
@@ -97,9 +104,10 @@ def _section(name: str) -> str:
 def _recipe(recipe: Recipe) -> str:
     words = [recipe.optimiser, f"learning rate {recipe.lr:g}", f"weight decay {recipe.weight_decay:g}"]
     words += [f"{recipe.epochs} epochs", f"{recipe.sampling} sampling"]
-    words += [f"a step for {recipe.accumulate} patients"] if recipe.accumulate > 1 else []
+    patients = "all" if recipe.accumulate == WHOLE_EPOCH else str(recipe.accumulate)
+    words += [f"a step for {patients} patients"] if recipe.accumulate > 1 else []
     words += [f"gradients clipped at {recipe.clip:g}"] if recipe.clip is not None else []
-    words += ["cosine schedule with one epoch of warm-up"] if recipe.schedule == "cosine" else []
+    words += [SCHEDULES[recipe.schedule]] if recipe.schedule in SCHEDULES else []
     words += [f"alpha {recipe.nll_alpha:g} in the likelihood"] if recipe.nll_alpha else []
     words += [f"`{key}: {value:g}`" for key, value in recipe.hyper.items()]
     return ", ".join(words)

@@ -22,8 +22,9 @@ class Recipe:
     sampling: Literal["uniform", "weighted"] = "uniform"
     clip: float | None = None
     """Norm of the gradient above which it is shortened to this."""
-    schedule: Literal["constant", "cosine"] = "constant"
-    """``cosine``: the learning rate rises for an epoch and then falls to zero, step by step."""
+    schedule: Literal["constant", "cosine", "linear", "fifth"] = "constant"
+    """Of the learning rate.  ``cosine``: it rises for an epoch and then falls to zero, step by step; ``linear``: it
+    falls by as much from each epoch to the next, to zero after the last; ``fifth``: to a fifth after half of them."""
     nll_alpha: float = 0.0
     """Weight moved from all patients to those with an observed death in the likelihood."""
     hyper: Mapping[str, Any] = field(default_factory=dict)

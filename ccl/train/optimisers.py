@@ -8,6 +8,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from ccl.models.recipes import Recipe
 from ccl.train.sgd import SGD
@@ -62,6 +63,7 @@ class Stepwise:
         self.optimiser = make(self.weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
         self.per_epoch = math.ceil(steps / recipe.accumulate)
         self.waiting, self.taken = 0, 0
+        self.schedule = LambdaLR(self.optimiser, self._factor)
         lookahead = recipe.optimiser.startswith("lookahead")
         self.slow = [weight.detach().clone() for weight in self.weights] if lookahead else []
 
@@ -76,21 +78,27 @@ class Stepwise:
         if self.recipe.clip is not None:
             _clip(gradients, self.recipe.clip)
         self.taken, self.waiting = self.taken + 1, 0
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.lr * self._factor()
         self.optimiser.step()
+        self.schedule.step()
         self.optimiser.zero_grad()
         if self.slow and self.taken % LOOKAHEAD_STEPS == 0:
             self._look_back()
 
-    def _factor(self) -> float:
-        """Return what the learning rate of the step that is taken now is multiplied with."""
-        if self.recipe.schedule == "constant":
-            return 1.0
-        rising, total = self.per_epoch, self.per_epoch * self.recipe.epochs
-        if self.taken <= rising or total == rising:
-            return self.taken / rising
-        return 0.5 * (1 + math.cos(math.pi * (self.taken - rising) / (total - rising)))
+    def _factor(self, step: int) -> float:
+        """Return what the learning rate of a step, counted from 0, is multiplied with."""
+        epochs, epoch = self.recipe.epochs, step // self.per_epoch
+        match self.recipe.schedule:
+            case "constant":
+                return 1.0
+            case "linear":
+                return 1 - (epoch + 1) / (epochs + 1)
+            case "fifth":
+                return 0.2 if 2 * epoch >= epochs else 1.0
+            case "cosine":
+                rising, falling = self.per_epoch, self.per_epoch * (epochs - 1)
+                if step < rising or not falling:
+                    return (step + 1) / rising
+                return 0.5 * (1 + math.cos(math.pi * (step + 1 - rising) / falling))
 
     @torch.no_grad()
     def _look_back(self) -> None:
@@ -117,6 +125,7 @@ class Stepwise:
             if index.isdigit():
                 moments.setdefault(int(index), {})[name] = value
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+        self.schedule = LambdaLR(self.optimiser, self._factor, last_epoch=self.taken - 1)
         self.slow = [state[f"slow/{index}"].to(weight.device) for index, weight in enumerate(self.weights) if self.slow]
 
 

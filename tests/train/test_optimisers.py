@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
+from ccl.models import METHODS, load
 from ccl.models.recipes import Recipe
 from ccl.models.replicas import Linear, Replicas
+from ccl.train import VERSION, version
 from ccl.train.optimisers import make_optimiser
 from ccl.train.sgd import SGD
 
@@ -84,19 +87,59 @@ def test_a_long_gradient_is_shortened_in_its_own_replica_alone():
     assert moved.norm() <= PATIENTS * 0.1 * 0.5 * (1 + 1e-5)
 
 
+def rates_of(recipe, *, epochs):
+    """The learning rate of each step."""
+    model, rates = network(), []
+    optimiser = make_optimiser(model, recipe, steps=PATIENTS, bags=True)
+    optimiser.optimiser.register_step_pre_hook(lambda taking, *_: rates.append(taking.param_groups[0]["lr"]))
+    run(model, recipe, epochs=epochs, optimiser=optimiser)
+    return rates
+
+
 def test_the_learning_rate_rises_for_an_epoch_and_falls_to_zero():
-    model = network()
-    recipe = Recipe("sgd", lr=1.0, weight_decay=0.0, epochs=3, schedule="cosine")
-    optimiser = make_optimiser(model, recipe, steps=PATIENTS, bags=False)
-    rates = []
-    for _ in range(3):
-        for number, loss in enumerate(losses(model, 0.0), start=1):
-            optimiser.step(loss, last=number == PATIENTS)
-            rates.append(optimiser.optimiser.param_groups[0]["lr"])
+    rates = rates_of(Recipe("sgd", lr=1.0, weight_decay=0.0, epochs=3, schedule="cosine"), epochs=3)
     assert rates[:PATIENTS] == pytest.approx([step / PATIENTS for step in range(1, PATIENTS + 1)])
     assert rates[PATIENTS:] == pytest.approx(
         [0.5 * (1 + math.cos(math.pi * step / (2 * PATIENTS))) for step in range(1, 2 * PATIENTS + 1)]
     )
+
+
+@pytest.mark.parametrize("accumulate", [1, 3, 100])
+def test_half_way_the_learning_rate_falls_to_a_fifth(accumulate):
+    recipe = Recipe("adam", lr=1e-4, weight_decay=0.0, epochs=6, accumulate=accumulate, schedule="fifth")
+    theirs = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=1e-4)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(theirs, [3], gamma=0.2)
+    expected = []
+    for _ in range(6):
+        expected += [schedule.get_last_lr()[0]] * math.ceil(PATIENTS / accumulate)
+        theirs.step()
+        schedule.step()
+    assert rates_of(recipe, epochs=6) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("accumulate", [1, 3, 100])
+def test_the_learning_rate_falls_in_a_line_from_epoch_to_epoch(accumulate):
+    rates = rates_of(
+        Recipe("adam", lr=5.0, weight_decay=0.0, epochs=4, accumulate=accumulate, schedule="linear"), epochs=4
+    )
+    steps = math.ceil(PATIENTS / accumulate)
+    assert rates == pytest.approx([4.0] * steps + [3.0] * steps + [2.0] * steps + [1.0] * steps)
+
+
+@pytest.mark.parametrize(
+    ("method", "first", "last"), [("gpdbn", 2e-4 * 150 / 151, 2e-4 / 151), ("dtfd-mil", 1e-4, 2e-5)]
+)
+def test_the_authors_schedules(method, first, last):
+    recipe = load(method).NATIVE
+    rates = rates_of(replace(recipe, accumulate=100), epochs=recipe.epochs)
+    assert len(rates) == recipe.epochs
+    assert (rates[0], rates[-1]) == pytest.approx((first, last))
+    assert sorted(rates, reverse=True) == rates
+
+
+def test_only_the_native_track_of_a_method_that_has_changed_is_made_again():
+    assert {version(method, "unified") for method in METHODS} == {VERSION}
+    assert {method for method in METHODS if version(method, "native") != VERSION} == {"dtfd-mil", "gpdbn"}
 
 
 def test_lookahead_goes_half_way_back_every_sixth_step():
@@ -118,8 +161,9 @@ def test_lookahead_goes_half_way_back_every_sixth_step():
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "radam", "lookahead-radam"])
-def test_a_stored_state_goes_on_exactly(name):
-    recipe = Recipe(name, lr=0.01, weight_decay=0.1, epochs=3, accumulate=2, schedule="cosine")
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "linear", "fifth"])
+def test_a_stored_state_goes_on_exactly(name, schedule):
+    recipe = Recipe(name, lr=0.01, weight_decay=0.1, epochs=3, accumulate=2, schedule=schedule)
     whole, first = network((0, 1)), network((0, 1))
     run(whole, recipe, epochs=3)
     state = {key: value.clone() for key, value in run(first, recipe, epochs=2).state().items()}

@@ -20,7 +20,7 @@ rule train:
         mem_mb=8000,
         runtime=480,
     params:
-        version=train.VERSION,
+        version=lambda w: train.version(method_of(w.model), track_of(w.model)),
         method=lambda w: method_of(w.model),
         track=lambda w: track_of(w.model),
         owners=lambda w: owners(w) if "bags" in reads(w.model) else "",
