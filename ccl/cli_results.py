@@ -1,0 +1,99 @@
+"""The sub-commands of what follows training: how good it is, how it looks, and why; no logic."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccl.evaluate import EvaluateSettings
+from ccl.explain import ExplainSettings
+from ccl.options import PATH, THREADS
+from ccl.report import ReportSettings
+from ccl.settings import settings_options
+
+
+@click.command("evaluate")
+@click.argument("runs", type=PATH, nargs=-1)
+@click.option("--predictions", type=PATH, help="table of predictions made elsewhere, in the place of RUNS")
+@click.option("--out", type=PATH, required=True, help="folder of the evaluation")
+@settings_options(EvaluateSettings)
+def evaluate(runs: tuple[Path, ...], predictions: Path | None, out: Path, settings: EvaluateSettings) -> None:
+    """Judge the folds (RUNS) of a method, or a table of predictions."""
+    from ccl.evaluate.run import evaluate_predictions, evaluate_runs
+
+    if bool(runs) == bool(predictions):
+        raise click.UsageError("name either RUNS or --predictions")
+    if predictions:
+        evaluate_predictions(predictions=predictions, out=out, months=settings.months)
+    else:
+        evaluate_runs(runs=runs, out=out, months=settings.months)
+
+
+@click.command("compare")
+@click.argument("evaluations", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="table to write")
+@click.option("--protocol", default="last", show_default=True, help="whose risks are compared")
+def compare(evaluations: tuple[Path, ...], out: Path, protocol: str) -> None:
+    """Compare models judged on the same patients, by the folders of their EVALUATIONS."""
+    from ccl.evaluate.compare import compare_evaluations
+
+    click.echo("\n".join(compare_evaluations(evaluations=evaluations, out=out, protocol=protocol)))
+
+
+@click.command("report")
+@click.argument("evaluations", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="folder of the report")
+@click.option("--config", default="{}", help="the workflow's config as JSON, shown in the report")
+@settings_options(ReportSettings)
+def report(evaluations: tuple[Path, ...], out: Path, config: str, settings: ReportSettings) -> None:
+    """Write the report on EVALUATIONS."""
+    from ccl.report.run import write_report
+
+    write_report(out=out, evaluations=evaluations, config=json.loads(config), settings=settings)
+
+
+@click.command("ablations")
+@click.argument("evaluations", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="folder of the tables")
+@click.option("--base", default='{"k": 6}', show_default=True, help="the default model's entry in the config, as JSON")
+@click.option("--without", multiple=True, help="cohort that CCL cannot be trained on (repeat)")
+def ablations(evaluations: tuple[Path, ...], out: Path, base: str, without: tuple[str, ...]) -> None:
+    """Write Tables IV to VIII of the paper from EVALUATIONS."""
+    from ccl.ablations.run import write_ablations
+
+    write_ablations(out=out, evaluations=evaluations, base=json.loads(base), without=without)
+
+
+@click.command("table1")
+@click.argument("evaluations", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="folder of the tables")
+@click.option("--blanks", default="[]", help="pairs without an evaluation, as JSON: [[model, cohort, reason], ...]")
+def table1(evaluations: tuple[Path, ...], out: Path, blanks: str) -> None:
+    """Compare all models: Tables I to III of the paper."""
+    from ccl.table1.run import write_table1
+
+    reasons = {(model, cohort): reason for model, cohort, reason in json.loads(blanks)}
+    write_table1(out=out, evaluations=evaluations, blanks=reasons)
+
+
+@click.command("explain")
+@click.argument("runs", type=PATH, nargs=-1, required=True)
+@click.option("--outcomes", type=PATH, required=True, help="patients.csv of the cohort stage")
+@click.option("--genomics", type=PATH, help="file of the genomics stage")
+@click.option("--clusters", type=PATH, help="file of the cluster stage")
+@click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
+@click.option("--manifests", type=PATH, multiple=True, required=True, help="manifest of features (repeat)")
+@click.option("--out", type=PATH, required=True, help="folder of the patients' folders")
+@THREADS
+@settings_options(ExplainSettings)
+def explain(runs: tuple[Path, ...], **options: Any) -> None:
+    """Show what the predictions of a model (folds RUNS) for single patients rest on."""
+    from ccl.explain.run import explain_patients
+
+    explain_patients(runs=runs, **options)
+
+
+RESULTS = (evaluate, compare, report, ablations, table1, explain)

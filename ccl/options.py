@@ -1,0 +1,12 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+DEVICE = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+THREADS = click.option("--threads", type=int, default=1, show_default=True, help="CPU threads to use")
+ON_BAD_SLIDE = click.option("--on-bad-slide", type=click.Choice(["fail", "exclude"]), default="fail", show_default=True)
