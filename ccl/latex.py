@@ -1,0 +1,108 @@
+"""Tables for a paper: LaTeX that compiles whatever the cells, the headings and the caption hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from ccl.evaluate import Protocol
+
+PACKAGES = ("booktabs", "graphicx")
+"""What a document must load for these tables."""
+
+MISSING = "–"  # noqa: RUF001 (an en dash is what a printed table has in an empty cell)
+
+ONE_COLUMN = 4
+"""Columns of a table that fits into one column of a page of two."""
+
+PROTECTED = {"<": "$<$", ">": "$>$", "|": "$|$", "τ": r"$\tau$", "[": "{[}", "*": "{*}"}
+"""What pandas leaves as it is: characters that LaTeX's text fonts lack, and those that mean something after a row."""
+
+
+def latex_table(table: pd.DataFrame, caption: str, label: str = "") -> str:
+    r"""Return a floating table with the rules of booktabs, no wider than the line.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Cells as they are to be read, all of them text; their order is kept, the index is left out.
+    caption : str
+        Plain text, as are cells and headings: what is special to LaTeX is escaped.
+    label : str
+        What ``\ref`` calls it; none where empty.
+
+    Returns
+    -------
+    str
+        A ``table``, or where there are many columns a ``table*``, which in a page of two columns spans both.
+    """
+    cells = table.style.hide(axis="index").format(_protect, escape="latex")
+    text = cells.format_index(_protect, escape="latex", axis="columns").to_latex(
+        caption=_escape(caption),
+        label=label or None,
+        position="htbp",
+        position_float="centering",
+        environment="table" if table.shape[1] <= ONE_COLUMN else "table*",
+        column_format="".join(["l", *(_alignment(table.iloc[:, place]) for place in range(1, table.shape[1]))]),
+        hrules=True,
+    )
+    # Too wide a table is made smaller; one that fits keeps its size.
+    fitted = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%" + "\n\\begin{tabular}"
+    return text.replace(r"\begin{tabular}", fitted, 1).replace(r"\end{tabular}", "\\end{tabular}}", 1)
+
+
+def _escape(text: str) -> str:
+    """Return plain text as LaTeX, by the rules that pandas has for cells."""
+    cell = pd.DataFrame([text]).style.hide(axis="index").hide(axis="columns").format(_protect, escape="latex")
+    return cell.to_string().strip()
+
+
+def _protect(escaped: object) -> str:
+    text = str(escaped)
+    for character, latex in PROTECTED.items():
+        text = text.replace(character, latex)
+    return text
+
+
+def _alignment(column: pd.Series[str]) -> str:
+    """Return ``r`` for a column of numbers and blanks, ``l`` for one of words."""
+    return "r" if column.str.match(rf"[<\d{MISSING}]|$").all() else "l"
+
+
+def mean_std(mean: float | None, std: float | None, digits: int = 4) -> str:
+    """Return a cell: the mean, ± the standard deviation where there is one; a dash where there is no number."""
+    if mean is None:
+        return MISSING
+    return f"{mean:.{digits}f}" + ("" if std is None else f" ± {std:.{digits}f}")
+
+
+JUDGED: dict[Protocol, str] = {
+    "last": "judged after the last epoch",
+    "best-on-test": "judged after the epoch that scored best on the test patients: too good by construction",
+}
+
+
+def judged(protocol: Protocol, folds: Iterable[int], seeds: Iterable[int]) -> str:
+    """Return what a caption says of a mean: its protocol, and how many folds and seeds it is over."""
+    return f"Protocol {protocol} ({JUDGED[protocol]}). {over(folds, seeds)}"
+
+
+def over(folds: Iterable[int], seeds: Iterable[int]) -> str:
+    """Return what a caption says of a mean over folds, given how many folds and seeds each cell has."""
+    many = _either(seeds)
+    return f"Mean over {_either(folds)} folds" + ("." if many == "1" else f", {many} seeds averaged within each.")
+
+
+def _either(numbers: Iterable[int]) -> str:
+    """Return the different numbers, such as ``4 or 5``; those of cells without one do not count."""
+    return " or ".join(map(str, sorted({number for number in numbers if number}))) or "0"
+
+
+def careful(synthetic: Sequence[str], untrained: Sequence[str]) -> str:
+    """Return what a caption says of cohorts that are invented and of encoders that never were trained; else nothing."""
+    warnings = [
+        *([f"the patients of {', '.join(synthetic)} are synthetic"] if synthetic else []),
+        *([f"the weights of {', '.join(untrained)} are random"] if untrained else []),
+    ]
+    return f" Careful: {', and '.join(warnings)}." if warnings else ""
