@@ -27,6 +27,7 @@ from ccl.errors import ConfigError, ModelError
 from ccl.models import parameter
 from ccl.models.alignment import best_order, cosine_costs, l1_costs
 from ccl.models.blocks import HEADS, Aggregate, Fusion, SnnLayer, TransLayer, VanillaLayer
+from ccl.models.decomposition import Decomposition
 from ccl.models.explanation import anchored, attention, named, through
 from ccl.models.guidance import CohortBank, KnowledgeLoss, PatientLoss, group_edges, group_of
 from ccl.models.interface import Attention, Batch, Outcomes, Output, Shape, SurvivalModel
@@ -223,47 +224,6 @@ class Pathology(nn.Module):
         return before, after
 
 
-class Decomposition(nn.Module):
-    """Equations (1) to (3): F_g and F_p into what both know, and what one knows.
-
-    The co-attention matrix of two vectors is their outer product, so what a linear layer makes of each of its rows is a
-    scalar times an entry: ``(p g^T) w = (w . g) p``.  The d x d matrix itself is never needed.
-    """
-
-    def __init__(self, replicas: Replicas, hyper: Hyper, encoders: int) -> None:
-        super().__init__()
-        self.hyper, width = hyper, hyper.width
-        # One product for a modality's own encoder and its side of the n encoders of both.
-        self.encode = Linear(replicas, width, (1 + encoders) * width, maps=(2,))
-        self.normed = 1 + encoders if hyper.projection == "mlp" else 1
-        ones = torch.ones(len(replicas), 1, 2, self.normed, width, device=replicas.device)
-        self.norm_weight, self.norm_bias = nn.Parameter(ones), nn.Parameter(torch.zeros_like(ones))
-        bound = width**-0.5
-        self.gate_weight = nn.Parameter(replicas.within(bound, 1, 2, encoders, width))
-        self.gate_bias = nn.Parameter(replicas.within(bound, 1, 2, encoders, 1))
-
-    def forward(self, sources: Tensor) -> Tensor:
-        """Map F_g and F_p, (S, B, 2, d), to the components (S, B, n + 2, d), G and P last."""
-        specific, projected = self.project(sources)
-        values = projected if self.hyper.values == "projected" else sources[..., None, :]
-        return torch.cat([(self.gates(projected) * values).sum(dim=2), specific], dim=2)  # equation (2), then G and P
-
-    def project(self, sources: Tensor) -> tuple[Tensor, Tensor]:
-        """Return G and P of equation (1), (S, B, 2, d), and fc of equation (3) for n encoders, (S, B, 2, n, d)."""
-        encoded = self.encode(sources.transpose(1, 2)).transpose(1, 2).unflatten(-1, (-1, self.hyper.width))
-        normed = F.layer_norm(encoded[..., : self.normed, :], (self.hyper.width,))
-        normed = torch.relu(torch.addcmul(self.norm_bias, normed, self.norm_weight))  # (S, B, 2, 1 or 1 + n, d)
-        return normed[..., 0, :], (normed if self.hyper.projection == "mlp" else encoded)[..., 1:, :]
-
-    def gates(self, projected: Tensor) -> Tensor:
-        """Return the attention of equation (3), (S, B, 2, n, d)."""
-        # A row of A or of its transpose at a time: each modality is weighed by a sum over the other.
-        attention = torch.addcmul(
-            self.gate_bias, (projected.flip(2) * self.gate_weight).sum(-1, keepdim=True), projected
-        )
-        return torch.sigmoid(attention) if self.hyper.gate == "sigmoid" else attention
-
-
 class Model(SurvivalModel):
     """The CCL network; training takes one patient of each replica at a time, as anchor and bank follow each patient."""
 
@@ -344,8 +304,7 @@ class Model(SurvivalModel):
         """Return alpha times the two parts of equation (6)."""
         assert batch.outcomes is not None, "training batches have outcomes"
         outcomes, own = batch.outcomes, components[:, 0]
-        by_time = self.hyper.groups_by == "time"
-        group = group_of(outcomes.months[:, 0], self.group_edges) if by_time else outcomes.labels[:, 0]
+        group = self.risk_groups(outcomes)[:, 0]
         itself = self.bank.append(own, group) if self.hyper.self_positive else None
         patient = self.patient_loss(own, group, outcomes.censorship[:, 0], self.bank, itself)
         if not self.hyper.self_positive:
@@ -364,6 +323,15 @@ class Model(SurvivalModel):
     def attends_to(self, batch: Batch) -> Attention:
         """Return what each component attends to among clusters and families."""
         return attention(self, batch)
+
+    def decomposed(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the components that are fused; without decomposition F_g and F_p."""
+        return dict(zip(self.components, self.encode(batch)[1].unbind(dim=2), strict=True))
+
+    def risk_groups(self, outcomes: Outcomes) -> Tensor:
+        """Return the groups of cohort guidance; without it, or by its option, the survival intervals."""
+        by_time = self.hyper.guide and self.hyper.groups_by == "time"
+        return group_of(outcomes.months, self.group_edges[:, None]) if by_time else outcomes.labels
 
     def through(self, batch: Batch) -> Mapping[str, Tensor]:
         """Return the logits once for each component; gradients pass through this one alone."""

@@ -34,7 +34,7 @@ GENOMICS, PATHOLOGY = 0, 1
 
 
 def named(encoders: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of components in the order of :class:`ccl.models.ccl.Decomposition`.
+    """Return the names of components in the order of :class:`ccl.models.decomposition.Decomposition`.
 
     >>> named(["common", "free", "free"])
     ('common', 'free 1', 'free 2', 'genomic-specific', 'pathology-specific')

@@ -12,7 +12,7 @@ import torch
 from ccl.errors import ConfigError, ModelError
 from ccl.models import hyper
 from ccl.models.alignment import best_order, l1_costs
-from ccl.models.ccl import Decomposition
+from ccl.models.decomposition import Decomposition
 from ccl.models.interface import Batch, Outcomes
 from ccl.models.likelihood import survival_nll
 from ccl.models.replicas import Replicas
