@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -166,6 +166,11 @@ def sha256(path: Path) -> str:
     """Return the sha256 hex digest of a whole file."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def identified(paths: Iterable[Path]) -> list[dict[str, str]]:
+    """Return name and digest of each file, by which a stage records what it was given."""
+    return [{"file": path.name, "sha256": sha256(path)} for path in paths]
 
 
 def fingerprint(path: Path) -> str:

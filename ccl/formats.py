@@ -7,10 +7,11 @@ made them, so that a stage can tell a finished slide from a stale one.
 from __future__ import annotations
 
 import io
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -318,10 +319,13 @@ class Genomics:
 
     patients: tuple[str, ...]
     families: tuple[Family, ...]
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """The user's files by what they hold: name and sha256 of each."""
 
     def write(self, path: Path) -> None:
         """Write the file atomically."""
         with new_h5(path) as file:
+            file.attrs["inputs"] = json.dumps(self.inputs)
             file["patients"] = list(self.patients)
             file["families"] = [family.name for family in self.families]
             for family in self.families:
@@ -341,7 +345,7 @@ class Genomics:
                 )
                 for name in _text(file["families"][:])
             )
-            return cls(tuple(_text(file["patients"][:])), families)
+            return cls(tuple(_text(file["patients"][:])), families, json.loads(file.attrs.get("inputs", "{}")))
 
 
 MANIFEST_COLUMNS = ("slide_id", "status", "path", "key", "count", "message")

@@ -15,7 +15,7 @@ from ccl.cohort.draw import draw_folds
 from ccl.cohort.folds import check_events, read_folds
 from ccl.cohort.sheets import read_patients, read_slide_sheet
 from ccl.errors import InputError
-from ccl.files import write_json, write_table
+from ccl.files import identified, write_json, write_table
 from ccl.formats import SLIDE_COLUMNS, Slide
 
 
@@ -58,7 +58,9 @@ def make_cohort(
     write_table(out / "patients.csv", table)
     write_table(out / "slides.csv", _relocated(sheet, out))
     write_table(out / "folds.csv", split)
-    write_json(out / "summary.json", _summary(name, table, sheet, split, settings.synthetic))
+    files = {"patients": [patients], "slides": [slides] if slides else [], "folds": folds}
+    inputs = {what: identified(paths) for what, paths in files.items() if paths}
+    write_json(out / "summary.json", {**_summary(name, table, sheet, split, settings.synthetic), "inputs": inputs})
 
 
 def _relocated(sheet: Sequence[Slide], folder: Path) -> pd.DataFrame:

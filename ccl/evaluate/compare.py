@@ -128,26 +128,47 @@ def _common(judged: Sequence[_Judged]) -> tuple[pd.Index[str], list[str]]:
 
 
 def _compare(judged: Sequence[_Judged], patients: pd.Index[str]) -> pd.DataFrame:
-    counts = resample(len(patients))
-    c_index, resampled = [], []
-    for one in judged:
-        rows = one.risks.loc[patients]
-        columns = rows["months"], rows["censorship"], rows["risk"]
-        c_index.append(concordance_index(*columns))
-        resampled.append(resampled_concordance(*columns, counts))
-    events = int((judged[0].risks.loc[patients, "censorship"] == 0).sum())
-    pairs = []
-    for i, j in combinations(range(len(judged)), 2):
+    pairs = list(combinations(range(len(judged)), 2))
+    table = differences([one.risks.loc[patients] for one in judged], pairs)
+    for column, place in (("second", 1), ("first", 0)):
+        sides = [judged[pair[place]] for pair in pairs]
+        table.insert(0, f"{column}_protocol", [side.protocol for side in sides])
+        table.insert(0, column, [str(side.folder) for side in sides])
+    return table.assign(p_holm=holm(table["p"]))
+
+
+def differences(risks: Sequence[pd.DataFrame], pairs: Sequence[tuple[int, int]]) -> pd.DataFrame:
+    """Return how much the pooled C-index of two models differs, on the same resamples of the same patients.
+
+    The standard error of the difference is that of its resamples; interval and p are those of a normal distribution
+    with it.
+
+    Parameters
+    ----------
+    risks : sequence of DataFrame
+        ``months``, ``censorship`` and ``risk`` of each model, of the same patients in the same order.
+    pairs : sequence of (int, int)
+        Which of them are compared, first minus second.
+
+    Returns
+    -------
+    DataFrame
+        A row per pair: ``n_patients``, ``n_events``, ``first_c_index``, ``second_c_index``, ``difference``, ``se``,
+        ``lower``, ``upper``, ``p`` (not corrected for the number of pairs).
+    """
+    patients, events = len(risks[0]), int((risks[0]["censorship"] == 0).sum())
+    counts = resample(patients)
+    columns = [(rows["months"], rows["censorship"], rows["risk"]) for rows in risks]
+    c_index = [concordance_index(*column) for column in columns]
+    resampled = [resampled_concordance(*column, counts) for column in columns]
+    rows = []
+    for i, j in pairs:
         difference = c_index[i] - c_index[j]
         error = float(np.nanstd(resampled[i] - resampled[j], ddof=1))
         half = float(norm.ppf((1 + CONFIDENCE) / 2)) * error
-        pairs.append(
+        rows.append(
             {
-                "first": str(judged[i].folder),
-                "first_protocol": judged[i].protocol,
-                "second": str(judged[j].folder),
-                "second_protocol": judged[j].protocol,
-                "n_patients": len(patients),
+                "n_patients": patients,
                 "n_events": events,
                 "first_c_index": c_index[i],
                 "second_c_index": c_index[j],
@@ -159,8 +180,7 @@ def _compare(judged: Sequence[_Judged], patients: pd.Index[str]) -> pd.DataFrame
                 "p": 2 * float(norm.sf(abs(difference) / error)) if error else 1.0,
             }
         )
-    table = pd.DataFrame(pairs)
-    return table.assign(p_holm=holm(table["p"]))
+    return pd.DataFrame(rows)
 
 
 def holm(ps: ArrayLike) -> NDArray[np.float64]:

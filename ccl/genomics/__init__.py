@@ -7,7 +7,7 @@ from typing import Literal
 
 from ccl.settings import setting
 
-VERSION = 1
+VERSION = 2
 """Bumped when the stage's output changes for the same input."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ccl.errors import InputError
+from ccl.files import identified
 from ccl.formats import Family, Genomics
 from ccl.genomics import GenomicsSettings
 from ccl.genomics.gmt import read_gmt
@@ -42,4 +43,5 @@ def group_genomics(out: Path, *, settings: GenomicsSettings, tables: Mapping[str
             )
         groups.append(Family(name, columns, table[list(columns)].to_numpy(dtype=np.float32)))
         print(f"{name}: {len(columns)} columns of {len(members)} genes", file=sys.stderr)
-    Genomics(tuple(map(str, table.index)), tuple(groups)).write(out)
+    inputs = {kind: identified([path]) for kind, path in {**tables, "gmt": gmt}.items()}
+    Genomics(tuple(map(str, table.index)), tuple(groups), inputs).write(out)

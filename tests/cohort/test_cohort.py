@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -121,6 +122,12 @@ def test_official_folds_are_taken_as_they_are(tmp_path: Path, patients: Path) ->
     folds = read_table(tmp_path / "out" / "folds.csv")
     first = folds[(folds.fold == 0) & (folds.role == "test")]
     assert first["patient_id"].tolist() == ["P5", "P6", "P7", "P8"]
+    inputs = read_json(tmp_path / "out" / "summary.json")["inputs"]
+    assert list(inputs) == ["patients", "folds"]
+    given = [patients, tmp_path / "splits_0.csv", tmp_path / "splits_1.csv"]
+    assert [*inputs["patients"], *inputs["folds"]] == [
+        {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in given
+    ]
 
 
 @pytest.mark.parametrize(

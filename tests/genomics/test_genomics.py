@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,3 +112,18 @@ def test_real_families_have_the_published_sizes(tmp_path: Path, real_data: Path)
     genomics = Genomics.read(tmp_path / "g.h5")
     assert [len(family.columns) for family in genomics.families] == [94, 334, 521, 468, 1496, 479]
     assert len(genomics.patients) == 373
+
+
+def test_what_the_file_rests_on_can_be_told_apart(tmp_path: Path, gmt: Path) -> None:
+    def made(text: str) -> tuple[bytes, dict[str, Any]]:
+        rna = write(tmp_path / "rna.csv", text)
+        group_genomics(tmp_path / "g.h5", settings=STRICT, tables={"rna": rna}, gmt=gmt)
+        return (tmp_path / "g.h5").read_bytes(), dict(Genomics.read(tmp_path / "g.h5").inputs)
+
+    table = "patient_id,KRAS,TP53,MYC\nP1,1,2,3\n"
+    (first, inputs), (again, _), (_, other) = made(table), made(table), made(table + "P2,1,2,3\n")
+    assert first == again
+    assert inputs["rna"] == [{"file": "rna.csv", "sha256": hashlib.sha256(table.encode()).hexdigest()}]
+    assert inputs["gmt"] == [{"file": "families.gmt", "sha256": hashlib.sha256(GMT.encode()).hexdigest()}]
+    assert other["rna"] != inputs["rna"]
+    assert other["gmt"] == inputs["gmt"]
