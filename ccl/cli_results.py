@@ -96,4 +96,16 @@ def explain(runs: tuple[Path, ...], **options: Any) -> None:
     explain_patients(runs=runs, **options)
 
 
-RESULTS = (evaluate, compare, report, ablations, table1, explain)
+@click.command("components")
+@click.argument("runs", type=PATH, nargs=-1, required=True)
+@click.option("--genomics", type=PATH, help="file of the genomics stage")
+@click.option("--clusters", type=PATH, help="file of the cluster stage")
+@click.option("--out", type=PATH, required=True, help="folder of the tables")
+def components(**options: Any) -> None:
+    """Show where the knowledge components of a model (folds RUNS) lie: Figure 8 of the paper."""
+    from ccl.components.run import find_components
+
+    find_components(**options)
+
+
+RESULTS = (evaluate, compare, report, ablations, table1, explain, components)

@@ -12,18 +12,14 @@ from captum.attr import IntegratedGradients
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ccl.errors import InputError
+from ccl.explain.again import batch_of, check_risk
 from ccl.explain.choose import Case
 from ccl.models.interface import Attention, Batch, SurvivalModel, risk, survival
-from ccl.train.bags import Bags
-from ccl.train.data import Scaler, Tables
+from ccl.train.data import Tables
 from ccl.train.store import load_model
 
 STEPS = 64
 """Points on the way from the average patient at which gradients are taken."""
-
-RISK_TOLERANCE = 1e-4
-"""A risk computed again may differ by this much: another device, seeds alone instead of side by side."""
 
 COLUMNS = ("component", "kind", "family", "name", "value", "attribution")
 
@@ -79,7 +75,7 @@ def explain(case: Case, tables: Tables) -> Explanation:
             attentions.append(model.attends_to(batch))
         batches.append(batch)
         found.append(attribute(model, batch, reference, tables))
-    _check_risk(case, risks[:, 0].mean())
+    check_risk(case.run, case.patient, found=risks[:, 0].mean(), expected=case.risk)
     spread = {
         (kind, name): np.std(np.stack([_shares(a, kind)[name] for a in attentions]), axis=0, ddof=1)
         for kind in ("clusters", "families")
@@ -97,17 +93,6 @@ def explain(case: Case, tables: Tables) -> Explanation:
         risk=float(risks[:, 0].mean()),
         reference_risk=float(risks[:, 1].mean()),
     )
-
-
-def batch_of(patient: str, tables: Tables, scalers: Mapping[str, Scaler]) -> Batch:
-    """Return one patient as a method sees them when it predicts."""
-    genes = [scalers[f.name].apply(f.values[tables.genomic_rows([patient])]) for f in tables.families]
-    centres = bag = None
-    if tables.clusters is not None:
-        centres = torch.from_numpy(tables.clusters.centres[tables.cluster_rows([patient])])[None]
-    if tables.members is not None:
-        bag = next(Bags([tables.members.bags[patient]], device=torch.device("cpu"), keep=False).stream([0]))
-    return Batch(tuple(torch.from_numpy(values)[None] for values in genes), centres, None, bag)
 
 
 def attribute(model: SurvivalModel, batch: Batch, reference: Batch, tables: Tables) -> pd.DataFrame:
@@ -187,15 +172,3 @@ def _mean(attentions: Sequence[Attention], kind: str) -> Shares:
         name: np.mean([_shares(each, kind)[name] for each in attentions], axis=0)
         for name in _shares(attentions[0], kind)
     }
-
-
-def _check_risk(case: Case, found: float) -> None:
-    """Refuse files that give another prediction than the one in the tables of the run."""
-    if abs(found - case.risk) > RISK_TOLERANCE:
-        raise InputError(
-            "the files do not give the risk that the run predicted",
-            where=f"{case.run.folder}, patient {case.patient}",
-            found=f"risk {found:.5f}",
-            expected=f"{case.risk:.5f}, as in predictions.csv after the last epoch",
-            todo="give the genomics, clusters and features that the run was trained on, or train it again",
-        )

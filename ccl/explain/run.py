@@ -14,10 +14,11 @@ from matplotlib.figure import Figure
 
 from ccl.bags import read_members
 from ccl.cohort.sheets import read_slide_sheet
-from ccl.errors import ConfigError, ModelError
+from ccl.errors import ConfigError
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.evaluate.survival import kaplan_meier
 from ccl.explain import EXPLAINED, ExplainSettings, figures
+from ccl.explain.again import check_patient
 from ccl.explain.choose import Case, choose
 from ccl.explain.network import Explanation, explain
 from ccl.explain.page import render
@@ -70,7 +71,7 @@ def explain_patients(
     follow_up = read_table(outcomes, required=("patient_id", "months", "censorship"), text=("patient_id",))
     cohort = kaplan_meier(follow_up["months"], follow_up["censorship"])
     for case in progress(choose(folds, settings), "explain", unit="patient"):
-        _check_patient(case, tables)
+        check_patient(case.patient, tables)
         explanation = explain(case, tables)
         maps, examples = slide_maps(members.bags[case.patient], sheet, explanation, tables.clusters)
         _write(out / case.patient, case, explanation, maps, examples, cohort=cohort, tables=tables)
@@ -84,18 +85,6 @@ def _check_method(run: FoldRun) -> None:
             found=run.facts["method"],
             expected=", ".join(EXPLAINED),
             todo="explain a model of one of these methods",
-        )
-
-
-def _check_patient(case: Case, tables: Tables) -> None:
-    missing = tables.left_out([case.patient])
-    if missing:
-        raise ModelError(
-            "the patient lacks what the method reads",
-            where=f"patient {case.patient}",
-            found=missing[case.patient],
-            expected="the files that the run was trained on",
-            todo="give the files of that run",
         )
 
 
@@ -121,10 +110,12 @@ def _write(
         if slide.places is not None:
             write_geojson(folder / f"{slide.slide_id}.geojson", slide)
     drawn: dict[str, Markup] = {}
+    told: dict[str, str] = {}
     with house_style():
         for name, figure, words in _figures(case, explanation, maps, examples, cohort=cohort, tables=tables):
             drawn[name] = inline(save(figure, folder / "figures", name), name, words)
-    facts = _facts(case, explanation, maps)
+            told[name] = words
+    facts = _facts(case, explanation, maps) | {"figures": told}
     write_json(folder / "explanation.json", facts)
     write_text(folder / "explanation.html", render(case, explanation, maps, drawn, facts=facts))
 

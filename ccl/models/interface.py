@@ -130,6 +130,28 @@ class SurvivalModel(nn.Module):
         """
         return {"whole": self(batch).logits}
 
+    def decomposed(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the vectors (S, B, d) that a trained method decomposes patients into, by name; in evaluation mode.
+
+        Raises
+        ------
+        ModelError
+            The method has no components.
+        """
+        raise ModelError(
+            "the method does not decompose what it knows of a patient",
+            found=type(self).__module__.rpartition(".")[2],
+            expected="a method with knowledge components",
+            todo="show the components of a model of the method ccl",
+        )
+
+    def risk_groups(self, outcomes: Outcomes) -> Tensor:
+        """Return the group (S, B) that each patient belongs to by their outcome: int64, 0 has the shortest survival.
+
+        By default their survival interval.
+        """
+        return outcomes.labels
+
     def reference(self, batch: Batch) -> Batch:
         """Return the average training patient, laid out like the one patient of `batch`: what a risk is compared with.
 

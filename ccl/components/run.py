@@ -1,0 +1,111 @@
+"""The components stage: the folds of a model in, where the components of its test patients lie out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
+
+from ccl.components import DECOMPOSED
+from ccl.components.statistics import similarity
+from ccl.components.vectors import Vectors, vectors_of
+from ccl.errors import ConfigError
+from ccl.evaluate.folds import FoldRun, read_folds
+from ccl.files import write_json, write_table
+from ccl.models import get_method
+from ccl.progress import progress
+from ccl.train.data import read_tables
+
+PERPLEXITY = 30.0
+"""Of t-SNE, as is usual; a third of the points where there are too few for it."""
+
+COLUMNS = ("fold", "patient_id", "component", "x", "y", "group", "censorship", "risk")
+
+
+def find_components(*, runs: Sequence[Path], genomics: Path | None, clusters: Path | None, out: Path) -> None:
+    """Write ``components.csv``, ``similarity.csv`` and ``components.json``, as docs/formats.md describes them.
+
+    Parameters
+    ----------
+    runs : sequence of Path
+        Fold folders of one model; each patient is shown by the fold that tested them.
+    genomics, clusters : Path, optional
+        Files of these stages, where the method reads them.
+
+    Raises
+    ------
+    ConfigError
+        The method has no components, or a file that it reads is not given.
+    ModelError
+        A test patient lacks what the method reads.
+    InputError
+        A file is missing or damaged, or is not what the run was trained on.
+    """
+    torch.set_num_threads(1)  # sums in another order would move the points
+    folds = read_folds(runs)
+    method = folds[0].facts["method"]
+    if method not in DECOMPOSED:
+        raise ConfigError(
+            "the method does not decompose what it knows of a patient",
+            where=str(folds[0].folder),
+            found=method,
+            expected=", ".join(DECOMPOSED),
+            todo="show the components of a model of this method",
+        )
+    tables = read_tables(get_method(method), genomics=genomics, clusters=clusters, slides=None, manifests=())
+    found = [vectors_of(run, tables) for run in progress(folds, "components", unit="fold")]
+    write_table(out / "components.csv", pd.concat([_points(fold) for fold in found]))
+    write_table(out / "similarity.csv", similarity(found))
+    write_json(out / "components.json", _facts(folds[0], found))
+
+
+def perplexity(points: int) -> float:
+    """Return the perplexity of an embedding of so many points.
+
+    >>> perplexity(400), perplexity(31), perplexity(2)
+    (30.0, 10.0, 1.0)
+    """
+    return max(1.0, min(PERPLEXITY, (points - 1) / 3))
+
+
+def embed(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return points (N, d), 2 or more, in the plane (N, 2) by t-SNE (van der Maaten and Hinton 2008)."""
+    tsne = TSNE(perplexity=perplexity(len(points)), init="pca", random_state=0)
+    with threadpool_limits(1):  # as above
+        return np.asarray(tsne.fit_transform(points), dtype=np.float64)
+
+
+def _points(fold: Vectors) -> pd.DataFrame:
+    """Return the rows of one fold in ``components.csv``: of its first seed."""
+    count = len(fold.components)
+    places = embed(fold.values[0].reshape(-1, fold.values.shape[-1]))
+    rows = fold.patients.loc[fold.patients.index.repeat(count)]
+    named = rows.assign(fold=fold.fold, component=fold.components * len(fold.patients), x=places[:, 0], y=places[:, 1])
+    return named[list(COLUMNS)]
+
+
+def _facts(run: FoldRun, folds: Sequence[Vectors]) -> dict[str, Any]:
+    """Return ``components.json``."""
+    facts = run.facts
+    by_time = facts["hyper"]["guide"] and facts["hyper"]["groups_by"] == "time"
+    return {
+        **{name: facts[name] for name in ("cohort", "encoder", "model", "method", "weights", "synthetic", "seeds")},
+        "embedded_seed": facts["seeds"][0],
+        "components": list(folds[0].components),
+        "groups": "guidance" if by_time else "survival intervals",
+        "folds": [
+            {
+                "fold": fold.fold,
+                "n_test": len(fold.patients),
+                "perplexity": perplexity(len(fold.patients) * len(fold.components)),
+            }
+            for fold in folds
+        ],
+    }

@@ -1,0 +1,81 @@
+"""The components of the test patients of a fold, as its networks compute them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from ccl.evaluate.folds import FoldRun
+from ccl.explain.again import batch_of, check_patient, check_risk
+from ccl.models.interface import Batch, Outcomes, SurvivalModel, risk
+from ccl.train.data import Tables
+from ccl.train.intervals import interval_labels
+from ccl.train.store import load_model
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """The components of one fold: S seeds, P test patients, T components, d channels."""
+
+    fold: int
+    components: tuple[str, ...]
+    values: NDArray[np.float64]
+    """(S, P, T, d)"""
+    patients: pd.DataFrame
+    """A row for each patient, sorted: ``patient_id``, ``group`` (1 the shortest survival), ``censorship``, ``risk``
+    (after the last epoch, the mean over seeds)."""
+
+
+def vectors_of(run: FoldRun, tables: Tables) -> Vectors:
+    """Return the components of all test patients that the run predicted.
+
+    Raises
+    ------
+    ModelError
+        The method has no components, or a patient lacks what it reads.
+    InputError
+        The files are not those that the networks were trained on.
+    """
+    last = run.predictions[run.predictions["epoch"] == run.epochs]
+    patients = (
+        last.groupby("patient_id")
+        .agg(months=("months", "first"), censorship=("censorship", "first"), risk=("risk", "mean"))
+        .reset_index()
+    )
+    for patient in patients["patient_id"]:
+        check_patient(patient, tables)
+    models, networks = [], []
+    for seed in run.facts["seeds"]:
+        model, scalers = load_model(run.folder / "model.safetensors", seed)
+        models.append(model)
+        networks.append([_one(model, batch_of(patient, tables, scalers)) for patient in patients["patient_id"]])
+    risks = np.mean([[found for _, found in network] for network in networks], axis=0)
+    for patient, found, expected in zip(patients["patient_id"], risks, patients["risk"], strict=True):
+        check_risk(run, patient, found=found, expected=expected)
+    columns = ["patient_id", "group", "censorship", "risk"]
+    return Vectors(
+        fold=run.fold,
+        components=tuple(networks[0][0][0]),
+        values=np.array([[list(vectors.values()) for vectors, _ in network] for network in networks]),
+        patients=patients.assign(group=_groups(models[0], patients, run.edges))[columns],
+    )
+
+
+@torch.no_grad()
+def _one(model: SurvivalModel, batch: Batch) -> tuple[dict[str, NDArray[np.float64]], float]:
+    """Return the components (d,) of one patient, and the risk."""
+    vectors = {name: vector[0, 0].double().numpy() for name, vector in model.decomposed(batch).items()}
+    return vectors, float(risk(model(batch).logits))
+
+
+def _groups(model: SurvivalModel, patients: pd.DataFrame, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the risk group (P,) of each patient, 1 the shortest survival."""
+    months = patients["months"].to_numpy(dtype=np.float64)
+    columns = interval_labels(months, edges), patients["censorship"].to_numpy(np.float32), months.astype(np.float32)
+    labels, censorship, followed = (torch.from_numpy(values)[None] for values in columns)
+    groups: NDArray[np.int64] = model.risk_groups(Outcomes(labels, censorship, followed))[0].numpy() + 1
+    return groups
