@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 
 import pandas as pd
 
 from ccl.evaluate import Protocol
+from ccl.report.gather import Evaluation
 
 PACKAGES = ("booktabs", "graphicx")
 """What a document must load for these tables."""
 
 MISSING = "–"  # noqa: RUF001 (an en dash is what a printed table has in an empty cell)
+
+PUBLISHED = "published (Zhou et al., 2024), best-on-test"
+"""What a row of the paper's own numbers is called; it stands under the protocol that it compares with."""
 
 ONE_COLUMN = 4
 """Columns of a table that fits into one column of a page of two."""
@@ -30,7 +35,7 @@ def latex_table(table: pd.DataFrame, caption: str, label: str = "") -> str:
     caption : str
         Plain text, as are cells and headings: what is special to LaTeX is escaped.
     label : str
-        What ``\ref`` calls it; none where empty.
+        What ``\ref`` calls it, any special character replaced by a dash; none where empty.
 
     Returns
     -------
@@ -40,7 +45,7 @@ def latex_table(table: pd.DataFrame, caption: str, label: str = "") -> str:
     cells = table.style.hide(axis="index").format(_protect, escape="latex")
     text = cells.format_index(_protect, escape="latex", axis="columns").to_latex(
         caption=_escape(caption),
-        label=label or None,
+        label=re.sub(r"[^\w:.-]", "-", label, flags=re.ASCII) or None,
         position="htbp",
         position_float="centering",
         environment="table" if table.shape[1] <= ONE_COLUMN else "table*",
@@ -83,26 +88,26 @@ JUDGED: dict[Protocol, str] = {
 }
 
 
-def judged(protocol: Protocol, folds: Iterable[int], seeds: Iterable[int]) -> str:
-    """Return what a caption says of a mean: its protocol, and how many folds and seeds it is over."""
-    return f"Protocol {protocol} ({JUDGED[protocol]}). {over(folds, seeds)}"
+def judged(protocol: Protocol) -> str:
+    """Return what a caption says of a protocol."""
+    return f"Protocol {protocol} ({JUDGED[protocol]})."
 
 
-def over(folds: Iterable[int], seeds: Iterable[int]) -> str:
-    """Return what a caption says of a mean over folds, given how many folds and seeds each cell has."""
-    many = _either(seeds)
-    return f"Mean over {_either(folds)} folds" + ("." if many == "1" else f", {many} seeds averaged within each.")
+def over(evaluations: Sequence[Evaluation]) -> str:
+    """Return the folds and seeds that means are over, such as ``5 folds, 2 seeds averaged within each``."""
+    folds, seeds = (
+        " or ".join(map(str, sorted(set(counts))))
+        for counts in ((len(e.runs) for e in evaluations), (len(e.seeds) for e in evaluations))
+    )
+    return f"{folds} folds" + ("" if seeds == "1" else f", {seeds} seeds averaged within each")
 
 
-def _either(numbers: Iterable[int]) -> str:
-    """Return the different numbers, such as ``4 or 5``; those of cells without one do not count."""
-    return " or ".join(map(str, sorted({number for number in numbers if number}))) or "0"
-
-
-def careful(synthetic: Sequence[str], untrained: Sequence[str]) -> str:
+def careful(evaluations: Sequence[Evaluation]) -> str:
     """Return what a caption says of cohorts that are invented and of encoders that never were trained; else nothing."""
+    synthetic = ", ".join(dict.fromkeys(e.cohort for e in evaluations if e.synthetic))
+    untrained = ", ".join(dict.fromkeys(e.encoder for e in evaluations if e.random_weights))
     warnings = [
-        *([f"the patients of {', '.join(synthetic)} are synthetic"] if synthetic else []),
-        *([f"the weights of {', '.join(untrained)} are random"] if untrained else []),
+        *([f"the patients of {synthetic} are synthetic"] if synthetic else []),
+        *([f"the weights of {untrained} are random"] if untrained else []),
     ]
     return f" Careful: {', and '.join(warnings)}." if warnings else ""

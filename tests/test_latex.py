@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,27 +9,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ccl.latex import MISSING, PACKAGES, careful, judged, latex_table, mean_std
+from ccl.latex import MISSING, PACKAGES, careful, judged, latex_table, mean_std, over
+from ccl.report.gather import Evaluation
+from tests.latex import tables_of
 
 HOSTILE = r"a_b & 50% #1 {x} $5 ~ ^ \end{table} < | > [2] *τ"
 
 PRINTED = r"a\_b \& 50\% \#1 \{x\} \$5 \textasciitilde \space \textasciicircum \space \textbackslash end\{table\} "
-
-
-def rows_of(latex: str) -> list[str]:
-    """The rows of a table, the headings first."""
-    body = latex.partition("\\toprule\n")[2].partition("\\bottomrule")[0]
-    return [line for line in body.splitlines() if line != "\\midrule"]
-
-
-def balanced(latex: str) -> bool:
-    """Whether braces pair up, escaped ones aside."""
-    depth = 0
-    for brace in re.findall(r"(?<!\\)[{}]", latex):
-        depth += 1 if brace == "{" else -1
-        if depth < 0:
-            return False
-    return depth == 0
 
 
 @pytest.fixture
@@ -42,12 +27,8 @@ def test_what_is_special_to_latex_is_escaped_wherever_it_stands(hostile: pd.Data
     latex = latex_table(hostile, HOSTILE, "tab:x")
     assert latex.count(PRINTED + r"$<$ $|$ $>$ {[}2] {*}$\tau$") == 4  # the caption, a heading, two cells
     assert latex.count(r"\end{table}") == 1
-    assert balanced(latex)
-    rows = rows_of(latex)
-    assert len(rows) == 3
-    for row in rows:
-        assert row.endswith(r" \\")
-        assert len(re.findall(r"(?<!\\)&", row)) == 2
+    (rows,) = tables_of(latex)
+    assert [len(row) for row in rows] == [3, 3, 3]
 
 
 def test_numbers_stand_to_the_right_and_words_to_the_left() -> None:
@@ -73,19 +54,30 @@ def test_a_number_is_printed_with_what_is_known_of_it() -> None:
     assert mean_std(None, None) == MISSING
 
 
+def evaluation(cohort: str, encoder: str, folds: int, seeds: int, synthetic: bool, weights: str) -> Evaluation:
+    protocols = {"last": {"seeds": [{"seed": seed} for seed in range(seeds)]}}
+    facts = {
+        "cohort": cohort, "encoder": encoder, "synthetic": synthetic, "weights": weights, "protocols": protocols
+    }  # fmt: skip
+    nothing = pd.DataFrame()
+    return Evaluation(facts, nothing, nothing, nothing, tuple({"fold": fold} for fold in range(folds)), nothing)
+
+
 def test_a_caption_tells_the_protocol_and_what_a_mean_is_over() -> None:
-    assert judged("last", [5, 5], [1]) == "Protocol last (judged after the last epoch). Mean over 5 folds."
-    best = judged("best-on-test", [5, 3, 0], [2, 0])
-    assert best.startswith("Protocol best-on-test (")
-    assert "too good by construction" in best
-    assert best.endswith("Mean over 3 or 5 folds, 2 seeds averaged within each.")
+    assert judged("last") == "Protocol last (judged after the last epoch)."
+    assert "too good by construction" in judged("best-on-test")
+    five, three = (evaluation("a", "uni", folds, seeds, False, "hub") for folds, seeds in ((5, 2), (3, 2)))
+    assert over([five, three]) == "3 or 5 folds, 2 seeds averaged within each"
+    assert over([evaluation("a", "uni", 5, 1, False, "hub")]) == "5 folds"
 
 
 def test_what_is_not_real_is_named() -> None:
-    assert careful(["demo"], ["uni", "resnet50"]) == (
+    real = evaluation("blca", "conch", 5, 1, False, "hub")
+    invented = [evaluation("demo", encoder, 5, 1, True, "random") for encoder in ("uni", "resnet50")]
+    assert careful([real, *invented]) == (
         " Careful: the patients of demo are synthetic, and the weights of uni, resnet50 are random."
     )
-    assert careful([], []) == ""
+    assert careful([real]) == ""
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")

@@ -81,6 +81,8 @@ class Cost:
     seeds_side_by_side: int
     device: str
     threads: int
+    data: str
+    weights: str
 
 
 class Comparison:
@@ -225,6 +227,8 @@ def costs(comparison: Comparison) -> list[Cost]:
                 seeds_side_by_side=int(runs[0]["seeds_per_step"]),
                 device=str(runs[0]["device"]),
                 threads=int(runs[0]["threads"]),
+                data=evaluation.data,
+                weights=str(evaluation.facts["weights"]),
             )
         )
     return cells

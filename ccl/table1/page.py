@@ -1,12 +1,10 @@
-"""The page and the LaTeX of the three tables: models down, cohorts across, both protocols side by side."""
+"""The page of the three tables: models down, cohorts across, both protocols side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
-
-import pandas as pd
 
 from ccl.evaluate import PROTOCOLS
 from ccl.report.html import environment
@@ -49,32 +47,3 @@ def render(comparison: Comparison, table1: Sequence[Score], table2: Sequence[Log
         commit=git_commit(),
         date=datetime.now(UTC),
     )  # fmt: skip
-
-
-def latex(cells: Sequence[Score]) -> str:
-    """Return Table I for a paper (needs the package booktabs), a block of rows for each protocol."""
-    blocks = []
-    for protocol in PROTOCOLS:
-        mine = [cell for cell in cells if cell.protocol == protocol]
-        rows: dict[tuple[str, str], dict[str, str]] = {}
-        for cell in mine:
-            first = {"Model": _escape(cell.model), "Features": _escape(cell.encoder)}
-            rows.setdefault((cell.model, cell.encoder), first)[_escape(cell.cohort)] = _latex_number(cell)
-        labels = sorted({label for cell in mine for label in (cell.data, cell.weights) if label in UNREAL})
-        caption = f"C-index, mean and standard deviation over folds, protocol {protocol}."
-        caption = " ".join([caption, *(f"Careful: {UNREAL[label]}." for label in labels)])
-        blocks.append(pd.DataFrame(list(rows.values())).to_latex(index=False, escape=False, caption=caption))
-    return "\n".join(blocks)
-
-
-UNREAL = {"synthetic": "the patients are synthetic", "random": "the encoder's weights are random"}
-
-
-def _latex_number(cell: Score) -> str:
-    if cell.c_index is None:
-        return "--"
-    return f"{cell.c_index:.4f}" + ("" if cell.std is None else f" $\\pm$ {cell.std:.4f}")
-
-
-def _escape(text: str) -> str:
-    return text.replace("_", r"\_").replace("&", r"\&").replace("%", r"\%")

@@ -10,12 +10,13 @@ import pandas as pd
 
 from ccl.files import write_table, write_text
 from ccl.report.gather import gather
+from ccl.table1 import latex
 from ccl.table1.cells import Comparison, costs, log_ranks, scores
-from ccl.table1.page import latex, render
+from ccl.table1.page import render
 
 
 def write_table1(*, out: Path, evaluations: Sequence[Path], blanks: Mapping[tuple[str, str], str]) -> None:
-    """Write ``table1.{csv,tex,html}``, ``table2.csv`` and ``table3.csv``.
+    """Write ``table{1,2,3}.{csv,tex}`` and the page ``table1.html``.
 
     Parameters
     ----------
@@ -36,5 +37,7 @@ def write_table1(*, out: Path, evaluations: Sequence[Path], blanks: Mapping[tupl
     write_table(out / "table1.csv", pd.DataFrame([asdict(cell) for cell in table1]))
     write_table(out / "table2.csv", pd.DataFrame([asdict(cell) for cell in table2]))
     write_table(out / "table3.csv", pd.DataFrame([asdict(cell) for cell in table3]))
-    write_text(out / "table1.tex", latex(table1))
+    write_text(out / "table1.tex", latex.table1(comparison, table1))
+    write_text(out / "table2.tex", latex.table2(comparison, table2))
+    write_text(out / "table3.tex", latex.table3(comparison, table3))
     write_text(out / "table1.html", render(comparison, table1, table2, table3))

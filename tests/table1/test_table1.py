@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 
 from ccl.errors import InputError
+from ccl.latex import MISSING, PUBLISHED
 from ccl.report.published import COHORTS
 from ccl.table1.run import write_table1
+from tests.latex import tables_of
 
 FOLDS = 5
+ROWS = [("ccl", "resnet50"), ("attmil", "resnet50"), ("snn", MISSING)]
 C_INDEX = {"ccl": 0.7, "attmil": 0.6, "snn": 0.65}
 
 
@@ -59,7 +62,7 @@ def write_evaluation(results, cohort, model, *, encoder, track="unified", synthe
 
 @pytest.fixture
 def compare(tmp_path):
-    """Write the tables of some models on some cohorts: the tables, the LaTeX and the page's words."""
+    """Write the tables of some models on some cohorts: the tables, the LaTeX of each and the page's words."""
 
     def made(cohorts, models=tuple(C_INDEX), blanks=None, **more):
         paths = [
@@ -75,13 +78,13 @@ def compare(tmp_path):
         page = (out / "table1.html").read_text()
         words = " ".join(re.sub(r"<[^>]*>", " ", page.split("</style>")[1]).split())
         tables = [pd.read_csv(out / f"table{number}.csv", keep_default_na=True) for number in (1, 2, 3)]
-        return tables, (out / "table1.tex").read_text(), words
+        return tables, [(out / f"table{number}.tex").read_text() for number in (1, 2, 3)], words
 
     return made
 
 
 def test_models_are_ranked_for_each_cohort_and_over_all(compare):
-    (table1, table2, table3), latex, words = compare(["mine", "yours"])
+    (table1, table2, table3), _, words = compare(["mine", "yours"])
     scores = table1.set_index(["model", "cohort", "protocol"])
     for cohort in ("mine", "yours", "Overall"):
         assert [scores.loc[(model, cohort, "last"), "rank"] for model in ("ccl", "snn", "attmil")] == [1, 2, 3]
@@ -94,9 +97,48 @@ def test_models_are_ranked_for_each_cohort_and_over_all(compare):
     assert row["peak_memory_mb"] == pytest.approx(502)
     assert row["parameters"] == 1234
     assert pd.isna(row["predict_ms"])
-    assert "ccl & resnet50 & 0.7000 $\\pm$ 0.0200 & 0.7000 $\\pm$ 0.0200 & 0.7000 \\\\" in latex
-    assert "Careful" not in latex
     assert "0.700 ± 0.020 rank 1" in words
+
+
+def test_latex_holds_what_the_tables_do(compare):
+    _, (latex1, latex2, latex3), _ = compare(["mine", "yours"])
+    last, best = tables_of(latex1)
+    assert last[0] == ["Model", "Features", "mine", "yours", "Overall"]
+    assert last[1] == ["ccl", "resnet50", "0.7000 ± 0.0200", "0.7000 ± 0.0200", "0.7000"]
+    assert best[3] == ["snn", MISSING, "0.6800 ± 0.0200", "0.6800 ± 0.0200", "0.6800"]
+    assert (
+        tables_of(latex2)
+        == [
+            [["Model", "Features", "mine", "yours"], *([model, features, "0.040", "0.040"] for model, features in ROWS)]
+        ]
+        * 2
+    )
+    mine, _ = tables_of(latex3)
+    assert mine[2] == ["attmil", "resnet50", "1,234", "150.0", MISSING, "502", "cpu, threads: 1"]
+    for latex in (latex1, latex2):
+        assert "5 folds, 2 seeds averaged within each." in latex
+        captions = re.findall(r"\\caption\{(.*)\}", latex)
+        assert ["Protocol last" in caption for caption in captions] == [True, False]
+        assert ["Protocol best-on-test" in caption for caption in captions] == [False, True]
+    assert "Careful" not in latex1 + latex2 + latex3
+
+
+def test_latex_has_the_published_row_under_its_protocol_alone(compare):
+    _, (latex, _, _), _ = compare(COHORTS)
+    last, best = tables_of(latex)
+    assert PUBLISHED not in {row[0] for row in last}
+    names = [row[0] for row in best]
+    below = best[names.index("snn") + 1]
+    assert below[:3] == [PUBLISHED, "", "0.6339 ± 0.0509"]
+    assert below[-1] == "0.6821"
+
+
+def test_latex_bears_any_name(compare):
+    hostile = r"a_b&50%#$~^{}"
+    _, latex, _ = compare([hostile, "c_d"], models=("ccl", f"snn-{hostile}"), weights="random")
+    for text in latex:
+        assert tables_of(text)
+        assert r"a\_b\&50\%\#\$" in text
 
 
 def test_equal_models_share_a_rank(compare):
@@ -107,7 +149,7 @@ def test_equal_models_share_a_rank(compare):
 
 def test_a_missing_modality_is_a_blank_with_its_reason(compare):
     blanks = {("ccl", "genes"): "the cohort has no slides", ("attmil", "genes"): "the cohort has no slides"}
-    (table1, _, table3), latex, words = compare(["both", "genes"], blanks=blanks)
+    (table1, _, table3), (latex1, latex2, latex3), words = compare(["both", "genes"], blanks=blanks)
     scores = table1.set_index(["model", "cohort", "protocol"])
     blank = scores.loc[("attmil", "genes", "last")]
     assert pd.isna(blank["c_index"])
@@ -116,7 +158,9 @@ def test_a_missing_modality_is_a_blank_with_its_reason(compare):
     assert pd.isna(scores.loc[("attmil", "Overall", "last"), "c_index"])
     assert scores.loc[("snn", "genes", "last"), "rank"] == 1
     assert len(table3) == 4
-    assert "attmil & resnet50 & 0.6000 $\\pm$ 0.0200 & -- & --" in latex
+    assert ["attmil", "resnet50", "0.6000 ± 0.0200", MISSING, MISSING] in tables_of(latex1)[0]
+    assert ["attmil", "resnet50", "0.040", MISSING] in tables_of(latex2)[1]
+    assert [row[0] for row in tables_of(latex3)[1]] == ["Model", "snn"]
     assert "attmil on genes: the cohort has no slides" in words
 
 
@@ -139,7 +183,10 @@ def test_published_numbers_stand_beside_the_protocol_and_recipe_that_they_compar
 def test_published_numbers_stand_beside_no_others(compare, unlike):
     (table1, _, _), latex, words = compare(COHORTS, models=("ccl", "attmil"), **unlike)
     assert table1["published"].isna().all()
-    assert ("Careful" in latex) == ("track" not in unlike)
+    assert "published" not in "".join(latex)
+    for text in latex:
+        assert text.count("Careful") == (text.count("caption") if "track" not in unlike else 0)
+    assert ("attmil (native)" in latex[0]) == ("track" in unlike)
     assert ("attmil resnet50 native" in words) == ("track" in unlike)
 
 

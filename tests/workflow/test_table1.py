@@ -24,7 +24,15 @@ def test_methods_that_read_bags_join_the_comparison(workspace: Workspace) -> Non
     assert set(of_attmil["cohort"] + " " + of_attmil["encoder"]) == {"tiny resnet50", "bags planted"}
     assert "the cohort has no features of planted" in set(table["reason"])
     assert len(pd.read_csv(folder / "table3.csv")) == 4 * 2
-    assert workspace.planned("table1") == {}
+    for number in (1, 2, 3):
+        assert "Careful: the patients of" in (folder / f"table{number}.tex").read_text()
+    for target in ("table1", "table2", "table3"):
+        assert workspace.planned(target) == {}
+
+
+@pytest.mark.parametrize("target", ["table2", "table3"])
+def test_each_table_has_a_target_that_asks_for_the_evaluations_alone(finished: Workspace, target: str) -> None:
+    assert finished.planned(target) == {"table1": 1, target: 1}
 
 
 def test_a_cohort_without_slides_is_an_error_or_by_choice_a_blank(workspace: Workspace) -> None:

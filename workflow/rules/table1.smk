@@ -6,9 +6,26 @@ rule table1:
             for cohort, encoder, model in runs()
         ],
     output:
-        html="<results>/table1/table1.html",
-        latex="<results>/table1/table1.tex",
-        tables=expand("<results>/table1/table{number}.csv", number=[1, 2, 3]),
+        html=report(
+            "<results>/table1/table1.html",
+            caption="../report/table1_page.rst",
+            category="Tables I to III",
+        ),
+        table1=report(
+            expand("<results>/table1/table1.{kind}", kind=["csv", "tex"]),
+            caption="../report/table1.rst",
+            category="Table I",
+        ),
+        table2=report(
+            expand("<results>/table1/table2.{kind}", kind=["csv", "tex"]),
+            caption="../report/table2.rst",
+            category="Table II",
+        ),
+        table3=report(
+            expand("<results>/table1/table3.{kind}", kind=["csv", "tex"]),
+            caption="../report/table3.rst",
+            category="Table III",
+        ),
     log:
         "<logs>/table1.log",
     benchmark:
@@ -24,3 +41,16 @@ rule table1:
         out=subpath(output.html, parent=True),
     shell:
         "ccl table1 {input:q} --out {params.out:q} --blanks {params.blanks:q} > {log:q} 2>&1"
+
+
+# The two other tables are of the same evaluations, and are made with the first.
+rule table2:
+    input:
+        rules.table1.output.table2,
+    localrule: True
+
+
+rule table3:
+    input:
+        rules.table1.output.table3,
+    localrule: True
