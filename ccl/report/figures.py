@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
@@ -55,23 +55,42 @@ def describe(evaluation: Evaluation) -> str:
 
 def kaplan_meier(evaluation: Evaluation, protocol: Protocol) -> Figure:
     """Draw the survival of the high and the low risk group, its 95 % band, and the numbers at risk (Figure 6)."""
+    figure = panel()
+    axes = kaplan_meier_panel(figure, evaluation, protocol)
+    set_title(axes, describe(evaluation), [PROTOCOL_WORDS[protocol], *evaluation.caveats])
+    return figure
+
+
+def kaplan_meier_panel(place: FigureBase, evaluation: Evaluation, protocol: Protocol, *, small: bool = False) -> Axes:
+    """Draw the curves into a figure or a part of one, and return their axes, without a title.
+
+    A small panel does not say which curve is whose.
+    """
     risks = evaluation.risks[evaluation.risks["protocol"] == protocol]
     curves = evaluation.curves[evaluation.curves["protocol"] == protocol]
     test = evaluation.facts["protocols"][protocol]["kaplan_meier"]
-    figure = panel()
-    axes, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [5.2, 1]})
+    axes, below = place.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [2.7 if small else 5.2, 1]})
     present = [group for group in GROUPS if group in set(curves["group"])]
     for group in present:
         _survival_curve(axes, curves[curves["group"] == group], risks[risks["group"] == group], group)
     end = float(risks["months"].max())
     axes.set(xlim=(0, end * 1.02 or 1), ylim=(0, 1.03), ylabel="Survival probability")
-    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 3, 5, 6, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(4 if small else 6, steps=[1, 2, 2.5, 3, 5, 6, 10]))
     axes.tick_params(labelbottom=True)
     axes.set_xlabel("Months")
-    axes.legend(loc="best", title=f"log-rank p = {format_p(test['log_rank_p'])}", alignment="left")
-    set_title(axes, describe(evaluation), [PROTOCOL_WORDS[protocol], *evaluation.caveats])
+    handles = [] if small else axes.get_legend_handles_labels()[0]
+    p_value = f"log-rank p = {format_p(test['log_rank_p'])}"
+    axes.legend(handles=handles, loc="best", title=p_value, alignment="left")
     _numbers_at_risk(below, {group: risks.loc[risks["group"] == group, "months"] for group in present}, axes, end)
-    return figure
+    return axes
+
+
+def group_legend() -> list[Line2D]:
+    """Return what tells the curves of small panels apart."""
+    return [
+        Line2D([], [], color=colour, linestyle=dashes, linewidth=1.7, label=label)
+        for label, colour, dashes in GROUPS.values()
+    ]
 
 
 def _survival_curve(axes: Axes, curve: pd.DataFrame, members: pd.DataFrame, group: str) -> None:
@@ -124,18 +143,29 @@ def _numbers_at_risk(axes: Axes, months: dict[str, pd.Series[float]], above: Axe
 
 def t_test(evaluation: Evaluation, protocol: Protocol) -> Figure:
     """Draw the predicted risk of patients who died early and of those who lived on (Figure 7)."""
+    figure = panel()
+    axes = t_test_panel(figure, evaluation, protocol)
+    set_title(axes, describe(evaluation), [PROTOCOL_WORDS[protocol], *evaluation.caveats])
+    return figure
+
+
+def t_test_panel(place: FigureBase, evaluation: Evaluation, protocol: Protocol, *, small: bool = False) -> Axes:
+    """Draw the two groups into a figure or a part of one, and return the axes, without a title."""
     risks = evaluation.risks[evaluation.risks["protocol"] == protocol]
     test = evaluation.facts["protocols"][protocol]["t_test"]
     split = float(test["split_months"])
     groups = survivor_groups(risks["months"], risks["censorship"], split)
-    figure = panel()
-    axes = figure.subplots()
-    words = {"short": (f"died by {split:.1f} months", ORANGE), "long": (f"alive beyond {split:.1f} months", BLUE)}
+    axes = place.subplots()
+    space = "\n" if small else " "
+    words = {
+        "short": (f"died by{space}{split:.1f} months", ORANGE),
+        "long": (f"alive beyond{space}{split:.1f} months", BLUE),
+    }
     labels = []
-    for place, (group, (label, colour)) in enumerate(words.items()):
+    for number, (group, (label, colour)) in enumerate(words.items()):
         risk = risks["risk"].to_numpy(dtype=float)[groups == group]
         labels.append(f"{label}\n(n = {len(risk)})")
-        _box_and_points(axes, place, risk, colour)
+        _box_and_points(axes, number, risk, colour)
     axes.set(xlim=(-0.6, 1.6), ylabel="Predicted risk (out of fold)")
     axes.set_xticks([0, 1], labels)
     axes.tick_params(axis="x", length=0)
@@ -143,8 +173,7 @@ def t_test(evaluation: Evaluation, protocol: Protocol) -> Figure:
     t = "not defined" if test["t"] is None else f"{test['t']:.2f}"
     axes.margins(y=0.13)
     axes.text(0.99, 0.98, f"Welch t = {t}, p = {format_p(test['p'])}", transform=axes.transAxes, ha="right", va="top")
-    set_title(axes, describe(evaluation), [PROTOCOL_WORDS[protocol], *evaluation.caveats])
-    return figure
+    return axes
 
 
 def _box_and_points(axes: Axes, place: float, values: NDArray[np.float64], colour: str) -> None:

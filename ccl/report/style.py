@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ GRID = "#e4e8ed"
 BLUE = "#0072b2"
 ORANGE = "#d55e00"
 GREEN = "#009e73"
+PURPLE = "#cc79a7"
 
 VARIABLES = {
     PAPER: "paper",
@@ -37,6 +38,7 @@ VARIABLES = {
     BLUE: "blue",
     ORANGE: "orange",
     GREEN: "green",
+    PURPLE: "purple",
 }
 """The page's CSS variable (``--fig-...``) for each colour."""
 
@@ -74,6 +76,11 @@ SETTINGS: dict[Any, Any] = {
 }
 
 PNG_DPI = 300
+
+
+def caveats(facts: Mapping[str, Any]) -> list[str]:
+    """Return what must stand beside every number and figure of a run, an evaluation or what was made of one."""
+    return ["synthetic data"] * bool(facts["synthetic"]) + ["random encoder weights"] * (facts["weights"] == "random")
 
 
 @contextmanager
