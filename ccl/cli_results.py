@@ -10,6 +10,7 @@ import click
 
 from ccl.evaluate import EvaluateSettings
 from ccl.explain import ExplainSettings
+from ccl.figures import FIGURES
 from ccl.options import PATH, THREADS
 from ccl.report import ReportSettings
 from ccl.settings import settings_options
@@ -47,24 +48,30 @@ def compare(evaluations: tuple[Path, ...], out: Path, protocol: str) -> None:
 @click.argument("evaluations", type=PATH, nargs=-1, required=True)
 @click.option("--out", type=PATH, required=True, help="folder of the report")
 @click.option("--config", default="{}", help="the workflow's config as JSON, shown in the report")
+@click.option("--explained", type=PATH, multiple=True, help="folder of `ccl explain`, whose patients to show (repeat)")
 @settings_options(ReportSettings)
-def report(evaluations: tuple[Path, ...], out: Path, config: str, settings: ReportSettings) -> None:
+def report(evaluations: tuple[Path, ...], config: str, **options: Any) -> None:
     """Write the report on EVALUATIONS."""
     from ccl.report.run import write_report
 
-    write_report(out=out, evaluations=evaluations, config=json.loads(config), settings=settings)
+    write_report(evaluations=evaluations, config=json.loads(config), **options)
 
 
 @click.command("ablations")
 @click.argument("evaluations", type=PATH, nargs=-1, required=True)
 @click.option("--out", type=PATH, required=True, help="folder of the tables")
+@click.option("--table", type=click.IntRange(4, 8), help="the one table to write; without it, the page with all five")
 @click.option("--base", default='{"k": 6}', show_default=True, help="the default model's entry in the config, as JSON")
-@click.option("--without", multiple=True, help="cohort that CCL cannot be trained on (repeat)")
-def ablations(evaluations: tuple[Path, ...], out: Path, base: str, without: tuple[str, ...]) -> None:
-    """Write Tables IV to VIII of the paper from EVALUATIONS."""
-    from ccl.ablations.run import write_ablations
+@click.option("--without", multiple=True, help="cohort that CCL cannot be trained on, for the page to name (repeat)")
+def ablations(evaluations: tuple[Path, ...], out: Path, table: int | None, base: str, without: tuple[str, ...]) -> None:
+    """Write one of Tables IV to VIII of the paper from EVALUATIONS, or the page with all of them."""
+    from ccl.ablations.run import write_ablation, write_ablations
 
-    write_ablations(out=out, evaluations=evaluations, base=json.loads(base), without=without)
+    entry = json.loads(base)
+    if table:
+        write_ablation(out=out, table=table, evaluations=evaluations, base=entry)
+    else:
+        write_ablations(out=out, evaluations=evaluations, base=entry, without=without)
 
 
 @click.command("table1")
@@ -108,4 +115,15 @@ def components(**options: Any) -> None:
     find_components(**options)
 
 
-RESULTS = (evaluate, compare, report, ablations, table1, explain, components)
+@click.command("figures")
+@click.option("--figure", type=click.Choice(FIGURES), required=True, help="number of the figure in the paper")
+@click.argument("sources", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="folder of the figures")
+def figures(**options: Any) -> None:
+    """Draw Figure 6 or 7 of the paper from evaluation.json files, or Figure 8 from components.json files (SOURCES)."""
+    from ccl.figures.run import draw_figures
+
+    draw_figures(**options)
+
+
+RESULTS = (evaluate, compare, report, ablations, table1, explain, components, figures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ LEGEND_COLUMNS = 2
 CALIBRATION_STYLES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (INK, "D"), (MUTED, "v"))
 """Colour and marker of each time."""
 
-GROUPS = {"high": ("High risk", ORANGE, "-"), "low": ("Low risk", BLUE, (0, (5, 1.2)))}
+GROUPS: dict[str, tuple[str, str, Any]] = {"high": ("High risk", ORANGE, "-"), "low": ("Low risk", BLUE, (0, (5, 1.2)))}
 
 
 def format_p(p: float | None) -> str:
@@ -64,11 +65,12 @@ def kaplan_meier(evaluation: Evaluation, protocol: Protocol) -> Figure:
 def kaplan_meier_panel(place: FigureBase, evaluation: Evaluation, protocol: Protocol, *, small: bool = False) -> Axes:
     """Draw the curves into a figure or a part of one, and return their axes, without a title.
 
-    A small panel does not say which curve is whose.
+    A small panel leaves it to its figure to say which curve is whose, and that p is of the log-rank test.
     """
     risks = evaluation.risks[evaluation.risks["protocol"] == protocol]
     curves = evaluation.curves[evaluation.curves["protocol"] == protocol]
     test = evaluation.facts["protocols"][protocol]["kaplan_meier"]
+    axes: Axes
     axes, below = place.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [2.7 if small else 5.2, 1]})
     present = [group for group in GROUPS if group in set(curves["group"])]
     for group in present:
@@ -78,9 +80,11 @@ def kaplan_meier_panel(place: FigureBase, evaluation: Evaluation, protocol: Prot
     axes.xaxis.set_major_locator(MaxNLocator(4 if small else 6, steps=[1, 2, 2.5, 3, 5, 6, 10]))
     axes.tick_params(labelbottom=True)
     axes.set_xlabel("Months")
-    handles = [] if small else axes.get_legend_handles_labels()[0]
-    p_value = f"log-rank p = {format_p(test['log_rank_p'])}"
-    axes.legend(handles=handles, loc="best", title=p_value, alignment="left")
+    p = f"p = {format_p(test['log_rank_p'])}"
+    if small:
+        axes.legend(handles=[Line2D([], [], linestyle="none", label=p)], loc="best", handlelength=0, handletextpad=0)
+    else:
+        axes.legend(loc="best", title=f"log-rank {p}", alignment="left")
     _numbers_at_risk(below, {group: risks.loc[risks["group"] == group, "months"] for group in present}, axes, end)
     return axes
 
@@ -172,7 +176,8 @@ def t_test_panel(place: FigureBase, evaluation: Evaluation, protocol: Protocol, 
     axes.grid(False, axis="x")
     t = "not defined" if test["t"] is None else f"{test['t']:.2f}"
     axes.margins(y=0.13)
-    axes.text(0.99, 0.98, f"Welch t = {t}, p = {format_p(test['p'])}", transform=axes.transAxes, ha="right", va="top")
+    found = f"{'' if small else 'Welch '}t = {t}, p = {format_p(test['p'])}"
+    axes.text(0.99, 0.98, found, transform=axes.transAxes, ha="right", va="top")
     return axes
 
 

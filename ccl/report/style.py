@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,12 @@ SETTINGS: dict[Any, Any] = {
 
 PNG_DPI = 300
 
+PAGE_IN = 7.16
+"""Width of a figure over both columns of a page."""
+
+CHARACTERS_PER_IN = 15.5
+"""Of small print."""
+
 
 def caveats(facts: Mapping[str, Any]) -> list[str]:
     """Return what must stand beside every number and figure of a run, an evaluation or what was made of one."""
@@ -110,6 +117,17 @@ def set_title(axes: Axes, title: str, notes: list[str]) -> None:
         color=MUTED,
         va="bottom",
     )
+
+
+def set_heading(figure: Figure, title: str, notes: Sequence[str]) -> None:
+    """Head a figure of several panels as :func:`set_title` does one; notes take the lines that they need."""
+    width, height = figure.get_size_inches()
+    small = textwrap.wrap(" · ".join(notes), int(width * CHARACTERS_PER_IN))
+    left = 0.04 / width
+    heading = title + "\n" * len(small)
+    figure.suptitle(heading, fontsize=10, fontweight="bold", color=INK, x=left, ha="left")
+    below = 1 - 18 / 72 / height
+    figure.text(left, below, "\n".join(small), fontsize=8.5, color=MUTED, va="top", linespacing=1.3)
 
 
 def save(figure: Figure, folder: Path, name: str) -> str:
