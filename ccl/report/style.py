@@ -125,7 +125,7 @@ def set_heading(figure: Figure, title: str, notes: Sequence[str]) -> None:
     small = textwrap.wrap(" · ".join(notes), int(width * CHARACTERS_PER_IN))
     left = 0.04 / width
     heading = title + "\n" * len(small)
-    figure.suptitle(heading, fontsize=10, fontweight="bold", color=INK, x=left, ha="left")
+    figure.suptitle(heading, fontsize=10, fontweight="bold", color=INK, x=left, ha="left", linespacing=1.6)
     below = 1 - 18 / 72 / height
     figure.text(left, below, "\n".join(small), fontsize=8.5, color=MUTED, va="top", linespacing=1.3)
 

@@ -1,4 +1,4 @@
-# Not part of the default target: `snakemake explain` asks for it, once a model of the config can be explained.
+# The report asks for the patients explained with CCL, `snakemake explain` for those of every model that can be explained.
 rule explain:
     input:
         explained,
@@ -9,7 +9,12 @@ rule explain_model:
     input:
         unpack(explain_input),
     output:
-        directory("<results>/{cohort}/explain/{encoder}/{model}"),
+        report(
+            directory("<results>/{cohort}/explain/{encoder}/{model}"),
+            patterns=["{patient}/explanation.html"],
+            caption="../report/explanation.rst",
+            category="Single patients",
+        ),
     log:
         "<logs>/explain/{cohort}/{encoder}.{model}.log",
     benchmark:
@@ -22,7 +27,7 @@ rule explain_model:
     params:
         version=explaining.VERSION,
         owners=owners,
-        inputs=explain_options,
-        flags=to_flags(explaining.ExplainSettings, config["explain"]),
+        inputs=network_options,
+        flags=explain_flags,
     shell:
         "ccl explain {params.inputs} --out {output:q} --threads {threads} {params.flags} > {log:q} 2>&1"
