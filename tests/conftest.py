@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
-from collections.abc import Callable, Sequence
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -14,6 +18,8 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from numpy.typing import NDArray
 from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Page as BrowserPage
 
 from ccl.formats import Slide
 
@@ -33,6 +39,59 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder} (set CCL_TEST_DATA)")
     return folder
+
+
+# ---- pages (shared by report, table1, ablations, explain, quality) ------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def without_script() -> Callable[[str], str]:
+    """Return a function that takes the one script out of a page, which must be the one that its policy names."""
+
+    def take_out(page: str) -> str:
+        found = re.findall(r"<script>(.*?)</script>", page, flags=re.DOTALL)
+        allowed = [f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in found]
+        policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+        assert policy
+        assert re.findall(r"script-src ([^;]*)", policy[1]) == allowed
+        return page.replace(f"<script>{found[0]}</script>", "")
+
+    return take_out
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Return a Chromium; tests that need one are skipped where there is none."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("neither chromium nor google-chrome is on PATH")
+    with sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., BrowserPage]]:
+    """Return a function that opens a file in a window; whatever it complains about or asks the network for fails."""
+    opened: list[BrowserPage] = []
+    complaints: list[str] = []
+    requests: list[str] = []
+
+    def show(path: Path, *, width: int = 1280, scheme: Literal["light", "dark"] = "light") -> BrowserPage:
+        page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        opened.append(page)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda asked: requests.append(asked.url))
+        page.goto(path.as_uri())
+        return page
+
+    yield show
+    for page in opened:
+        page.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith("file:")] == []
 
 
 # ---- slides (shared by slides, tissue, tile) -------------------------------------------------------------------

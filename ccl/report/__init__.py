@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ccl.settings import setting
 
-VERSION = 3
+VERSION = 4
 """Bumped when the stage's output changes for the same input."""
 
 

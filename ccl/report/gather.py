@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,13 @@ from typing import Any
 import pandas as pd
 
 from ccl.errors import InputError
-from ccl.files import read_json, read_table
-from ccl.formats import ManifestRow, read_manifest
+from ccl.evaluate import INNER
+from ccl.files import digest, read_json, read_table
+from ccl.formats import Genomics, ManifestRow, read_manifest
+from ccl.report.style import caveats
+
+PROTOCOLS_SHOWN = ("last", INNER, "best-on-test")
+"""Protocols in the order of every table, those without a choice on test patients first."""
 
 ENTRIES = ("cohort", "encoder", "model", "method", "weights", "synthetic", "k", "empty_clusters", "protocols")
 """Entries of ``evaluation.json`` without which it is no evaluation, or one that an older version made."""
@@ -62,6 +67,11 @@ class Evaluation:
         return [int(row["seed"]) for row in self.facts["protocols"]["last"]["seeds"]]
 
     @property
+    def protocols(self) -> list[str]:
+        """The protocols that the evaluation has: ``inner`` only where training held patients out."""
+        return [name for name in PROTOCOLS_SHOWN if name in self.facts["protocols"]]
+
+    @property
     def name(self) -> str:
         """The evaluation's name, which its figures' files carry."""
         return f"{self.cohort}.{self.encoder}.{self.model}"
@@ -84,7 +94,7 @@ class Evaluation:
     @property
     def caveats(self) -> list[str]:
         """Labels that must stand beside every number and figure of the evaluation."""
-        return ["synthetic data"] * self.synthetic + ["random encoder weights"] * self.random_weights
+        return caveats(self.facts)
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,15 @@ class SlideFile:
 
 
 @dataclass(frozen=True)
+class InputFile:
+    """A file that the user gave, or the features of all slides together, as the stage recorded it that read it."""
+
+    what: str
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Cohort:
     """One cohort, its slides, and the methods judged on it."""
 
@@ -111,6 +130,10 @@ class Cohort:
     """``summary.json``."""
     slides: tuple[SlideFile, ...]
     evaluations: tuple[Evaluation, ...]
+    inputs: tuple[InputFile, ...]
+    """What all of it rests on."""
+    contact_sheet: Path | None
+    """Page of the stage ``quality``, whether or not it was made already; None where no slide was cut."""
 
 
 def gather(evaluations: Sequence[Path]) -> list[Cohort]:
@@ -160,21 +183,47 @@ def _read_evaluation(path: Path, folder: Path) -> Evaluation:
 
 def _read_cohort(folder: Path, evaluations: tuple[Evaluation, ...]) -> Cohort:
     summary = read_json(folder / "cohort" / "summary.json")
-    return Cohort(str(summary["cohort"]), summary, tuple(_read_slides(folder, evaluations)), evaluations)
+    features = {encoder: _features(folder, encoder) for encoder in sorted({one.encoder for one in evaluations})}
+    return Cohort(
+        str(summary["cohort"]),
+        summary,
+        tuple(_read_slides(folder, features.values())),
+        evaluations,
+        tuple(_read_inputs(folder, summary, features)),
+        folder / "quality" / "contact_sheet.html" if (folder / "tile" / "manifests").is_dir() else None,
+    )
 
 
-def _read_slides(folder: Path, evaluations: Sequence[Evaluation]) -> list[SlideFile]:
+def _features(folder: Path, encoder: str) -> dict[str, ManifestRow]:
+    """Return the row of each slide that an encoder embedded, or whose features were imported."""
+    embedded = _newest_rows(sorted((folder / "embed" / encoder / "manifests").glob("*.tsv")))
+    return embedded | _newest_rows(sorted((folder / "import" / encoder).glob("manifest.tsv")))
+
+
+def _read_inputs(
+    folder: Path, summary: Mapping[str, Any], features: Mapping[str, Mapping[str, ManifestRow]]
+) -> list[InputFile]:
+    """Return the user's files, and for the features of each encoder one digest of all their keys."""
+    omics = folder / "genomics" / "genomics.h5"
+    given = {**summary.get("inputs", {}), **(Genomics.read(omics).inputs if omics.is_file() else {})}
+    files = [InputFile(what, row["file"], row["sha256"]) for what, rows in given.items() for row in rows]
+    for encoder, slides in features.items():
+        keys = sorted((slide, row.key) for slide, row in slides.items() if row.status == "ok")
+        if keys:
+            count = f"{len(keys)} slide" + ("" if len(keys) == 1 else "s")
+            files.append(InputFile(f"features of {encoder}", count, digest(keys)))
+    return files
+
+
+def _read_slides(folder: Path, features: Iterable[Mapping[str, ManifestRow]]) -> list[SlideFile]:
     """Return the cohort's slides with their fate; none for a cohort without slides."""
     sheet = folder / "cohort" / "slides.csv"
     known = read_table(sheet, text=("slide_id",))["slide_id"].tolist() if sheet.is_file() else []
     stages = {stage: _newest_rows(sorted((folder / stage / "manifests").glob("*.tsv"))) for stage in ("tissue", "tile")}
-    features: list[dict[str, ManifestRow]] = []
-    for encoder in sorted({evaluation.encoder for evaluation in evaluations}):
-        features.append(_newest_rows(sorted((folder / "embed" / encoder / "manifests").glob("*.tsv"))))
-        features.append(_newest_rows(sorted((folder / "import" / encoder).glob("manifest.tsv"))))
+    read = [*stages.values(), *features]
     slides = []
     for slide in known:
-        rows = [stage[slide] for stage in (*stages.values(), *features) if slide in stage]
+        rows = [stage[slide] for stage in read if slide in stage]
         tiles = stages["tile"].get(slide)
         slides.append(
             SlideFile(

@@ -15,11 +15,17 @@ from ccl.progress import progress
 from ccl.report import ReportSettings, figures, style
 from ccl.report.gather import Evaluation, gather
 from ccl.report.html import render
+from ccl.report.patients import read_explained
 from ccl.report.tables import evaluations_of, make_tables
 
 
 def write_report(
-    *, out: Path, evaluations: Sequence[Path], config: Mapping[str, Any], settings: ReportSettings
+    *,
+    out: Path,
+    evaluations: Sequence[Path],
+    config: Mapping[str, Any],
+    settings: ReportSettings,
+    explained: Sequence[Path] = (),
 ) -> None:
     """Write ``report.html``, ``tables/*.csv`` and ``figures/*.{svg,png}``.
 
@@ -36,6 +42,8 @@ def write_report(
         The workflow's config, shown on the page.
     settings : ReportSettings
         Title of the page and length of its gallery.
+    explained : sequence of Path
+        Folders of the explain stage, a cohort and model each, whose patients the page shows.
 
     Raises
     ------
@@ -43,11 +51,13 @@ def write_report(
         No evaluation is named, or a file that the layout promises is missing or damaged.
     """
     cohorts = gather(evaluations)
+    patients = read_explained(explained, out=out)
     tables = make_tables(cohorts)
     drawn = _draw(evaluations_of(cohorts), out / "figures")
     for name, table in tables.items():
         write_table(out / "tables" / f"{name}.csv", table)
-    write_text(out / "report.html", render(cohorts, tables, drawn, config=config, settings=settings))
+    page = render(cohorts, tables, drawn, config=config, settings=settings, explained=patients, folder=out.absolute())
+    write_text(out / "report.html", page)
     _remove_others(out / "tables", {f"{name}.csv" for name in tables}, "*.csv")
     for suffix in ("svg", "png"):
         _remove_others(out / "figures", {f"{name}.{suffix}" for name in drawn}, f"*.{suffix}")

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from ccl.ablations.published import published as published_ablation
-from ccl.evaluate import PROTOCOLS
-from ccl.report.gather import Cohort, Evaluation
+from ccl.report.comparisons import comparisons
+from ccl.report.gather import PROTOCOLS_SHOWN, Cohort, Evaluation
 from ccl.report.published import COHORTS, OVERALL, comparable, plain_name, published, published_beside
 
 NAMES = ["cohort", "encoder", "model", "method"]
@@ -25,9 +25,11 @@ def make_tables(cohorts: Sequence[Cohort]) -> dict[str, pd.DataFrame]:
         "times": _per_protocol(cohorts, TIMES_COLUMNS, lambda found: found["months"]),
         "t_test": _per_protocol(cohorts, T_TEST_COLUMNS, lambda found: [found["t_test"]]),
         "alignment": alignment(cohorts),
+        "comparisons": comparisons(cohorts),
         "cohorts": cohort_counts(cohorts),
         "excluded_slides": excluded_slides(cohorts),
         "left_out_patients": left_out_patients(cohorts),
+        "inputs": inputs(cohorts),
     }
     compared = compare_published(cohorts)
     return tables | ({"published": compared} if len(compared) else {})
@@ -49,6 +51,12 @@ T_TEST_COLUMNS = ["split_months", "split_from", "n_short", "n_long", "n_unknown"
 def evaluations_of(cohorts: Sequence[Cohort]) -> list[Evaluation]:
     """Return all evaluations, cohort by cohort."""
     return [evaluation for cohort in cohorts for evaluation in cohort.evaluations]
+
+
+def protocols_of(cohorts: Sequence[Cohort]) -> list[str]:
+    """Return the protocols that any evaluation has, in the order of every table."""
+    found = {name for evaluation in evaluations_of(cohorts) for name in evaluation.protocols}
+    return [name for name in PROTOCOLS_SHOWN if name in found]
 
 
 def c_index(cohorts: Sequence[Cohort]) -> pd.DataFrame:
@@ -185,6 +193,12 @@ def left_out_patients(cohorts: Sequence[Cohort]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*NAMES, "patient_id", "reason"])
 
 
+def inputs(cohorts: Sequence[Cohort]) -> pd.DataFrame:
+    """Return the files that the cohorts rest on, with their SHA-256."""
+    rows = [{"cohort": cohort.name, **vars(file)} for cohort in cohorts for file in cohort.inputs]
+    return pd.DataFrame(rows, columns=["cohort", "what", "file", "sha256"])
+
+
 def compare_published(cohorts: Sequence[Cohort]) -> pd.DataFrame:
     """Return the published C-index of every evaluation that the publication has one to compare with."""
     rows = []
@@ -223,15 +237,17 @@ def headline(cohorts: Sequence[Cohort]) -> list[dict[str, Any]]:
     for method, encoder, model, _ in found:
         places = [found.get((method, encoder, model, cohort.name)) for cohort in cohorts]
         groups.setdefault((method, encoder), {})[model] = places
-    rows = []
+    rows, protocols = [], protocols_of(cohorts)
     for (method, encoder), models in groups.items():
-        rows += [_own_row(model, method, encoder, mine) for model, mine in models.items()]
+        rows += [_own_row(model, method, encoder, mine, protocols) for model, mine in models.items()]
         theirs = _published_row(method, encoder, cohorts, list(models.values()))
         rows += [theirs] if theirs else []
     return rows
 
 
-def _own_row(model: str, method: str, encoder: str, mine: Sequence[Evaluation | None]) -> dict[str, Any]:
+def _own_row(
+    model: str, method: str, encoder: str, mine: Sequence[Evaluation | None], protocols: Sequence[str]
+) -> dict[str, Any]:
     cells = [evaluation.facts["protocols"] if evaluation else {} for evaluation in mine]
     return {
         "model": model,
@@ -240,7 +256,7 @@ def _own_row(model: str, method: str, encoder: str, mine: Sequence[Evaluation | 
         "caveats": list(dict.fromkeys(label for evaluation in mine if evaluation for label in evaluation.caveats)),
         "published": "",
         "cells": cells,
-        "overall": {name: _mean([cell.get(name, {}).get("mean") for cell in cells]) for name in PROTOCOLS},
+        "overall": {name: _mean([cell.get(name, {}).get("mean") for cell in cells]) for name in protocols},
     }
 
 

@@ -8,6 +8,7 @@ import re
 import subprocess
 from collections import defaultdict
 from dataclasses import asdict
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -28,7 +29,8 @@ from ccl.report.thumbnails import gallery
 
 def page_of(cohorts, thumbnails=0):
     drawn = defaultdict(Markup)
-    text = render(cohorts, make_tables(cohorts), drawn, config={}, settings=ReportSettings("Page", thumbnails))
+    settings = ReportSettings("Page", thumbnails)
+    text = render(cohorts, make_tables(cohorts), drawn, config={}, settings=settings, folder=Path("/results/report"))
     return " ".join(text.split())
 
 
@@ -316,7 +318,7 @@ def test_how_sure_a_number_is_stands_beside_it(tmp_path, make_results):
     assert row["lower"] < row["pooled"] < row["upper"]
     assert row["integrated_brier"] == pytest.approx(facts["integrated_brier"]["score"])
     shown = f"{facts['pooled']:.3f} [{interval['lower']:.3f}, {interval['upper']:.3f}]"
-    assert page.count(shown) == 2  # in the headline and with the model
+    assert page.count(shown) == 3  # at the top, in the headline and with the model
     assert f"AUC at {facts['months'][0]['months']:g} months" in page
     assert len(pd.read_csv(tmp_path / "out" / "tables" / "times.csv")) == 2 * len(facts["months"])
     assert (tmp_path / "out" / "figures" / "blca.resnet50.ccl.calibration.svg").is_file()
