@@ -34,6 +34,7 @@ class Explanation:
     survival: NDArray[np.float64]
     """(n,) at the right edges of the intervals."""
     patches: Shares
+    """Of components, and where families ask for patches of each family by its name."""
     clusters: Shares
     """In the order of K-means."""
     families: Shares
@@ -62,7 +63,7 @@ def explain(case: Case, tables: Tables) -> Explanation:
     ModelError
         The method has no attention.
     """
-    batches, attentions, curves, found = [], [], [], []
+    attentions, curves, found = [], [], []
     risks = np.zeros((len(case.run.facts["seeds"]), 2))
     for number, seed in enumerate(case.run.facts["seeds"]):
         model, scalers = load_model(case.run.folder / "model.safetensors", seed)
@@ -73,7 +74,6 @@ def explain(case: Case, tables: Tables) -> Explanation:
             reference = model.reference(batch)
             risks[number] = float(risk(logits)), float(risk(model(reference).logits))
             attentions.append(model.attends_to(batch))
-        batches.append(batch)
         found.append(attribute(model, batch, reference, tables))
     check_risk(case.run, case.patient, found=risks[:, 0].mean(), expected=case.risk)
     spread = {
@@ -85,7 +85,7 @@ def explain(case: Case, tables: Tables) -> Explanation:
     mean = found[0].assign(attribution=np.mean([table["attribution"] for table in found], axis=0))
     return Explanation(
         survival=np.mean(curves, axis=0),
-        patches=_mean(attentions, "patches"),
+        patches={**_mean(attentions, "patches"), **_by_family(attentions, tables)},
         clusters=_mean(attentions, "clusters"),
         families=_mean(attentions, "families"),
         spread=spread,
@@ -172,3 +172,9 @@ def _mean(attentions: Sequence[Attention], kind: str) -> Shares:
         name: np.mean([_shares(each, kind)[name] for each in attentions], axis=0)
         for name in _shares(attentions[0], kind)
     }
+
+
+def _by_family(attentions: Sequence[Attention], tables: Tables) -> Shares:
+    """Return what each family attends to among the patches, the mean over networks; empty where families do not ask."""
+    shares = [each.by_family[0].double().numpy() for each in attentions if each.by_family is not None]
+    return {family.name: np.mean([s[n] for s in shares], axis=0) for n, family in enumerate(tables.families) if shares}

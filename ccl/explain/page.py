@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ccl.explain import EXPLAINED
 from ccl.explain.choose import Case
 from ccl.explain.network import Explanation
 from ccl.explain.slides import SlideMap
@@ -44,6 +45,7 @@ def render(
         citation=get_method(run["method"]).citation,
         survival=[(edge, float(s)) for edge, s in zip(run["interval_edges"][1:], explanation.survival, strict=True)],
         components=list(explanation.clusters or explanation.patches),
+        meaning=EXPLAINED[run["method"]],
         by_cluster=by_cluster,
         families=bool(explanation.families),
         attributed=bool(len(explanation.attributions)),

@@ -22,8 +22,8 @@ from ccl.models import parameter
 from ccl.models.blocks import HEADS
 from ccl.models.coattention import Beside, CoAttention
 from ccl.models.families import FamilyTokens
-from ccl.models.interface import Batch, Output, Shape, SurvivalModel
-from ccl.models.nystrom import PatchTransformer, TokenTransformer
+from ccl.models.interface import Attention, Batch, Output, Shape, SurvivalModel
+from ccl.models.nystrom import PatchTransformer, TokenTransformer, unsquared
 from ccl.models.pooling import DenseLayer, bag_of
 from ccl.models.recipes import Recipe
 from ccl.models.replicas import InputLinear, Linear, Replicas
@@ -62,10 +62,7 @@ class Model(SurvivalModel):
 
     def forward(self, batch: Batch) -> Output:
         """Return the logits (S, 1, n), and in training the loss of alignment."""
-        patches = self.patch_encoder(self.patch(bag_of(batch, self.replicas)), class_only=False)
-        genes = self.gene_encoder(self.families(batch.genomics)[:, 0], class_only=False)
-        slide, patches = patches.split([1, patches.shape[1] - 1], dim=1)
-        profile, genes = genes.split([1, genes.shape[1] - 1], dim=1)
+        slide, patches, profile, genes = self._encode(batch)
         told_slide = self.patch_decoder(self.patches_to_genes(patches, genes))
         told_profile = self.gene_decoder(self.genes_to_patches(genes, patches))
         logits = self.head(self.fusion((slide + told_slide) / 2, (profile + told_profile) / 2))
@@ -73,6 +70,30 @@ class Model(SurvivalModel):
             return Output(logits)
         distance = _distance(told_slide, slide) + _distance(told_profile, profile)
         return Output(logits, {"alignment": self.weight * distance})
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return how much families look at patches and patches at families, by the attention between both encoders.
+
+        Of patches for each family and in the mean over families; of families in the mean over the patches of the
+        square.  A patch that fills up the square has its weights in both places added.  What is looked at are the
+        encoders' results, in which a token already knows of others.
+        """
+        _, patches, _, genes = self._encode(batch)
+        weights = self.genes_to_patches.weights(genes, patches)
+        weights = unsquared(weights, bag_of(batch, self.replicas).shape[1])
+        return Attention(
+            patches={"cross-attention": weights.mean(dim=1)},
+            families={"of patches": self.patches_to_genes.weights(patches, genes).mean(dim=1, keepdim=True)},
+            by_family=weights,
+        )
+
+    def _encode(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return both encoders' class token (S, 1, d) and others: the slide, its square, the profile, its families."""
+        patches = self.patch_encoder(self.patch(bag_of(batch, self.replicas)), class_only=False)
+        genes = self.gene_encoder(self.families(batch.genomics)[:, 0], class_only=False)
+        slide, patches = patches.split([1, patches.shape[1] - 1], dim=1)
+        profile, genes = genes.split([1, genes.shape[1] - 1], dim=1)
+        return slide, patches, profile, genes
 
 
 def _distance(told: Tensor, own: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from ccl.models import parameter
-from ccl.models.interface import Batch, Outcomes, Output, Shape, SurvivalModel
+from ccl.models.interface import Attention, Batch, Outcomes, Output, Shape, SurvivalModel
 from ccl.models.likelihood import survival_nll
 from ccl.models.pooling import GatedAttention, attend, bag_of
 from ccl.models.recipes import Recipe
@@ -59,6 +59,16 @@ class Model(SurvivalModel):
         if not (self.training and batch.outcomes):
             return Output(logits)
         return Output(logits, {"first_tier": first_tier_loss(self.head(pooled), batch.outcomes)})
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return the weights of patches in the second tier's mean, which is a mean of means.
+
+        Each is the patch's weight in its pseudo-bag (the first tier) times the weight of that pseudo-bag (the second).
+        """
+        patches = torch.relu(self.patch(bag_of(batch, self.replicas)))
+        first = torch.softmax(self._dealt(self.attention(patches)), dim=1)
+        second = torch.softmax(self.second_attention(first.mT @ patches), dim=1)
+        return Attention(patches={"attention": (first @ second)[..., 0]})
 
     def _dealt(self, scores: Tensor) -> Tensor:
         """Map scores (S, N, 1) to those of K pseudo-bags (S, N, K): minus infinity for patches that are in another."""

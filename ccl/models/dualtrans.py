@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from ccl.models import parameter
 from ccl.models.blocks import HEADS
 from ccl.models.families import FamilyTokens
-from ccl.models.interface import Batch, Output, Shape, SurvivalModel
+from ccl.models.interface import Attention, Batch, Output, Shape, SurvivalModel
 from ccl.models.nystrom import PatchTransformer, exact_fusion
 from ccl.models.pooling import bag_of
 from ccl.models.recipes import MCAT
@@ -50,3 +50,12 @@ class Model(SurvivalModel):
         slide = self.transformer(torch.relu(self.patch(bag_of(batch, self.replicas))))
         tokens = torch.cat([self.families(batch.genomics), slide[:, None]], dim=2)
         return Output(self.head(self.fusion(tokens)))
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return what the slide's class token attends to in its last layer (:meth:`PatchTransformer.weights`).
+
+        The transformer on both modalities is not shown: it attends to zeros almost alone, and mixes its few tokens by
+        fixed weights of their places.
+        """
+        patches = torch.relu(self.patch(bag_of(batch, self.replicas)))
+        return Attention(patches={"class token": self.transformer.weights(patches)})

@@ -82,6 +82,8 @@ class Attention:
     """(S, B, k), in the order of the batch's centres."""
     families: Mapping[str, Tensor] = field(default_factory=dict)
     """(S, B, F)"""
+    by_family: Tensor | None = None
+    """(S, F, N), of the batch's bag: what each family attends to by itself, where families ask for patches."""
 
 
 class SurvivalModel(nn.Module):

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ccl.models import parameter
-from ccl.models.interface import Batch, Output, Shape, SurvivalModel
+from ccl.models.interface import Attention, Batch, Output, Shape, SurvivalModel
 from ccl.models.pooling import attend, bag_of
 from ccl.models.recipes import Recipe
 from ccl.models.replicas import Dropout, Linear, Replicas
@@ -85,10 +85,19 @@ class Model(SurvivalModel):
 
     def forward(self, batch: Batch) -> Output:
         """Return the logits (S, 1, n)."""
-        patches = F.leaky_relu(self.patch(bag_of(batch, self.replicas)))
-        genes, mean = self.genes(batch.genomics), patches.mean(dim=1, keepdim=True)
-        gate_genes, gate_slide = self.recalibration(genes, mean)
-        genes, mean, patches = gate_genes * genes, gate_slide * mean, gate_slide * patches
+        genes, mean, patches = self._recalibrated(batch)
         attended = attend(self.context_attention(patches, mean.detach()), patches)
         joint = torch.cat([self.after_genes(genes), attended, mean], dim=-1)
         return Output(self.head(self.dropout(self.joint(joint))))
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return the weights of patches in the attended mean; their plain mean is read beside it."""
+        _, mean, patches = self._recalibrated(batch)
+        return Attention(patches={"attention": torch.softmax(self.context_attention(patches, mean), dim=1)[..., 0]})
+
+    def _recalibrated(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the genes (S, 1, d), the mean patch (S, 1, d) and the patches (S, N, d), each by its gates."""
+        patches = F.leaky_relu(self.patch(bag_of(batch, self.replicas)))
+        genes, mean = self.genes(batch.genomics), patches.mean(dim=1, keepdim=True)
+        gate_genes, gate_slide = self.recalibration(genes, mean)
+        return gate_genes * genes, gate_slide * mean, gate_slide * patches

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from ccl.models import meanmil, parameter
-from ccl.models.interface import Batch, Output, Shape
+from ccl.models.interface import Attention, Batch, Output, Shape
 from ccl.models.pooling import bag_of
 from ccl.models.recipes import MCAT
 from ccl.models.replicas import Replicas
@@ -43,5 +45,22 @@ class Model(meanmil.Model):
         if self.level == "feature":
             return Output(self.head(patches.amax(dim=1, keepdim=True)))
         logits = self.head(patches)
-        surest = torch.softmax(logits, dim=-1).amax(dim=-1).argmax(dim=1)
-        return Output(logits[torch.arange(len(logits), device=logits.device), surest][:, None])
+        return Output(logits.take_along_dim(_surest(logits)[:, None, None], dim=1))
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return the share of channels whose maximum is a patch's, or all for the one patch that is judged.
+
+        This is no attention: there are no weights.  Patches that share a channel's maximum, such as the zero of one
+        that none has, share the channel too.
+        """
+        patches = self.patch(bag_of(batch, self.replicas))
+        if self.level == "feature":
+            largest = (patches == patches.amax(dim=1, keepdim=True)).to(patches.dtype)
+            return Attention(patches={"maximum": (largest / largest.sum(dim=1, keepdim=True)).mean(dim=-1)})
+        surest = _surest(self.head(patches))
+        return Attention(patches={"maximum": F.one_hot(surest, patches.shape[1]).to(patches.dtype)})
+
+
+def _surest(logits: Tensor) -> Tensor:
+    """Return the place (S,) of the patch with the highest probability of any interval, of logits (S, N, n)."""
+    return torch.softmax(logits, dim=-1).amax(dim=-1).argmax(dim=1)

@@ -48,6 +48,7 @@ class Model(SurvivalModel):
         return Output(self.network.hazards(attended[:, None], families))
 
     def attends_to(self, batch: Batch) -> Attention:
-        """Return how much families look at each patch, in their mean."""
+        """Return how much each family looks at each patch, and the mean over families."""
         families, patches = self.network.encode(batch, bag_of(batch, self.replicas))
-        return Attention(patches={"co-attention": self.coattention.weights(families, patches).mean(dim=1)})
+        weights = self.coattention.weights(families, patches)
+        return Attention(patches={"co-attention": weights.mean(dim=1)}, by_family=weights)

@@ -22,7 +22,7 @@ from torch import Tensor
 from ccl.models import parameter
 from ccl.models.blocks import HEADS
 from ccl.models.coattention import GuidedNetwork
-from ccl.models.interface import Batch, Outcomes, Output, Shape, SurvivalModel
+from ccl.models.interface import Attention, Batch, Outcomes, Output, Shape, SurvivalModel
 from ccl.models.likelihood import survival_nll
 from ccl.models.pooling import bag_of
 from ccl.models.recipes import MCAT
@@ -53,13 +53,7 @@ class Model(SurvivalModel):
 
     def forward(self, batch: Batch) -> Output:
         """Return the logits (S, 1, n), and in training what makes the loss the mean of the micro-batches' losses."""
-        bag = bag_of(batch, self.replicas)
-        places, filled = deal(bag.shape[1], self.hyper.micro_batch)
-        order = self._order(bag.shape[1])
-        dealt = bag[torch.arange(len(order), device=bag.device)[:, None], order[:, places.flatten().to(bag.device)]]
-        families, patches = self.network.encode(batch, dealt)
-        patches = patches.view(len(patches), *places.shape, -1)
-        plan = self._plan(patches, families[:, None], filled.to(bag.device))
+        families, patches, plan, _ = self._transport(batch)
         logits = self.network.hazards(plan.mT @ patches, families)
         together = mean_survival(logits)
         if not self.training or batch.outcomes is None:
@@ -68,6 +62,36 @@ class Model(SurvivalModel):
         everywhere = Outcomes(*(x.expand(logits.shape[:2]) for x in (own.labels, own.censorship, own.months)))
         # Never negative, and zero where the micro-batches agree.
         return Output(together, {"micro_batches": survival_nll(logits, everywhere) - survival_nll(together, own)})
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return shares of the transport plan: of patches in all that is moved and in what a family gets, of families.
+
+        A family is told the sum of the patches by the plan's masses.  The masses of all micro-batches are taken
+        together; as the plan is unbalanced, neither all patches give the same nor all families get the same.
+        """
+        _, _, plan, chosen = self._transport(batch)
+        masses = plan.flatten(1, 2).mT  # (S, F, C * L); none on a repetition
+        given = torch.zeros(*masses.shape[:2], bag_of(batch, self.replicas).shape[1], dtype=masses.dtype)
+        given = given.to(masses.device).scatter_add(2, chosen[:, None].expand_as(masses), masses)
+        of_all = given / given.sum(dim=(1, 2), keepdim=True)
+        return Attention(
+            patches={"transport": of_all.sum(dim=1)},
+            families={"transport": of_all.sum(dim=2)[:, None]},
+            by_family=F.normalize(given, p=1.0, dim=-1),
+        )
+
+    def _transport(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return families (S, F, d), patches in C micro-batches (S, C, L, d), their plans, and their places (S, C * L).
+
+        The places are those of the patches in the bag.
+        """
+        bag = bag_of(batch, self.replicas)
+        places, filled = deal(bag.shape[1], self.hyper.micro_batch)
+        chosen = self._order(bag.shape[1])[:, places.flatten().to(bag.device)]
+        dealt = bag[torch.arange(len(chosen), device=bag.device)[:, None], chosen]
+        families, patches = self.network.encode(batch, dealt)
+        patches = patches.view(len(patches), *places.shape, -1)
+        return families, patches, self._plan(patches, families[:, None], filled.to(bag.device)), chosen
 
     def _order(self, patches: int) -> Tensor:
         """Return the shuffle of a bag for each replica, (S, N)."""

@@ -54,11 +54,8 @@ class NystromLayer(nn.Module):
         return out
 
     def _attend(self, tokens: Tensor, rows: int) -> Tensor:
-        padding = -tokens.shape[1] % self.landmarks
-        padded = F.pad(self.norm(tokens), (0, 0, padding, 0))
-        # (S, heads, N, d / heads) each
-        q, k, v = self.to_qkv(padded).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
-        q_marks, k_marks = (part.unflatten(2, (self.landmarks, -1)).mean(dim=3) for part in (q, k))
+        padding, q, k, v = self._projected(tokens)
+        q_marks, k_marks = self._marks(q), self._marks(k)
         among = torch.softmax(q_marks @ k_marks.mT * q.shape[-1] ** -0.5, dim=-1)
         seen = pseudo_inverse(among) @ F.scaled_dot_product_attention(q_marks, k, v)
         attended = F.scaled_dot_product_attention(q[:, :, padding : padding + rows], k_marks, seen)
@@ -68,6 +65,32 @@ class NystromLayer(nn.Module):
         local = F.conv2d(reached, kernel, padding=(LOCAL_REACH, 0), groups=len(kernel))[0, :, :rows]
         out: Tensor = self.to_out((attended + local.view_as(attended)).transpose(1, 2).flatten(2))
         return out
+
+    def weights(self, tokens: Tensor) -> Tensor:
+        """Return the attention (S, heads, N) of the first of the tokens (S, N, d) to all of them.
+
+        It is a row of the matrix ``A1 pinv(A2) A3`` that the layer multiplies the values with, less the columns of the
+        zeros in front.  As the pseudo-inverse has negative entries, a weight can be negative.
+        """
+        padding, q, k, _ = self._projected(tokens)
+        k_marks, q = self._marks(k), q * q.shape[-1] ** -0.5
+        q_marks, first = self._marks(q), q[:, :, padding : padding + 1]
+        inverse = pseudo_inverse(torch.softmax(q_marks @ k_marks.mT, dim=-1))
+        row = torch.softmax(first @ k_marks.mT, dim=-1) @ inverse
+        # One head at a time: A3 of all heads would be larger than anything that the layer lays out.
+        heads = [row[:, h] @ torch.softmax(q_marks[:, h] @ k[:, h].mT, dim=-1) for h in range(HEADS)]
+        return torch.cat(heads, dim=1)[..., padding:]
+
+    def _projected(self, tokens: Tensor) -> tuple[int, Tensor, Tensor, Tensor]:
+        """Return how many zeros are in front, and q, k and v of all, (S, heads, N, d / heads) each."""
+        padding = -tokens.shape[1] % self.landmarks
+        padded = F.pad(self.norm(tokens), (0, 0, padding, 0))
+        q, k, v = self.to_qkv(padded).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
+        return padding, q, k, v
+
+    def _marks(self, part: Tensor) -> Tensor:
+        """Return the landmarks (S, heads, m, d / heads): the means of runs of tokens."""
+        return part.reshape(*part.shape[:2], self.landmarks, -1, part.shape[-1]).mean(dim=3)
 
 
 def pseudo_inverse(a: Tensor) -> Tensor:
@@ -118,11 +141,14 @@ class TokenTransformer(nn.Module):
 
     def forward(self, tokens: Tensor, *, class_only: bool = True) -> Tensor:
         """Map tokens (S, T, d) to the class token's result (S, 1, d), or to this and theirs (S, 1 + T, d)."""
-        first, last = self.layers
-        tokens = torch.cat([self.class_token, tokens], dim=1)
-        tokens = self.between(first(tokens, tokens.shape[1]))
-        out: Tensor = self.norm(last(tokens, 1 if class_only else tokens.shape[1]))
+        tokens = self._first(tokens)
+        out: Tensor = self.norm(self.layers[1](tokens, 1 if class_only else tokens.shape[1]))
         return out
+
+    def _first(self, tokens: Tensor) -> Tensor:
+        """Map tokens (S, T, d) to what the second layer is given of the class token and them, (S, 1 + T, d)."""
+        tokens = torch.cat([self.class_token, tokens], dim=1)
+        return self.between(self.layers[0](tokens, tokens.shape[1]))
 
     def between(self, tokens: Tensor) -> Tensor:
         """Return what the second layer is given of what the first one gave."""
@@ -142,13 +168,37 @@ class PatchTransformer(TokenTransformer):
 
     def forward(self, tokens: Tensor, *, class_only: bool = True) -> Tensor:
         """Map patches (S, N, d) to the class token's result (S, 1, d), or to that of the square too (S, 1 + T, d)."""
-        count = tokens.shape[1]
-        missing = (math.isqrt(count - 1) + 1) ** 2 - count
-        return super().forward(torch.cat([tokens, tokens[:, :missing]], dim=1), class_only=class_only)
+        return super().forward(squared(tokens), class_only=class_only)
+
+    def weights(self, tokens: Tensor) -> Tensor:
+        """Return the shares (S, N) of patches (S, N, d) in what the class token attends to in the second layer.
+
+        The mean over heads of :meth:`NystromLayer.weights`, of a patch that fills up the square the sum of both places.
+        Weights below zero are cut to zero; shares are of what is left, even where nothing is.
+        """
+        last = self.layers[1]
+        assert isinstance(last, NystromLayer), "made so"
+        rows = last.weights(self._first(squared(tokens))).mean(dim=1)[:, 1:]
+        kept = unsquared(rows, tokens.shape[1]).clamp(min=0)
+        none = (kept == 0).all(dim=-1, keepdim=True)
+        return F.normalize(kept, p=1.0, dim=-1) + none / kept.shape[-1]
 
     def between(self, tokens: Tensor) -> Tensor:
         """Return the tokens, all but the first moved by where they are."""
         return torch.cat([tokens[:, :1], self.positions(tokens[:, 1:])], dim=1)
+
+
+def squared(patches: Tensor) -> Tensor:
+    """Fill up patches (S, N, d) to a square number of them with the first once more."""
+    count = patches.shape[1]
+    missing = (math.isqrt(count - 1) + 1) ** 2 - count
+    return torch.cat([patches, patches[:, :missing]], dim=1)
+
+
+def unsquared(weights: Tensor, count: int) -> Tensor:
+    """Return weights (..., N) of `count` patches from those of the places of their square, (..., M * M)."""
+    again = weights.shape[-1] - count
+    return weights[..., :count] + F.pad(weights[..., count:], (0, count - again))
 
 
 def exact_fusion(replicas: Replicas, width: int, count: int) -> Fusion:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ccl.models import parameter
 from ccl.models.families import FamilyTokens
-from ccl.models.interface import Batch, Output, Shape, SurvivalModel
+from ccl.models.interface import Attention, Batch, Output, Shape, SurvivalModel
 from ccl.models.pooling import DenseLayer, bag_of
 from ccl.models.recipes import Recipe
 from ccl.models.replicas import Dropout, LayerNorm, Linear, Replicas
@@ -52,10 +52,21 @@ class PathwayAttention(nn.Module):
     def forward(self, pathways: Tensor, patches: Tensor) -> Tensor:
         """Map pathways (S, P, d) and patches (S, N, d) to both, one after the other, (S, P + N, d / 2)."""
         count = pathways.shape[1]
-        q, k, v = self.to_qkv(self.norm(torch.cat([pathways, patches], dim=1))).chunk(3, dim=-1)
+        q, k, v = self._projected(pathways, patches)
         of_pathways = F.scaled_dot_product_attention(q[:, :count], k, v)
         of_patches = F.scaled_dot_product_attention(q[:, count:], k[:, :count], v[:, :count])
         return torch.cat([of_pathways, of_patches], dim=1)
+
+    def weights(self, pathways: Tensor, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the attention of pathways to all tokens, (S, P, P + N), and of patches to pathways, (S, N, P)."""
+        count = pathways.shape[1]
+        q, k, _ = self._projected(pathways, patches)
+        q = q * q.shape[-1] ** -0.5
+        return torch.softmax(q[:, :count] @ k.mT, dim=-1), torch.softmax(q[:, count:] @ k[:, :count].mT, dim=-1)
+
+    def _projected(self, pathways: Tensor, patches: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        q, k, v = self.to_qkv(self.norm(torch.cat([pathways, patches], dim=1))).chunk(3, dim=-1)
+        return q, k, v
 
 
 class Model(SurvivalModel):
@@ -86,6 +97,25 @@ class Model(SurvivalModel):
         tokens = self.feed_forward(self.pathway_attention(families, patches))
         means = [part.mean(dim=1, keepdim=True) for part in tokens.split([families.shape[1], patches.shape[1]], dim=1)]
         return Output(self.head(self.joint(torch.cat(means, dim=-1))))
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return what families attend to among patches and among themselves, and patches among families.
+
+        A family's attention is one softmax over families and patches; each part of it is given by itself, as shares of
+        this part: of patches for each family and for all together, of families for all together.  Patches attend to
+        families alone; given is the mean over patches.
+        """
+        families = self.families(batch.genomics).squeeze(1)
+        to_all, to_families = self.pathway_attention.weights(families, self.patch(bag_of(batch, self.replicas)))
+        among, to_patches = to_all.tensor_split([families.shape[1]], dim=-1)
+        return Attention(
+            patches={"cross-attention": F.normalize(to_patches.sum(dim=1), p=1.0, dim=-1)},
+            families={
+                "of families": F.normalize(among.sum(dim=1, keepdim=True), p=1.0, dim=-1),
+                "of patches": to_families.mean(dim=1, keepdim=True),
+            },
+            by_family=F.normalize(to_patches, p=1.0, dim=-1),
+        )
 
     def _sample(self, bag: Tensor) -> Tensor:
         """Return some patches of a bag (S, N, D) in training, other ones for each replica."""

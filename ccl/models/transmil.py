@@ -13,7 +13,7 @@ import torch
 
 from ccl.models import parameter
 from ccl.models.blocks import HEADS
-from ccl.models.interface import Batch, Output, Shape, SurvivalModel
+from ccl.models.interface import Attention, Batch, Output, Shape, SurvivalModel
 from ccl.models.nystrom import PatchTransformer
 from ccl.models.pooling import bag_of
 from ccl.models.recipes import Recipe
@@ -44,3 +44,8 @@ class Model(SurvivalModel):
         """Return the logits (S, 1, n)."""
         patches = torch.relu(self.patch(bag_of(batch, self.replicas)))
         return Output(self.head(self.transformer(patches)))
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return what the class token attends to in the last layer (:meth:`PatchTransformer.weights`)."""
+        patches = torch.relu(self.patch(bag_of(batch, self.replicas)))
+        return Attention(patches={"class token": self.transformer.weights(patches)})
