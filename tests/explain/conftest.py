@@ -19,7 +19,7 @@ from ccl.explain import ExplainSettings
 from ccl.explain.run import explain_patients
 from ccl.files import write_table
 from ccl.formats import Family, Features, Genomics, ManifestRow, write_manifest
-from ccl.models import get_method
+from ccl.models import get_method, load
 from ccl.train import TrainSettings
 from ccl.train.data import Inputs
 from ccl.train.run import train_fold
@@ -65,6 +65,7 @@ class Planted:
         keys = schema["properties"]["train"]["properties"]
         settings = TrainSettings(**{item.name: keys[item.name]["default"] for item in fields(TrainSettings)})
         chosen = {"epochs": 12, "lr": 0.02, "intervals": 2, "seeds": (0, 1)} | options.pop("settings", {})
+        small, known = {"width": 16, "dropout": 0.0}, {item.name for item in fields(load(method).Hyper)}
         folders = [out / f"fold{fold}" for fold in (0, 1)]
         for fold, folder in enumerate(folders):
             train_fold(
@@ -73,7 +74,7 @@ class Planted:
                 model=method,
                 method=method,
                 fold=fold,
-                overrides={"width": 16, "dropout": 0.0, **options},
+                overrides={name: value for name, value in small.items() if name in known} | options,
                 settings=replace(settings, **chosen),
                 track="unified",
                 inputs=Inputs(

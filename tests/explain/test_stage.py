@@ -54,12 +54,18 @@ def test_a_patient_of_no_test_set_is_refused(trained: Trained) -> None:
         choose(read_folds(trained("ccl")[:1]), ExplainSettings(("P00", "P01"), 1))
 
 
-def test_the_patches_that_carry_the_risk_get_most_attention(planted: Planted, trained: Trained) -> None:
+@pytest.mark.parametrize(
+    ("method", "component", "least"),
+    [("attmil", "attention", 0.5), ("dtfd-mil", "attention", 0.5), ("transmil", "class token", 0.38)],
+)
+def test_the_patches_that_carry_the_risk_get_most_attention(
+    planted: Planted, trained: Trained, method: str, component: str, least: float
+) -> None:
     shares = []
-    for case, found in explained(planted, trained("attmil"), 12):
+    for case, found in explained(planted, trained(method), 12):
         kinds = planted.kinds[f"{case.patient}-A"]
-        shares.append([found.patches["attention"][kinds == kind].sum() for kind in range(KINDS)])
-    assert np.mean(shares, axis=0)[PLANTED] > 0.5  # 0.33 with an even spread
+        shares.append([found.patches[component][kinds == kind].sum() for kind in range(KINDS)])
+    assert np.mean(shares, axis=0)[PLANTED] > least  # 0.33 with an even spread
 
 
 def test_the_cluster_that_carries_the_risk_gets_most_attention_and_the_risk(planted: Planted, trained: Trained) -> None:
@@ -98,7 +104,9 @@ def test_of_a_method_that_reads_bags_and_genes_only_genes_are_attributed(planted
     assert found.risk == pytest.approx(case.risk, abs=1e-5)
     assert found.attributions["attribution"].abs().max() > 1e-4
     assert found.unexplained == pytest.approx(0, abs=1e-3)
-    assert found.patches["co-attention"].sum() == pytest.approx(1, abs=1e-5)
+    assert list(found.patches) == ["co-attention", "A", "B"]
+    for shares in found.patches.values():
+        assert shares.sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_without_alignment_there_are_no_average_slides(planted: Planted, tmp_path: Path) -> None:
