@@ -15,8 +15,8 @@ PACKAGES = ("booktabs", "graphicx")
 
 MISSING = "–"  # noqa: RUF001 (an en dash is what a printed table has in an empty cell)
 
-PUBLISHED = "published (Zhou et al., 2024), best-on-test"
-"""What a row of the paper's own numbers is called; it stands under the protocol that it compares with."""
+PUBLISHED = "published"
+"""What a row of the paper's own numbers is called."""
 
 ONE_COLUMN = 4
 """Columns of a table that fits into one column of a page of two."""
@@ -52,8 +52,8 @@ def latex_table(table: pd.DataFrame, caption: str, label: str = "") -> str:
         column_format="".join(["l", *(_alignment(table.iloc[:, place]) for place in range(1, table.shape[1]))]),
         hrules=True,
     )
-    # Too wide a table is made smaller; one that fits keeps its size.
-    fitted = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%" + "\n\\begin{tabular}"
+    # The standard classes leave no space below a caption.  Only a table that is too wide is made smaller.
+    fitted = r"\smallskip\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%" + "\n\\begin{tabular}"
     return text.replace(r"\begin{tabular}", fitted, 1).replace(r"\end{tabular}", "\\end{tabular}}", 1)
 
 
@@ -71,8 +71,8 @@ def _protect(escaped: object) -> str:
 
 
 def _alignment(column: pd.Series[str]) -> str:
-    """Return ``r`` for a column of numbers and blanks, ``l`` for one of words."""
-    return "r" if column.str.match(rf"[<\d{MISSING}]|$").all() else "l"
+    """Return ``r`` for a column of plain numbers and blanks; else ``l``, by which means stand below each other."""
+    return "r" if column.str.fullmatch(rf"[\d.,e<\s-]*|{MISSING}").all() else "l"
 
 
 def mean_std(mean: float | None, std: float | None, digits: int = 4) -> str:
@@ -91,6 +91,11 @@ JUDGED: dict[Protocol, str] = {
 def judged(protocol: Protocol) -> str:
     """Return what a caption says of a protocol."""
     return f"Protocol {protocol} ({JUDGED[protocol]})."
+
+
+def source(table: pd.DataFrame, name: str) -> str:
+    """Return what a caption says of rows of this name, which hold the paper's own numbers; nothing without one."""
+    return " Published: Zhou, Zhou and Chen, IEEE TMI 2024." if name in set(table.iloc[:, 0]) else ""
 
 
 def over(evaluations: Sequence[Evaluation]) -> str:

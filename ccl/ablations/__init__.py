@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 """Bumped when the stage's output changes for the same input."""
 
 DEFAULT = "ccl"
@@ -18,10 +18,54 @@ DEFAULT = "ccl"
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table of the paper."""
+
+    roman: str
+    subject: str
+    text: str
+    """What the words of its rows mean."""
+
+    @property
+    def title(self) -> str:
+        """What heads the table."""
+        return f"Table {self.roman}: {self.subject}"
+
+
+TABLES: Mapping[int, Table] = {
+    4: Table("IV", "modules", "CCA aligns cluster centres, MKD decomposes knowledge, CGM guides by the cohort."),
+    5: Table(
+        "V",
+        "alignment of cluster centres",
+        "Mean L2 distance between the centres of two training patients in one place, after the last epoch.",
+    ),
+    6: Table(
+        "VI",
+        "knowledge encoders",
+        "Encoders of both modalities; one that is free has no constraint that tells it what to extract.",
+    ),
+    7: Table(
+        "VII",
+        "similarity constraints",
+        "Components whose constraints count in equation (4): genomic (G), pathology (P), common (C), synergistic (S).",
+    ),
+    8: Table(
+        "VIII",
+        "hyper-parameters",
+        "Clusters k, update of the anchor τ, length of the cohort bank b, risk groups r.",
+    ),
+}
+"""The tables by their numbers, which are those of the files."""
+
+DISTANCES = 5
+"""The table that has no points: it is about the default model alone."""
+
+
+@dataclass(frozen=True)
 class Point:
     """One row of a table: a change of the default model."""
 
-    table: str
+    table: int
     name: str
     """What follows the default's name in the point's own; also its name in ``published.csv``."""
     label: str
@@ -39,27 +83,24 @@ def _encoders(common: int, synergy: int, free: int) -> dict[str, Any]:
 
 
 POINTS = (
-    Point("iv", "baseline", "Baseline", _modules(align=False, decompose=False, guide=False)),
-    Point("iv", "cca", "+ CCA", _modules(align=True, decompose=False, guide=False)),
-    Point("iv", "cca-mkd", "+ CCA + MKD", _modules(align=True, decompose=True, guide=False)),
-    Point("iv", "full", "+ CCA + MKD + CGM", _modules(align=True, decompose=True, guide=True)),
-    Point("vi", "encoders5", "5 (2 + 3 free)", _encoders(common=1, synergy=1, free=3)),
-    Point("vi", "encoders3", "3 (2 + 1 free)", _encoders(common=1, synergy=1, free=1)),
-    Point("vi", "common", "1 (common)", _encoders(common=1, synergy=0, free=0)),
-    Point("vi", "synergistic", "1 (synergistic)", _encoders(common=0, synergy=1, free=0)),
-    Point("vi", "encoders2", "2 (common, synergistic)", _encoders(common=1, synergy=1, free=0)),
-    *(
-        Point("vii", terms, " + ".join(terms), {"knowledge_terms": terms})
-        for terms in ("GPS", "GPC", "PCS", "GCS", "GPCS")
-    ),
-    *(Point("viii", f"k{k}", f"k = {k}", {"k": k}) for k in (4, 6, 9)),
-    *(Point("viii", f"tau{tau}", f"τ = {tau}", {"anchor_update": tau}) for tau in (0.05, 0.1, 0.3)),
-    *(Point("viii", f"b{b}", f"b = {b}", {"bank_length": b}) for b in (5, 10, 20)),
+    Point(4, "baseline", "Baseline", _modules(align=False, decompose=False, guide=False)),
+    Point(4, "cca", "+ CCA", _modules(align=True, decompose=False, guide=False)),
+    Point(4, "cca-mkd", "+ CCA + MKD", _modules(align=True, decompose=True, guide=False)),
+    Point(4, "full", "+ CCA + MKD + CGM", _modules(align=True, decompose=True, guide=True)),
+    Point(6, "encoders5", "5 (2 + 3 free)", _encoders(common=1, synergy=1, free=3)),
+    Point(6, "encoders3", "3 (2 + 1 free)", _encoders(common=1, synergy=1, free=1)),
+    Point(6, "common", "1 (common)", _encoders(common=1, synergy=0, free=0)),
+    Point(6, "synergistic", "1 (synergistic)", _encoders(common=0, synergy=1, free=0)),
+    Point(6, "encoders2", "2 (common, synergistic)", _encoders(common=1, synergy=1, free=0)),
+    *(Point(7, terms, " + ".join(terms), {"knowledge_terms": terms}) for terms in ("GPS", "GPC", "PCS", "GCS", "GPCS")),
+    *(Point(8, f"k{k}", f"k = {k}", {"k": k}) for k in (4, 6, 9)),
+    *(Point(8, f"tau{tau}", f"τ = {tau}", {"anchor_update": tau}) for tau in (0.05, 0.1, 0.3)),
+    *(Point(8, f"b{b}", f"b = {b}", {"bank_length": b}) for b in (5, 10, 20)),
     # Groups that are the survival intervals cannot be more or fewer than these: the released preset's become
     # groups by time, at each of the three values.
-    *(Point("viii", f"r{r}", f"r = {r}", {"groups": r, "groups_by": "time"}) for r in (2, 4, 6)),
+    *(Point(8, f"r{r}", f"r = {r}", {"groups": r, "groups_by": "time"}) for r in (2, 4, 6)),
 )
-"""Every row of Tables IV, VI, VII and VIII, in the order of the paper.  Table V is about the default model alone."""
+"""Every row of Tables IV, VI, VII and VIII, in the order of the paper."""
 
 OWN: Mapping[str, Any] = {
     **_modules(align=True, decompose=True, guide=True),
@@ -82,7 +123,7 @@ OWN_OF_PRESET: Mapping[str, Mapping[str, Any]] = {"paper": {}, "released": {"gro
 class Row:
     """A point on top of a config's own model."""
 
-    table: str
+    table: int
     name: str
     label: str
     model: str
@@ -117,6 +158,10 @@ def _row(point: Point, base: Mapping[str, Any], before: Mapping[str, Any]) -> Ro
     return Row(point.table, point.name, label, f"{DEFAULT}@{point.name}", {**base, **point.change, "method": DEFAULT})
 
 
-def models_of(base: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return the models that the tables need, the default first, each with its entry of the ``models`` section."""
-    return {DEFAULT: base} | {row.model: row.entry for row in rows_of(base)}
+def models_of(base: Mapping[str, Any], table: int | None = None) -> dict[str, Mapping[str, Any]]:
+    """Return the models that a table needs, or all tables, the default first.
+
+    Each has its entry of the ``models`` section.
+    """
+    needed = [row for row in rows_of(base) if table in (None, row.table)]
+    return {DEFAULT: base} | {row.model: row.entry for row in needed}

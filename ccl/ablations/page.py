@@ -9,36 +9,15 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
-from ccl.ablations import DEFAULT
+from ccl.ablations import DEFAULT, TABLES
 from ccl.ablations.tables import Cell, Distance, Results, caveats
 from ccl.report.html import environment
 from ccl.report.provenance import git_commit, software
 from ccl.report.published import OVERALL_COLUMN
 
-TITLES = {
-    "iv": ("Table IV: modules", "CCA aligns cluster centres, MKD decomposes knowledge, CGM guides by the cohort."),
-    "v": (
-        "Table V: alignment of cluster centres",
-        "Mean L2 distance between the centres of two training patients in one place, after the last epoch.",
-    ),
-    "vi": (
-        "Table VI: knowledge encoders",
-        "Encoders of both modalities; one that is free has no constraint that tells it what to extract.",
-    ),
-    "vii": (
-        "Table VII: similarity constraints",
-        "Components whose constraints count in equation (4): genomic (G), pathology (P), common (C), synergistic (S).",
-    ),
-    "viii": (
-        "Table VIII: hyper-parameters",
-        "Clusters k, update of the anchor τ, length of the cohort bank b, risk groups r.",
-    ),
-}
-"""What heads each table, and what its words mean."""
-
 
 def render(
-    tables: Mapping[str, Sequence[Cell] | Sequence[Distance]],
+    tables: Mapping[int, Sequence[Cell] | Sequence[Distance]],
     results: Results,
     drawn: Mapping[str, Markup],
     *,
@@ -50,7 +29,7 @@ def render(
     Parameters
     ----------
     tables : mapping
-        Cells of each table by its Roman numeral in lower case.
+        Cells of each table by its number.
     results : Results
         What the tables were made from.
     drawn : mapping
@@ -66,8 +45,8 @@ def render(
     return environment("ccl.ablations").get_template("ablations.html").render(
         title="Ablations of CCL",
         tables=[
-            {"name": name, "title": TITLES[name][0], "text": TITLES[name][1], "groups": _groups(tables[name], results)}
-            for name in TITLES
+            {"number": number, "title": table.title, "text": table.text, "groups": _groups(tables[number], results)}
+            for number, table in TABLES.items()
         ],
         figures=drawn,
         intervals=len(counted),

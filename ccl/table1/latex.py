@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from ccl.evaluate import PROTOCOLS, Protocol
-from ccl.latex import MISSING, PUBLISHED, careful, judged, latex_table, mean_std, over
+from ccl.latex import MISSING, PUBLISHED, careful, judged, latex_table, mean_std, over, source
 from ccl.report.figures import format_p
 from ccl.report.published import OVERALL_COLUMN
 from ccl.table1.cells import Comparison, Cost, LogRank, Row, Score
@@ -26,7 +26,9 @@ def table1(comparison: Comparison, cells: Sequence[Score]) -> str:
             mine = [found[row, protocol, column] for column in columns]
             lines.append([*_first(comparison, row), *(mean_std(cell.c_index, cell.std) for cell in mine)])
             if any(cell.published is not None for cell in mine):
-                lines.append([PUBLISHED, "", *(mean_std(cell.published, cell.published_std) for cell in mine)])
+                lines.append(
+                    [f"{PUBLISHED}, {protocol}", "", *(mean_std(cell.published, cell.published_std) for cell in mine)]
+                )
         tables[protocol] = pd.DataFrame(lines, columns=["Model", "Features", *columns])
     return _blocks(comparison, tables, f"C-index, mean ± standard deviation over {over(comparison.evaluations)}.", 1)
 
@@ -77,14 +79,11 @@ def table3(comparison: Comparison, cells: Sequence[Cost]) -> str:
 def _blocks(comparison: Comparison, tables: Mapping[Protocol, pd.DataFrame], caption: str, number: int) -> str:
     """Return the table of each protocol."""
     native = NATIVE if any(_native(comparison, row) for row in comparison.rows) else ""
-    return "\n".join(
-        latex_table(
-            table,
-            f"{caption} {judged(protocol)}{native}{careful(comparison.evaluations)}",
-            f"tab:table{number}-{protocol}",
-        )
-        for protocol, table in tables.items()
-    )
+    blocks = []
+    for protocol, table in tables.items():
+        more = f"{native}{source(table, f'{PUBLISHED}, {protocol}')}{careful(comparison.evaluations)}"
+        blocks.append(latex_table(table, f"{caption} {judged(protocol)}{more}", f"tab:table{number}-{protocol}"))
+    return "\n".join(blocks)
 
 
 def _first(comparison: Comparison, row: Row) -> list[str]:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from ccl.ablations import OWN, OWN_OF_PRESET, POINTS, models_of, rows_of
+from ccl.ablations import OWN, OWN_OF_PRESET, POINTS, TABLES, models_of, rows_of
 from ccl.ablations.published import published
 from ccl.models import hyper
 from ccl.models.ccl import PRESETS, Model
@@ -51,6 +51,14 @@ def test_the_paper_s_own_values_are_the_default_s_in_every_table():
     assert len(models_of({"k": 6})) == 1 + len(rows) - len(default) == 20
 
 
+def test_a_table_needs_its_own_points_and_the_default():
+    assert list(models_of({"k": 6}, 4)) == ["ccl", "ccl@baseline", "ccl@cca", "ccl@cca-mkd"]
+    assert list(models_of({"k": 6}, 5)) == ["ccl"]
+    needed = [set(models_of({"k": 6}, table)) for table in TABLES]
+    assert set().union(*needed) == set(models_of({"k": 6}))
+    assert sum(len(models) - 1 for models in needed) == 19
+
+
 def test_a_point_is_the_config_s_own_model_with_its_change():
     models = models_of({"k": 6, "width": 64, "cohort_weight": 0.5})
     assert models["ccl@b5"] == {"method": "ccl", "k": 6, "width": 64, "cohort_weight": 0.5, "bank_length": 5}
@@ -75,7 +83,7 @@ def test_another_value_in_the_config_makes_its_row_the_default(base, shared, apa
 
 def test_a_default_that_no_row_shows_has_one_of_its_own():
     rows = rows_of({"k": 6, "knowledge_terms": "none"})
-    assert [(row.table, row.label) for row in rows if row.name == "own"] == [("vii", "as configured")]
+    assert [(row.table, row.label) for row in rows if row.name == "own"] == [(7, "as configured")]
     assert "own" not in {row.name for row in rows_of({"k": 6})}
 
 
@@ -103,11 +111,11 @@ def test_planning_loads_no_torch():
 
 
 def test_every_row_of_the_paper_is_there():
-    table = pd.read_csv(ROOT / "ccl" / "ablations" / "published.csv")
-    names = {(point.table, point.name) for point in POINTS} | {("v", "before"), ("v", "after")}
+    table = pd.read_csv(ROOT / "ccl" / "ablations" / "published.csv", dtype={"table": str})
+    names = {(str(point.table), point.name) for point in POINTS} | {("5", "before"), ("5", "after")}
     assert set(zip(table["table"], table["point"], strict=True)) == names
     counts = table.groupby("table")["published"].count().to_dict()
-    assert counts == {"iv": 4 * 6, "v": 2 * 5, "vi": 5 * 6, "vii": 5 * 6, "viii": 12 * 6}
+    assert counts == {"4": 4 * 6, "5": 2 * 5, "6": 5 * 6, "7": 5 * 6, "8": 12 * 6}
 
 
 def test_published_overall_is_the_mean_of_the_five():

@@ -1,4 +1,7 @@
 # What the rules of `ablations` share: the cohorts that CCL can be trained on, and the points.
+from functools import cache, partial
+
+
 def ablated():
     """The cohorts with all that CCL reads, and those without, by name."""
     whole = {
@@ -8,8 +11,9 @@ def ablated():
     return [n for n in whole if whole[n]], [n for n in whole if not whole[n]]
 
 
-def ablation_evaluations(wildcards):
-    """The evaluations of every point of the paper's ablations, the default model's among them."""
+@cache
+def ablation_cohorts():
+    """The cohorts that points are trained on; those that are left out are named once."""
     cohorts, without = ablated()
     if not cohorts or method_of(ablating.DEFAULT) != "ccl":
         raise WorkflowError(
@@ -18,9 +22,14 @@ def ablation_evaluations(wildcards):
         )
     for name in without:
         logger.warning(f"Ablations leave out {name}: it lacks `slides` or `omics`.")
+    return cohorts
+
+
+def ablation_evaluations(wildcards, table=None):
+    """The evaluations of every point of a table, or of all, the default model's among them."""
     return [
         f"<results>/{cohort}/evaluate/{encoder}/{model}/evaluation.json"
-        for cohort in cohorts
+        for cohort in ablation_cohorts()
         for encoder in encoders_of(cohort)
-        for model in ablating.models_of(BASE)
+        for model in ablating.models_of(BASE, table)
     ]

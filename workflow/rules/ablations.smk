@@ -1,12 +1,52 @@
-# Not part of the default target: `snakemake ablations` asks for it.
+# Not part of the default target: `snakemake ablations` asks for all of it, `snakemake table4` to `table8` for one table.
+for number, table in ablating.TABLES.items():
+
+    rule:
+        name:
+            f"table{number}"
+        input:
+            partial(ablation_evaluations, table=number),
+        output:
+            report(
+                expand(
+                    "<results>/ablations/table{number}.{kind}",
+                    number=number,
+                    kind=["csv", "tex"],
+                ),
+                caption=f"../report/table{number}.rst",
+                category=f"Table {table.roman}",
+            ),
+        log:
+            f"<logs>/table{number}.log",
+        benchmark:
+            f"<benchmarks>/table{number}.tsv"
+        conda:
+            "../../envs/ccl.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=30,
+        params:
+            version=ablating.VERSION,
+            base=json.dumps(BASE, sort_keys=True),
+            table=number,
+            out=subpath(output[0], parent=True),
+        shell:
+            "ccl ablations {input:q} --out {params.out:q} --table {params.table} --base {params.base:q} > {log:q} 2>&1"
+
+
 rule ablations:
     input:
-        ablation_evaluations,
-    output:
-        html="<results>/ablations/ablations.html",
+        evaluations=ablation_evaluations,
         tables=expand(
-            "<results>/ablations/table_{table}.csv",
-            table=["iv", "v", "vi", "vii", "viii"],
+            "<results>/ablations/table{number}.{kind}",
+            number=list(ablating.TABLES),
+            kind=["csv", "tex"],
+        ),
+    output:
+        html=report(
+            "<results>/ablations/ablations.html",
+            caption="../report/ablations.rst",
+            category="Tables IV to VIII",
         ),
         figures=directory("<results>/ablations/figures"),
     log:
@@ -24,4 +64,4 @@ rule ablations:
         without=" ".join(f"--without {name}" for name in ablated()[1]),
         out=subpath(output.html, parent=True),
     shell:
-        "ccl ablations {input:q} --out {params.out:q} --base {params.base:q} {params.without} > {log:q} 2>&1"
+        "ccl ablations {input.evaluations:q} --out {params.out:q} --base {params.base:q} {params.without} > {log:q} 2>&1"
