@@ -36,8 +36,16 @@ def choose(runs: Sequence[FoldRun], settings: ExplainSettings) -> list[Case]:
     Raises
     ------
     ConfigError
-        A patient is not a test patient of any of the runs.
+        Nobody is asked for, or a patient is not a test patient of any of the runs.
     """
+    if not settings.patients and not settings.count:
+        raise ConfigError(
+            "nobody is to be explained",
+            where="config, explain",
+            found="count: 0 and no patients",
+            expected="a count of 1 or more, or patients by their names",
+            todo="set one of the two",
+        )
     tested = pd.concat(
         [run.predictions[run.predictions["epoch"] == run.epochs].assign(run=number) for number, run in enumerate(runs)]
     )

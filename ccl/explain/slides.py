@@ -154,7 +154,8 @@ def _seen(stored: Features, slide: Slide) -> tuple[Places | None, Picture | None
     """Return where a slide's patches lie, the slide at low power, and what there is not of these, and why."""
     if stored.coords is None or "patch_size_level0" not in stored.attributes:
         return None, None, (NO_PLACES,)
-    if not slide.path.is_file() and not slide.path.with_suffix("").is_dir():
+    # Features that are ready need no path; DICOM slides may be named by their folder.
+    if not slide.path.name or not (slide.path.is_file() or slide.path.with_suffix("").is_dir()):
         return Places(stored.coords, stored.attributes), None, (NO_SLIDE,)
     try:
         with open_slide(slide) as reader:

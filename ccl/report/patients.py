@@ -1,0 +1,202 @@
+"""Single patients on the page: what the explain stage found, small enough for a report."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import cv2
+import numpy as np
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from ccl.errors import InputError
+from ccl.files import read_json, read_table
+from ccl.report.style import inline
+from ccl.report.thumbnails import Picture
+
+DRAWINGS = ("survival", "ways", "families", "genes")
+"""Figures of the stage that the page repeats, as far as the method has them."""
+
+MAPS = 3
+"""Slides of a patient that are shown; the folder of the patient has them all."""
+
+MAP_WIDTH_PX = 1100
+MAP_BYTES = 150_000
+"""A map is shrunk to this width, and compressed until it is no larger."""
+
+QUALITIES = (80, 65, 50, 35)
+"""Of WebP, tried in turn; below the last a picture is made smaller."""
+
+ENTRIES = ("patient", "cohort", "encoder", "model", "method", "rank", "n_patients", "slides", "figures")
+"""Entries of ``explanation.json`` without which it is none, or one that an older version made."""
+
+
+@dataclass(frozen=True)
+class Map:
+    """Attention over one slide."""
+
+    slide_id: str
+    notes: tuple[str, ...]
+    """What could not be shown, and why."""
+    picture: Picture | None
+    words: str
+    """What the picture shows."""
+
+
+@dataclass(frozen=True)
+class Patient:
+    """One patient and what the prediction rests on."""
+
+    facts: Mapping[str, Any]
+    """``explanation.json``."""
+    months: float
+    """The last time that survival is predicted for."""
+    survival: float
+    """Predicted at `months`."""
+    drawings: Mapping[str, Markup]
+    """Of :data:`DRAWINGS` those that there are, as elements of the page."""
+    maps: tuple[Map, ...]
+    more_slides: int
+    """Slides beyond those of `maps`."""
+    page: str
+    """Relative address of ``explanation.html``."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The patients of one cohort that were explained with one model, by falling risk."""
+
+    facts: Mapping[str, Any]
+    """What ``explanation.json`` says of all of them."""
+    patients: tuple[Patient, ...]
+
+    @property
+    def label(self) -> str:
+        """Name of the model, and of the method where that is another."""
+        model, method = self.facts["model"], self.facts["method"]
+        return str(model if model == method else f"{model} ({method})")
+
+    @property
+    def caveats(self) -> list[str]:
+        """Labels that must stand beside every number and figure."""
+        random = self.facts["weights"] == "random"
+        return ["synthetic data"] * bool(self.facts["synthetic"]) + ["random encoder weights"] * random
+
+
+def read_explained(folders: Sequence[Path], *, out: Path) -> list[Explained]:
+    """Read what the explain stage wrote, a folder for each cohort and model.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        ``{cohort}/explain/{encoder}/{model}``, each with a folder for each patient.
+    out : Path
+        Folder of the report, from which the patients' own pages are linked.
+
+    Raises
+    ------
+    InputError
+        A folder holds no patient, or a file in it is missing, damaged or of an older version.
+    """
+    return [_read_model(Path(folder), number, out) for number, folder in enumerate(folders, start=1)]
+
+
+def _read_model(folder: Path, number: int, out: Path) -> Explained:
+    found = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    if not found:
+        raise InputError(
+            "nobody is explained here",
+            where=str(folder),
+            found="no folder of a patient" if folder.is_dir() else "no such folder",
+            expected="what `ccl explain` writes: a folder for each patient",
+            todo="run `snakemake explain`, or leave the folder out",
+        )
+    ranked = sorted(((_read_facts(path), path) for path in found), key=lambda pair: int(pair[0]["rank"]))
+    patients = tuple(
+        _read_patient(path, own, f"explained-{number}-{place}", out)
+        for place, (own, path) in enumerate(ranked, start=1)
+    )
+    return Explained(ranked[0][0], patients)
+
+
+def _read_facts(folder: Path) -> Mapping[str, Any]:
+    path = folder / "explanation.json"
+    facts: Mapping[str, Any] = read_json(path)
+    lacking = [name for name in ENTRIES if name not in facts]
+    if lacking:
+        raise InputError(
+            "an explanation is incomplete, or from an older version",
+            where=str(path),
+            found=f"no {', '.join(lacking)}",
+            expected="the entries that docs/formats.md lists",
+            todo="explain the model again with `ccl explain`",
+        )
+    return facts
+
+
+def _read_patient(folder: Path, facts: Mapping[str, Any], name: str, out: Path) -> Patient:
+    curve = read_table(folder / "survival.csv", required=("months", "survival")).iloc[-1]
+    told: Mapping[str, str] = facts["figures"]
+    figures = folder / "figures"
+    page = os.path.relpath(folder / "explanation.html", out)
+    slides: Mapping[str, Any] = facts["slides"]
+    return Patient(
+        facts,
+        float(curve["months"]),
+        float(curve["survival"]),
+        {
+            drawing: inline(_read_svg(figures / f"{drawing}.svg"), f"{name}-{drawing}", told[drawing])
+            for drawing in DRAWINGS
+            if drawing in told
+        },
+        tuple(_read_map(figures, slide, tuple(slides[slide]["notes"]), told) for slide in list(slides)[:MAPS]),
+        max(0, len(slides) - MAPS),
+        quote(Path(page).as_posix()),
+    )
+
+
+def _read_svg(path: Path) -> str:
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if "viewBox=" not in text:
+        raise _damaged(path, "not a figure" if path.is_file() else "no such file")
+    return text
+
+
+def _read_map(figures: Path, slide: str, notes: tuple[str, ...], told: Mapping[str, str]) -> Map:
+    name = f"map.{slide}"
+    if name not in told:
+        return Map(slide, notes, None, "")
+    path = figures / f"{name}.png"
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
+    if image is None:
+        raise _damaged(path, "not a picture" if path.is_file() else "no such file")
+    return Map(slide, notes, compress(np.asarray(image, np.uint8)), told[name])
+
+
+def _damaged(path: Path, found: str) -> InputError:
+    return InputError(
+        "a figure of an explanation cannot be shown",
+        where=str(path),
+        found=found,
+        expected="what `ccl explain` wrote",
+        todo="explain the model again with `ccl explain`",
+    )
+
+
+def compress(image: NDArray[np.uint8]) -> Picture:
+    """Return a picture (H, W, 3; BGR) as WebP of at most :data:`MAP_BYTES`, its width at most :data:`MAP_WIDTH_PX`."""
+    width = min(MAP_WIDTH_PX, image.shape[1])
+    while True:
+        size = (width, max(1, round(image.shape[0] * width / image.shape[1])))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        for quality in QUALITIES:
+            _, data = cv2.imencode(".webp", small, [cv2.IMWRITE_WEBP_QUALITY, quality])
+            if len(data) <= MAP_BYTES:
+                return Picture("data:image/webp;base64," + base64.b64encode(data.tobytes()).decode(), *size)
+        width = width * 3 // 4
