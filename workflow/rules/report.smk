@@ -1,9 +1,10 @@
 rule report:
     input:
-        [
+        evaluations=[
             f"<results>/{cohort}/evaluate/{encoder}/{model}/evaluation.json"
             for cohort, encoder, model in runs()
         ],
+        explained=explained_in_report,
     output:
         html=report(
             "<results>/report/report.html",
@@ -51,6 +52,10 @@ rule report:
         version=reporting.VERSION,
         flags=flags("report"),
         config=json.dumps(config, sort_keys=True),
+        inputs=lambda wildcards, input: as_options(
+            wildcards, input, without=("evaluations",)
+        ),
         out=subpath(output.html, parent=True),
     shell:
-        "ccl report {input:q} --out {params.out:q} --config {params.config:q} {params.flags} > {log:q} 2>&1"
+        "ccl report {input.evaluations:q} {params.inputs} --out {params.out:q} --config {params.config:q}"
+        " {params.flags} > {log:q} 2>&1"
