@@ -49,6 +49,7 @@ def compare(evaluations: tuple[Path, ...], out: Path, protocol: str) -> None:
 @click.option("--out", type=PATH, required=True, help="folder of the report")
 @click.option("--config", default="{}", help="the workflow's config as JSON, shown in the report")
 @click.option("--explained", type=PATH, multiple=True, help="folder of `ccl explain`, whose patients to show (repeat)")
+@click.option("--components", type=PATH, multiple=True, help="components.json of an evaluation (repeat)")
 @settings_options(ReportSettings)
 def report(evaluations: tuple[Path, ...], config: str, **options: Any) -> None:
     """Write the report on EVALUATIONS."""

@@ -55,6 +55,17 @@ class Components:
         return str(self.facts["cohort"])
 
     @property
+    def name(self) -> str:
+        """Name of the evaluation that it belongs to."""
+        return ".".join(str(self.facts[key]) for key in ("cohort", "encoder", "model"))
+
+    @property
+    def notes(self) -> list[str]:
+        """What is to be said of every drawing of it, caveats apart."""
+        seed = [f"seed {self.facts['embedded_seed']}"] if len(self.facts["seeds"]) > 1 else []
+        return ["t-SNE of test patients, each fold by itself", "last epoch", *seed]
+
+    @property
     def caveats(self) -> list[str]:
         """What must stand beside every number and figure of it."""
         return caveats(self.facts)
@@ -75,6 +86,13 @@ def read_components(folder: Path) -> Components:
         ),
         similarity=read_table(folder / "similarity.csv", text=("statistic", "first", "second")),
     )
+
+
+def one_evaluation(item: Components) -> Figure:
+    """Draw Figure 8 of one model on one cohort."""
+    facts = item.facts
+    title = f"Knowledge components: {facts['model']} with {facts['encoder']} on {item.cohort}"
+    return tsne([item], title, [*item.notes, *item.caveats])
 
 
 def tsne(items: Sequence[Components], title: str, notes: Sequence[str]) -> Figure:

@@ -68,10 +68,5 @@ def _components(sources: Sequence[Path]) -> dict[str, Figure]:
 
 def _figure8(items: Sequence[Components]) -> Figure:
     facts = items[0].facts
-    notes = [
-        "t-SNE of test patients, each fold by itself",
-        "last epoch",
-        *([f"seed {facts['embedded_seed']}"] if len(facts["seeds"]) > 1 else []),
-        *shared_caveats((item.cohort, item.caveats) for item in items),
-    ]
+    notes = [*items[0].notes, *shared_caveats((item.cohort, item.caveats) for item in items)]
     return tsne(items, f"Knowledge components: {facts['model']} with {facts['encoder']}", notes)

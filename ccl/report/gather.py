@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ccl.components.figures import Components, read_components
 from ccl.errors import InputError
 from ccl.evaluate import INNER
 from ccl.files import digest, read_json, read_table
@@ -35,6 +36,8 @@ class Evaluation:
     """``run.json`` of each fold."""
     history: pd.DataFrame
     """``history.csv`` of all folds, with a column ``fold``."""
+    components: Components | None = None
+    """Of a method that has them, if the stage ``components`` was run."""
 
     @property
     def cohort(self) -> str:
@@ -136,8 +139,10 @@ class Cohort:
     """Page of the stage ``quality``, whether or not it was made already; None where no slide was cut."""
 
 
-def gather(evaluations: Sequence[Path]) -> list[Cohort]:
+def gather(evaluations: Sequence[Path], components: Sequence[Path] = ()) -> list[Cohort]:
     """Read the cohorts of some ``evaluation.json`` files, in the order in which they are first named.
+
+    ``components`` are the ``components.json`` of those that have any.
 
     Raises
     ------
@@ -150,10 +155,12 @@ def gather(evaluations: Sequence[Path]) -> list[Cohort]:
             expected="one evaluation.json or more that `ccl evaluate` wrote",
             todo="name the files",
         )
+    decomposed = {found.name: found for found in (read_components(Path(path).parent) for path in components)}
     members: dict[Path, list[Evaluation]] = {}
     for path in evaluations:
         folder = Path(path).absolute().parents[3]
-        members.setdefault(folder, []).append(_read_evaluation(Path(path).absolute(), folder))
+        found = _read_evaluation(Path(path).absolute(), folder)
+        members.setdefault(folder, []).append(replace(found, components=decomposed.get(found.name)))
     return [_read_cohort(folder, tuple(found)) for folder, found in members.items()]
 
 

@@ -21,6 +21,7 @@ from ccl.models import METHODS
 from ccl.report import ReportSettings
 from ccl.report.choices import choices
 from ccl.report.comparisons import ALL_PAIRS_OF
+from ccl.report.components import components
 from ccl.report.figures import figure_name, format_p
 from ccl.report.gather import Cohort, Evaluation
 from ccl.report.patients import Explained
@@ -169,6 +170,7 @@ def _method(evaluation: Evaluation, drawn: Mapping[str, Markup]) -> dict[str, An
         "run": evaluation.runs[0],
         "folds": _folds(evaluation),
         "seeds": _seeds(evaluation),
+        "components": components(evaluation, drawn),
         "figures": {
             "learning_curve": drawn[figure_name(evaluation, "learning_curve")],
             "calibration": drawn.get(figure_name(evaluation, "calibration")),

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from ccl.components.figures import one_evaluation
 from ccl.evaluate import PROTOCOLS
 from ccl.files import write_table, write_text
 from ccl.progress import progress
@@ -26,6 +27,7 @@ def write_report(
     config: Mapping[str, Any],
     settings: ReportSettings,
     explained: Sequence[Path] = (),
+    components: Sequence[Path] = (),
 ) -> None:
     """Write ``report.html``, ``tables/*.csv`` and ``figures/*.{svg,png}``.
 
@@ -44,13 +46,15 @@ def write_report(
         Title of the page and length of its gallery.
     explained : sequence of Path
         Folders of the explain stage, a cohort and model each, whose patients the page shows.
+    components : sequence of Path
+        ``components.json`` of those evaluations that have one.
 
     Raises
     ------
     InputError
         No evaluation is named, or a file that the layout promises is missing or damaged.
     """
-    cohorts = gather(evaluations)
+    cohorts = gather(evaluations, components)
     patients = read_explained(explained, out=out)
     tables = make_tables(cohorts)
     drawn = _draw(evaluations_of(cohorts), out / "figures")
@@ -99,6 +103,13 @@ def _figures_of(evaluation: Evaluation) -> Iterator[tuple[str, Figure, str]]:
             figures.figure_name(evaluation, "calibration"),
             calibration,
             f"Predicted against observed survival of {words}, last epoch, as the file calibration.csv lists it.",
+        )
+    if evaluation.components is not None:
+        yield (
+            figures.figure_name(evaluation, "components"),
+            one_evaluation(evaluation.components),
+            f"Knowledge components of test patients of {words} by t-SNE, as the file components.csv lists them; the "
+            "tables below say how far they differ.",
         )
     yield (
         figures.figure_name(evaluation, "learning_curve"),

@@ -5,41 +5,19 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from ccl.components.figures import colours_of, read_components, tsne
 from ccl.errors import InputError
 from ccl.figures.run import draw_figures
-from ccl.files import write_json, write_table
 from ccl.report.style import BLUE, GREEN, ORANGE, PURPLE
+from tests.figures.conftest import NAMES, write_components
 from tests.report.conftest import make_results as make_results
-
-NAMES = ("common", "synergistic", "genomic-specific", "pathology-specific")
 
 
 def texts(svg: Path) -> list[str]:
     return re.findall(r"<text[^>]*>([^<]*)</text>", svg.read_text())
-
-
-def write_components(folder: Path, *, folds: int = 2, names: tuple[str, ...] = NAMES, groups: int = 2) -> Path:
-    """What the stage `components` leaves, every second patient censored, none of it computed."""
-    rows = [
-        (fold, f"P{patient}", name, float(patient), float(place), patient % groups + 1, patient % 2, -0.5)
-        for fold in range(folds)
-        for patient in range(6)
-        for place, name in enumerate(names)
-    ]
-    columns = ["fold", "patient_id", "component", "x", "y", "group", "censorship", "risk"]
-    write_table(folder / "components.csv", pd.DataFrame(rows, columns=columns))
-    row = {"statistic": "cosine", "first": "common", "second": "synergistic", "mean": 0.5, "std": 0.1, "folds": folds}
-    write_table(folder / "similarity.csv", pd.DataFrame([row]))
-    cohort = folder.parents[2].name
-    facts = {"cohort": cohort, "encoder": "uni", "model": "ccl", "method": "ccl", "weights": "hub", "synthetic": True}
-    more = {"seeds": [3, 4], "embedded_seed": 3, "components": names, "groups": "guidance"}
-    write_json(folder / "components.json", facts | more)
-    return folder / "components.json"
 
 
 def scattered(figure: Figure) -> list[int]:

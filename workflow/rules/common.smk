@@ -350,11 +350,11 @@ def train_input(wildcards):
     return files
 
 
-def report_figures(kind):
-    """The figures of one kind, a cohort and method each."""
+def report_figures(kind, found):
+    """The figures of one kind, of each cohort, encoder and model among those found."""
     return [
         f"<results>/report/figures/{cohort}.{encoder}.{model}.{kind}.svg"
-        for cohort, encoder, model in runs()
+        for cohort, encoder, model in found
     ]
 
 

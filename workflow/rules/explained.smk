@@ -55,6 +55,14 @@ def decomposed():
     return [run for run in runs() if method_of(run[2]) in decomposing.DECOMPOSED]
 
 
+def component_facts():
+    """What the stage `components` leaves of each of them."""
+    return [
+        f"<results>/{cohort}/components/{encoder}/{model}/components.json"
+        for cohort, encoder, model in decomposed()
+    ]
+
+
 def network_input(wildcards):
     """Each fold's models, and the tables that they were trained on, by the name of their option."""
     files = train_input(wildcards)

@@ -5,6 +5,7 @@ rule report:
             for cohort, encoder, model in runs()
         ],
         explained=explained_in_report,
+        components=component_facts(),
     output:
         html=report(
             "<results>/report/report.html",
@@ -27,17 +28,24 @@ rule report:
             category="Cohorts",
         ),
         kaplan_meier=report(
-            report_figures("kaplan_meier"),
+            report_figures("kaplan_meier", runs()),
             caption="../report/kaplan_meier.rst",
             category="Kaplan-Meier",
         ),
         t_test=report(
-            report_figures("t_test"), caption="../report/t_test.rst", category="T-test"
+            report_figures("t_test", runs()),
+            caption="../report/t_test.rst",
+            category="T-test",
         ),
         learning_curve=report(
-            report_figures("learning_curve"),
+            report_figures("learning_curve", runs()),
             caption="../report/learning_curve.rst",
             category="Learning curves",
+        ),
+        components=report(
+            report_figures("components", decomposed()),
+            caption="../report/components.rst",
+            category="Knowledge components",
         ),
     log:
         "<logs>/report.log",
