@@ -53,6 +53,7 @@ def write_cohort(folder, patients, *, synthetic, slides):
         "median_follow_up_months": None,
         "months_max": float(patients["months"].max()),
         "folds": folds,
+        "inputs": {"patients": [{"file": f"{folder.name}.csv", "sha256": "5e" * 32}]},
     }
     (folder / "cohort" / "summary.json").write_text(json.dumps(summary))
     rows = [(slide, patients["patient_id"][0], f"{i}.svs", None) for i, slide in enumerate(slides)]
@@ -74,31 +75,35 @@ def write_slides(folder, slides):
         write_manifest(folder / stage / "manifests" / "0.tsv", rows)
 
 
-def write_fold(folder, patients, fold, facts):
-    """A run whose risks follow survival ever more closely from epoch to epoch, with noise."""
-    rng = np.random.default_rng(fold)
+def write_fold(folder, patients, fold, facts, number):
+    """A run whose risks follow survival ever more closely from epoch to epoch, with noise that grows with `number`."""
+    rng = np.random.default_rng([fold, number])
     folder.mkdir(parents=True)
     tested = patients[patients["fold"] == fold].drop(columns="fold")
     rows, history = [], []
     for seed in facts["seeds"]:
         for epoch in range(1, facts["settings"]["epochs"] + 1):
-            risk = rng.normal(0, 20, len(tested)) - epoch * tested["months"]
+            risk = rng.normal(0, 20 * (1 + number), len(tested)) - epoch * tested["months"]
             row = tested.assign(seed=seed, epoch=epoch, risk=risk)
             if "interval_edges" in facts:
                 hazard = 1 / (1 + np.exp(-(risk - risk.mean()) / 40 + 1))
                 row = row.assign(**{f"survival_{k}": (1 - hazard) ** k for k in (1, 2, 3)})
             rows.append(row)
             test = 0.55 + epoch / 50 + fold / 20 - seed / 10
-            history.append((seed, epoch, 2 - epoch / 10, 0.6 + epoch / 50, test, 0.1))
+            inner = 0.6 + epoch * (3 - epoch) / 50  # best after one epoch and after two, of which the earlier counts
+            history.append((seed, epoch, 2 - epoch / 10, 0.6 + epoch / 50, inner, test, 0.1))
     pd.concat(rows).to_csv(folder / "predictions.csv", index=False)
-    columns = ["seed", "epoch", "loss", "c_index_train", "c_index_test", "seconds"]
-    pd.DataFrame(history, columns=columns).to_csv(folder / "history.csv", index=False)
+    columns = ["seed", "epoch", "loss", "c_index_train", "c_index_inner", "c_index_test", "seconds"]
+    absent = [] if "n_inner" in facts else ["c_index_inner"]
+    pd.DataFrame(history, columns=columns).drop(columns=absent).to_csv(folder / "history.csv", index=False)
     (folder / "run.json").write_text(json.dumps({**facts, "fold": fold}))
 
 
 @pytest.fixture(scope="session")
 def make_results():
     """Make the results of one cohort and return its evaluations.
+
+    `inner` is the share of training patients that were held out to choose the epoch.
 
     Each of `methods` is an encoder, a model's name and, where it differs, the name of the method; `hyper` and `found`
     (what training tells of the training patients) are of all.
@@ -121,6 +126,7 @@ def make_results():
         k=6,
         n=36,
         interval_edges=None,
+        inner=0.0,
     ):
         folder, slides = results / cohort, slides or {}
         patients = draw_patients(cohort, n)
@@ -129,7 +135,7 @@ def make_results():
         if slides:
             write_slides(folder, slides)
         evaluations = []
-        for encoder, model, *method in methods:
+        for number, (encoder, model, *method) in enumerate(methods):
             clusters = None if encoder == "none" else k
             facts = {
                 "cohort": cohort,
@@ -149,11 +155,13 @@ def make_results():
                 "left_out": left_out or {},
                 "versions": {"ccl": "0.1.0", "python": "3.11.9", "torch": "2.14.0"},
             }
+            if inner:
+                facts |= {"n_inner": 5, "settings": {**facts["settings"], "inner": inner}}
             if interval_edges:
                 facts["interval_edges"] = interval_edges
             trained = folder / "train" / encoder / model
             for fold in range(FOLDS):
-                write_fold(trained / f"fold{fold}", patients, fold, facts)
+                write_fold(trained / f"fold{fold}", patients, fold, facts, number)
             out = folder / "evaluate" / encoder / model
             evaluate_runs(runs=[trained / f"fold{fold}" for fold in range(FOLDS)], out=out)
             evaluations.append(out / "evaluation.json")

@@ -15,9 +15,11 @@ import pytest
 from markupsafe import Markup
 
 from ccl.errors import InputError
-from ccl.formats import ManifestRow, write_manifest
+from ccl.evaluate.compare import compare_evaluations
+from ccl.formats import Genomics, ManifestRow, write_manifest
 from ccl.models import hyper
 from ccl.report import ReportSettings, provenance
+from ccl.report.comparisons import comparisons
 from ccl.report.figures import format_p
 from ccl.report.gather import gather
 from ccl.report.html import render
@@ -27,10 +29,10 @@ from ccl.report.tables import headline, make_tables
 from ccl.report.thumbnails import gallery
 
 
-def page_of(cohorts, thumbnails=0):
+def page_of(cohorts, thumbnails=0, folder=Path("/results/report")):
     drawn = defaultdict(Markup)
     settings = ReportSettings("Page", thumbnails)
-    text = render(cohorts, make_tables(cohorts), drawn, config={}, settings=settings, folder=Path("/results/report"))
+    text = render(cohorts, make_tables(cohorts), drawn, config={}, settings=settings, folder=folder)
     return " ".join(text.split())
 
 
@@ -329,3 +331,110 @@ def test_without_predicted_survival_there_is_no_calibration(tmp_path, make_resul
     write_report(out=tmp_path / "out", evaluations=evaluations, config={}, settings=ReportSettings("Page", 0))
     assert not list((tmp_path / "out" / "figures").glob("*calibration*"))
     assert "Predicted survival in groups" not in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_inner_stands_beside_the_others_where_patients_were_held_out(tmp_path, make_results):
+    methods = (*(("none", f"m{i}", "snn") for i in range(5)), ("none", "snn"))
+    evaluations = make_results(tmp_path, "a", methods=methods, inner=0.2, seeds=(0,))[-1:]  # the noisiest
+    facts = json.loads(evaluations[0].read_text())["protocols"]
+    assert len({facts[name]["mean"] for name in ("last", "inner", "best-on-test")}) == 3
+    cohorts = gather(evaluations)
+    words = words_of(page_of(cohorts))
+    assert "Method a last inner best-on-test snn " in words
+    shown = [
+        f"{facts[name]['mean']:.3f} ± {facts[name]['std']:.3f} pooled" for name in ("last", "inner", "best-on-test")
+    ]
+    assert words.index(shown[0]) < words.index(shown[1]) < words.index(shown[2])
+    assert "20 % of the training patients of each fold were held out of training" in words
+    assert "Fold Patients (deaths) last inner at epoch best-on-test at epoch" in words
+    last, inner, best = (facts[name]["folds"][1] for name in ("last", "inner", "best-on-test"))
+    numbers = f"{last['c_index']:.3f} {inner['c_index']:.3f} 1 {best['c_index']:.3f} {best['epoch']}"
+    assert f"1 12 ({last['n_events']}) {numbers}" in words
+
+
+def test_without_held_out_patients_nothing_speaks_of_inner(tmp_path, make_results):
+    assert ">inner<" not in page_of(gather(make_results(tmp_path, "a", methods=(("none", "snn"),))))
+
+
+def test_cohort_without_held_out_patients_has_no_number_under_inner(tmp_path, make_results):
+    methods = (("none", "snn"),)
+    evaluations = make_results(tmp_path, "a", methods=methods, inner=0.2) + make_results(tmp_path, "b", methods=methods)
+    (row,) = headline(gather(evaluations))
+    assert set(row["cells"][1]) == {"last", "best-on-test"}
+    assert row["overall"]["inner"] is None
+    assert row["overall"]["last"] is not None
+
+
+def test_differences_between_models_are_those_of_ccl_compare(tmp_path, make_results):
+    evaluations = make_results(tmp_path, "a", methods=(("none", "snn"), ("resnet50", "ccl"), ("uni", "ccl")), n=60)
+    found = comparisons(gather(evaluations))
+    compare_evaluations(evaluations=[path.parent for path in evaluations], out=tmp_path / "pairs.csv", protocol="last")
+    expected = pd.read_csv(tmp_path / "pairs.csv")
+    columns = [
+        "n_patients",
+        "n_events",
+        "first_c_index",
+        "second_c_index",
+        "difference",
+        "lower",
+        "upper",
+        "p",
+        "p_holm",
+    ]
+    pd.testing.assert_frame_equal(found[columns], expected[columns], rtol=1e-8)
+    pairs = found[["first_model", "first_encoder", "second_encoder"]].to_numpy().tolist()
+    assert pairs == [["snn", "none", "resnet50"], ["snn", "none", "uni"], ["ccl", "resnet50", "uni"]]
+
+
+def test_many_models_are_compared_with_the_first_alone_and_the_page_says_so(tmp_path, make_results):
+    methods = tuple(("none", f"m{i}", "snn") for i in range(6))
+    cohorts = gather(make_results(tmp_path, "a", methods=methods, seeds=(0,)))
+    found = comparisons(cohorts)
+    assert found["first_model"].tolist() == [f"m{i}" for i in range(1, 6)]
+    assert set(found["second_model"]) == {"m0"}
+    assert "each compared with the first of the config, m0 (snn)" in words_of(page_of(cohorts))
+    assert "the first of the config" not in words_of(
+        page_of(gather(make_results(tmp_path / "b", "b", methods=methods[:2])))
+    )
+
+
+def test_models_are_compared_on_the_patients_that_both_have(tmp_path, make_results):
+    evaluations = make_results(tmp_path, "a", methods=(("none", "snn"), ("uni", "ccl"), ("uni", "other", "ccl")), n=60)
+    path = evaluations[1].parent / "risks.csv"
+    risks = pd.read_csv(path)
+    risks[risks["patient_id"] != "a-P07"].to_csv(path, index=False)
+    assert comparisons(gather(evaluations))["n_patients"].tolist() == [59, 60, 59]
+
+
+def test_one_model_is_compared_with_nothing(tmp_path, make_results):
+    cohorts = gather(make_results(tmp_path, "a", methods=(("none", "snn"),)))
+    assert comparisons(cohorts).empty
+    assert "Differences between models" not in page_of(cohorts)
+
+
+def test_inputs_are_named_with_their_digests(tmp_path, make_results):
+    evaluations = make_results(tmp_path, "a", slides={"S1": "", "S2": ""})
+    manifest = tmp_path / "a" / "embed" / "resnet50" / "manifests" / "0.tsv"
+    inputs = {"rna": [{"file": "rna.csv", "sha256": "ab" * 32}]}
+    Genomics((), (), inputs).write(tmp_path / "a" / "genomics" / "genomics.h5")
+
+    def digests(key):
+        write_manifest(manifest, [ManifestRow(name, "ok", manifest, key, 5, "") for name in ("S1", "S2")])
+        cohorts = gather(evaluations)
+        assert "ab" * 32 in page_of(cohorts)
+        return make_tables(cohorts)["inputs"].set_index("what")
+
+    first, again, other = digests("k"), digests("k"), digests("l")
+    assert first["file"].to_dict() == {"patients": "a.csv", "rna": "rna.csv", "features of resnet50": "2 slides"}
+    assert first.loc[["patients", "rna"], "sha256"].tolist() == ["5e" * 32, "ab" * 32]
+    assert first.equals(again)
+    assert first["sha256"].ne(other["sha256"]).tolist() == [False, False, True]
+
+
+def test_page_links_to_the_contact_sheet_of_a_cohort_whose_slides_were_cut(tmp_path, make_results):
+    with_slides = make_results(tmp_path / "1", "a", slides={"S1": ""})
+    link = '<a href="../1/a/quality/contact_sheet.html">'
+    page = " ".join(page_of(gather(with_slides), folder=tmp_path / "report").split())
+    assert link in page
+    without = make_results(tmp_path / "2", "a", methods=(("none", "snn"),))
+    assert "contact_sheet" not in page_of(gather(without))
