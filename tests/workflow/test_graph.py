@@ -50,7 +50,7 @@ def test_each_job_has_a_log_and_a_benchmark(finished: Workspace) -> None:
         path.relative_to(results / "benchmarks").with_suffix("") for path in (results / "benchmarks").rglob("*.tsv")
     }
     assert logs == benchmarks
-    assert len(logs) == 2 + 3 * 2 + 1 + 1 + 2 + 2 + 8 + 4 + 1
+    assert len(logs) == 2 + 3 * 2 + 1 + 1 + 2 + 2 + 8 + 4 + 2 + 2 + 1
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,7 @@ def test_snakemake_s_own_report_needs_no_network(finished: Workspace) -> None:
     result = finished.snakemake("--report", str(target), env=nowhere)
     assert result.returncode == 0, result.stdout[-3000:]
     assert target.stat().st_size > 100_000
+    assert "explanation.html" in target.read_text()  # of each patient explained
 
 
 def test_snakemake_finds_nothing_to_criticise(finished: Workspace) -> None:

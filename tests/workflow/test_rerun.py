@@ -19,7 +19,16 @@ pytestmark = pytest.mark.xdist_group("graph")
 
 SLIDE_STAGES = ("tissue", "tile", "embed")
 END = {"evaluate", "report"}
-AFTER_TILES = {"quality": 1, "embed": 2, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}
+AFTER_TILES = {
+    "quality": 1,
+    "embed": 2,
+    "cluster": 1,
+    "train": 2,
+    "evaluate": 1,
+    "components": 1,
+    "explain_model": 1,
+    "report": 1,
+}
 
 
 def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
@@ -32,24 +41,63 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
         ("report.title", "Other", {"report": 1}),
         ("report.thumbnails", 1, {"report": 1}),
         ("evaluate.months", [24], {"evaluate": 4, "report": 1}),
-        ("train.lr", 0.01, {"train": 8, "evaluate": 4, "report": 1}),
-        ("train.epochs", 3, {"train": 8, "evaluate": 4, "report": 1}),
-        ("train.weight_decay", 0.1, {"train": 8, "evaluate": 4, "report": 1}),
-        ("train.seeds", [1], {"train": 8, "evaluate": 4, "report": 1}),
-        ("train.intervals_from", "cohort", {"train": 8, "evaluate": 4, "report": 1}),
-        ("train.inner", 0.2, {"train": 8, "evaluate": 4, "report": 1}),
-        ("train.sampling", "weighted", {"train": 8, "evaluate": 4, "report": 1}),
-        ("models.ccl", {"cohort_weight": 0.5}, {"train": 4, "evaluate": 2, "report": 1}),
-        ("models.ccl", {"preset": "released", "groups_by": "time"}, {"train": 4, "evaluate": 2, "report": 1}),
-        ("models.ccl", {"k": 4}, {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
+        ("explain.count", 1, {"explain_model": 2, "report": 1}),
+        ("explain.count", 0, {"report": 1}),
+        ("explain.patients", ["DEMO-020"], {"explain_model": 1, "report": 1}),  # a patient of one cohort alone
+        ("train.lr", 0.01, {"train": 8, "evaluate": 4, "components": 2, "explain_model": 2, "report": 1}),
+        ("train.epochs", 3, {"train": 8, "evaluate": 4, "components": 2, "explain_model": 2, "report": 1}),
+        ("train.weight_decay", 0.1, {"train": 8, "evaluate": 4, "components": 2, "explain_model": 2, "report": 1}),
+        ("train.seeds", [1], {"train": 8, "evaluate": 4, "components": 2, "explain_model": 2, "report": 1}),
+        (
+            "train.intervals_from",
+            "cohort",
+            {"train": 8, "evaluate": 4, "components": 2, "explain_model": 2, "report": 1},
+        ),
+        ("train.inner", 0.2, {"train": 8, "evaluate": 4, "components": 2, "explain_model": 2, "report": 1}),
+        ("train.sampling", "weighted", {"train": 8, "evaluate": 4, "components": 2, "explain_model": 2, "report": 1}),
+        (
+            "models.ccl",
+            {"cohort_weight": 0.5},
+            {"train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1},
+        ),
+        (
+            "models.ccl",
+            {"preset": "released", "groups_by": "time"},
+            {"train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1},
+        ),
+        (
+            "models.ccl",
+            {"k": 4},
+            {"cluster": 2, "train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1},
+        ),
         ("models.snn", {"track": "native"}, {"train": 4, "evaluate": 2, "report": 1}),
         ("models.small", {"method": "snn", "width": 16}, {"train": 4, "evaluate": 2, "report": 1}),
-        ("cluster.k", 4, {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
-        ("cluster.restarts", 2, {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
-        ("cluster.empty", "zero", {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
-        ("cluster.normalise", "l2", {"cluster": 2, "train": 4, "evaluate": 2, "report": 1}),
-        ("genomics.missing", "mean", {"genomics": 2, "train": 8, "evaluate": 4, "report": 1}),
-        ("embed.dtype", "float16", {"embed": 2, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}),
+        ("cluster.k", 4, {"cluster": 2, "train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1}),
+        (
+            "cluster.restarts",
+            2,
+            {"cluster": 2, "train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1},
+        ),
+        (
+            "cluster.empty",
+            "zero",
+            {"cluster": 2, "train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1},
+        ),
+        (
+            "cluster.normalise",
+            "l2",
+            {"cluster": 2, "train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1},
+        ),
+        (
+            "genomics.missing",
+            "mean",
+            {"genomics": 2, "train": 8, "evaluate": 4, "components": 2, "explain_model": 2, "report": 1},
+        ),
+        (
+            "embed.dtype",
+            "float16",
+            {"embed": 2, "cluster": 1, "train": 2, "evaluate": 1, "components": 1, "explain_model": 1, "report": 1},
+        ),
         ("tile.mpp", 0.6, {"tile": 2, **AFTER_TILES}),
         ("tile.min_tissue", 0.6, {"tile": 2, **AFTER_TILES}),
         ("tissue.threshold", 0.1, {"tissue": 2, "tile": 2, **AFTER_TILES}),
@@ -64,10 +112,16 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
                 "cluster": 2,
                 "train": 4,
                 "evaluate": 2,
+                "components": 2,
+                "explain_model": 2,
                 "report": 1,
             },
         ),
-        ("cohort.fold_seed", 1, {"cohort": 2, "train": 8, "evaluate": 4, "report": 1}),
+        (
+            "cohort.fold_seed",
+            1,
+            {"cohort": 2, "train": 8, "evaluate": 4, "components": 2, "explain_model": 2, "report": 1},
+        ),
         # What changes speed alone changes no result; the report, which shows the config, is written again.
         ("embed.batch_size", 8, {"report": 1}),
         ("train.device", "auto", {"report": 1}),
@@ -83,44 +137,88 @@ def test_a_config_key_runs_again_what_reads_it(
 
 def test_another_encoder_runs_beside_the_first(workspace: Workspace) -> None:
     workspace.set("embed.encoders.resnet50.weights", "hub")
-    assert workspace.planned() == {"embed": 2, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}
+    assert workspace.planned() == {
+        "embed": 2,
+        "cluster": 1,
+        "train": 2,
+        "evaluate": 1,
+        "components": 1,
+        "explain_model": 1,
+        "report": 1,
+    }
 
 
 def test_an_omics_value(workspace: Workspace) -> None:
     table = pd.read_csv(workspace.folder / "tiny" / "rna.csv")
     table.iloc[0, 1] += 1
     table.to_csv(workspace.folder / "tiny" / "rna.csv", index=False)
-    assert workspace.planned() == {"genomics": 1, "train": 4, "evaluate": 2, "report": 1}
+    assert workspace.planned() == {
+        "genomics": 1,
+        "train": 4,
+        "evaluate": 2,
+        "components": 1,
+        "explain_model": 1,
+        "report": 1,
+    }
 
 
 def test_a_follow_up_value(workspace: Workspace) -> None:
     table = pd.read_csv(workspace.folder / "tiny" / "patients.csv")
     table.loc[0, "months"] += 1
     table.to_csv(workspace.folder / "tiny" / "patients.csv", index=False)
-    assert workspace.planned() == {"cohort": 1, "train": 4, "evaluate": 2, "report": 1}
+    assert workspace.planned() == {
+        "cohort": 1,
+        "train": 4,
+        "evaluate": 2,
+        "components": 1,
+        "explain_model": 1,
+        "report": 1,
+    }
 
 
 def test_a_fold_file(workspace: Workspace, edit: Callable[[str, str, str], None]) -> None:
     edit("bags/folds/splits_0.csv", ",train,val", "number,train,val")
-    assert workspace.planned() == {"cohort": 1, "train": 4, "evaluate": 2, "report": 1}
+    assert workspace.planned() == {
+        "cohort": 1,
+        "train": 4,
+        "evaluate": 2,
+        "components": 1,
+        "explain_model": 1,
+        "report": 1,
+    }
 
 
 def test_a_gene_family(workspace: Workspace, edit: Callable[[str, str, str], None]) -> None:
     edit("tiny/families.gmt", "\tSYN", "\tSYNTHETIC\tSYN")
-    assert workspace.planned() == {"genomics": 1, "train": 4, "evaluate": 2, "report": 1}
+    assert workspace.planned() == {
+        "genomics": 1,
+        "train": 4,
+        "evaluate": 2,
+        "components": 1,
+        "explain_model": 1,
+        "report": 1,
+    }
 
 
 def test_an_imported_feature_file(workspace: Workspace) -> None:
     file = min((workspace.folder / "bags" / "features").iterdir())
     file.write_bytes(file.read_bytes() + b"\0")
-    assert workspace.planned() == {"import_features": 1, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}
+    assert workspace.planned() == {
+        "import_features": 1,
+        "cluster": 1,
+        "train": 2,
+        "evaluate": 1,
+        "components": 1,
+        "explain_model": 1,
+        "report": 1,
+    }
 
 
 def test_a_changed_slide_costs_its_shard_to_plan_and_itself_to_run(workspace: Workspace) -> None:
     sheet = pd.read_csv(workspace.folder / "tiny" / "slides.csv")
     first, last = (workspace.folder / "tiny" / sheet["path"].iloc[i] for i in (0, -1))
     shutil.copyfile(last, first)
-    again = {"quality": 1, "cluster": 1, "train": 2, "evaluate": 1, "report": 1}
+    again = {"quality": 1, "cluster": 1, "train": 2, "evaluate": 1, "components": 1, "explain_model": 1, "report": 1}
     assert workspace.planned() == {stage: 1 for stage in SLIDE_STAGES} | again
     tiles = workspace.folder / "results" / "tiny" / "tile"
     before = {path.name: path.stat().st_mtime_ns for path in tiles.glob("*.h5")}
@@ -136,13 +234,30 @@ def test_an_added_slide_moves_no_other(workspace: Workspace) -> None:
     extra = sheet.iloc[[0]].assign(slide_id="EXTRA")
     pd.concat([sheet, extra]).to_csv(path, index=False)
     slides = {"quality": 1} | {stage: 1 for stage in SLIDE_STAGES}
-    assert workspace.planned() == {"cohort": 1, **slides, "cluster": 1, "train": 4, "evaluate": 2, "report": 1}
+    assert workspace.planned() == {
+        "cohort": 1,
+        **slides,
+        "cluster": 1,
+        "train": 4,
+        "evaluate": 2,
+        "components": 1,
+        "explain_model": 1,
+        "report": 1,
+    }
 
 
 def test_an_annotation_costs_its_shard_to_plan_and_its_slide_to_run(workspace: Workspace) -> None:
     path = workspace.folder / "tiny" / "slides.csv"
     sheet = pd.read_csv(path)
-    again = {stage: 1 for stage in SLIDE_STAGES} | {"quality": 1, "cluster": 1, "train": 4, "evaluate": 2, "report": 1}
+    again = {stage: 1 for stage in SLIDE_STAGES} | {
+        "quality": 1,
+        "cluster": 1,
+        "train": 4,
+        "evaluate": 2,
+        "components": 1,
+        "explain_model": 1,
+        "report": 1,
+    }
     outline = workspace.folder / "tiny" / "drawn.json"
     drawn = {"type": "Polygon", "coordinates": [[[200, 200], [1300, 200], [1300, 1300], [200, 1300], [200, 200]]]}
     outline.write_text(json.dumps(drawn))
