@@ -16,6 +16,7 @@ from ccl.progress import progress
 from ccl.report import ReportSettings, figures, style
 from ccl.report.gather import Evaluation, gather
 from ccl.report.html import render
+from ccl.report.latex import latex_tables
 from ccl.report.patients import read_explained
 from ccl.report.tables import evaluations_of, make_tables
 
@@ -29,7 +30,7 @@ def write_report(
     explained: Sequence[Path] = (),
     components: Sequence[Path] = (),
 ) -> None:
-    """Write ``report.html``, ``tables/*.csv`` and ``figures/*.{svg,png}``.
+    """Write ``report.html``, ``tables/*.csv`` and ``*.tex``, and ``figures/*.{svg,png}``.
 
     The page needs nothing but itself.  Tables and figures of an earlier report that this one does not have are
     removed, so that the folder never mixes two.
@@ -60,9 +61,13 @@ def write_report(
     drawn = _draw(evaluations_of(cohorts), out / "figures")
     for name, table in tables.items():
         write_table(out / "tables" / f"{name}.csv", table)
+    for_paper = latex_tables(tables, evaluations_of(cohorts))
+    for name, text in for_paper.items():
+        write_text(out / "tables" / f"{name}.tex", text)
     page = render(cohorts, tables, drawn, config=config, settings=settings, explained=patients, folder=out.absolute())
     write_text(out / "report.html", page)
     _remove_others(out / "tables", {f"{name}.csv" for name in tables}, "*.csv")
+    _remove_others(out / "tables", {f"{name}.tex" for name in for_paper}, "*.tex")
     for suffix in ("svg", "png"):
         _remove_others(out / "figures", {f"{name}.{suffix}" for name in drawn}, f"*.{suffix}")
 

@@ -23,9 +23,10 @@ from ccl.report.comparisons import comparisons
 from ccl.report.figures import format_p
 from ccl.report.gather import gather
 from ccl.report.html import render
+from ccl.report.latex import latex_tables
 from ccl.report.published import COHORTS, published
 from ccl.report.run import write_report
-from ccl.report.tables import headline, make_tables
+from ccl.report.tables import evaluations_of, headline, make_tables
 from ccl.report.thumbnails import gallery
 
 
@@ -410,6 +411,35 @@ def test_one_model_is_compared_with_nothing(tmp_path, make_results):
     cohorts = gather(make_results(tmp_path, "a", methods=(("none", "snn"),)))
     assert comparisons(cohorts).empty
     assert "Differences between models" not in page_of(cohorts)
+
+
+def test_tables_of_a_paper_are_latex_too(tmp_path, make_results):
+    found = {"distance_before_alignment": [5.0], "distance_after_alignment": [4.0]}
+    methods = (("my_net", "ccl"), ("none", "snn"))
+    made = {"synthetic": True, "weights": "random", "seeds": (0,), "found": found, "inner": 0.2}
+    cohorts = gather(make_results(tmp_path, "a_b", methods=methods, **made))
+    tables = make_tables(cohorts)
+    written = latex_tables(tables, evaluations_of(cohorts))
+    assert set(written) == {"c_index", "kaplan_meier", "t_test", "statistics", "alignment", "comparisons"}
+    for name, text in written.items():
+        body = text.split(r"\midrule")[1].split(r"\bottomrule")[0]
+        assert body.count(r"\\") == len(tables[name])
+        assert r"Careful: the patients of a\_b are synthetic, and the weights of my\_net are random." in text
+        assert not re.search(r"nan|None", text)
+    row = tables["c_index"].iloc[0]
+    assert f"{row['c_index']:.3f} ± {row['std']:.3f} & {row['pooled']:.3f} " in written["c_index"]
+    assert written["c_index"].count("inner") == 3  # a row of each model, and what the caption says of it
+    pair = tables["comparisons"].iloc[0]
+    assert r"ccl with my\_net & snn & 36 & " in written["comparisons"]
+    assert f"{pair['difference']:+.3f} " in written["comparisons"]
+    assert "snn & – & last" in written["statistics"]  # noqa: RUF001 (a dash for no features)
+
+
+def test_real_data_need_no_care(tmp_path, make_results):
+    cohorts = gather(make_results(tmp_path, "a", methods=(("none", "snn"),), censored_fold=1))
+    written = latex_tables(make_tables(cohorts), evaluations_of(cohorts))
+    assert set(written) == {"c_index", "kaplan_meier", "t_test", "statistics"}
+    assert not any("Careful" in text or "inner" in text for text in written.values())
 
 
 def test_inputs_are_named_with_their_digests(tmp_path, make_results):

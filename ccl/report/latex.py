@@ -1,0 +1,149 @@
+"""The report's tables for a paper, as LaTeX: the rows of the CSV files, rounded to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ccl.latex import MISSING, careful, latex_table, mean_std, over
+from ccl.report.figures import format_p
+from ccl.report.gather import Evaluation
+
+Row = Mapping[str, Any]
+
+PROTOCOLS_SAID = {
+    "last": "last: judged after the last epoch",
+    "inner": "inner: after the epoch that scored best on patients held out of training",
+    "best-on-test": "best-on-test: after the epoch that scored best on the test patients, too good by construction",
+}
+
+
+def latex_tables(tables: Mapping[str, pd.DataFrame], evaluations: Sequence[Evaluation]) -> dict[str, str]:
+    """Return the tables that go into a paper, by the name of their CSV file; none for one without rows.
+
+    Parameters
+    ----------
+    tables : mapping
+        What :func:`ccl.report.tables.make_tables` returns.
+    evaluations : sequence of Evaluation
+        What they are made of, for what captions say of folds, invented patients and untrained encoders.
+    """
+    written = {}
+    for name, (caption, columns) in CONTENT.items():
+        rows: list[Row] = tables[name].astype(object).where(tables[name].notna(), None).to_dict("records")
+        if rows:
+            cells = [[write(row) for write in columns.values()] for row in rows]
+            said = [words for protocol, words in PROTOCOLS_SAID.items() if protocol in set(_protocols(rows))]
+            protocols = f" Protocol {'; '.join(said)}." if said else ""
+            whole = caption.format(over=over(evaluations)) + protocols + careful(evaluations)
+            written[name] = latex_table(pd.DataFrame(cells, columns=list(columns)), whole, f"tab:{name}")
+    return written
+
+
+def _protocols(rows: Sequence[Row]) -> list[str]:
+    return [row["protocol"] for row in rows if "protocol" in row]
+
+
+def _text(key: str) -> Callable[[Row], str]:
+    return lambda row: MISSING if row[key] in (None, "none") else str(row[key])
+
+
+def _number(key: str, digits: int = 3) -> Callable[[Row], str]:
+    return lambda row: mean_std(row[key], None, digits)
+
+
+def _interval(key: str, lower: str, upper: str, form: str = ".3f") -> Callable[[Row], str]:
+    def write(row: Row) -> str:
+        if row[key] is None:
+            return MISSING
+        limits = "" if row[lower] is None else f" [{row[lower]:{form}}, {row[upper]:{form}}]"
+        return f"{row[key]:{form}}{limits}"
+
+    return write
+
+
+def _p(key: str) -> Callable[[Row], str]:
+    return lambda row: MISSING if row[key] is None else format_p(row[key])
+
+
+def _pair(side: str) -> Callable[[Row], str]:
+    def write(row: Row) -> str:
+        encoder = row[f"{side}_encoder"]
+        return row[f"{side}_model"] + ("" if encoder == "none" else f" with {encoder}")
+
+    return write
+
+
+NAMED = {"Cohort": _text("cohort"), "Model": _text("model"), "Features": _text("encoder")}
+JUDGED = {**NAMED, "Protocol": _text("protocol")}
+POOLED = _interval("pooled", "lower", "upper")
+
+CONTENT: dict[str, tuple[str, dict[str, Callable[[Row], str]]]] = {
+    "c_index": (
+        "C-index on test patients: mean ± standard deviation over {over}; pooled: one C-index of all test patients.",
+        {
+            **JUDGED,
+            "C-index": lambda row: mean_std(row["c_index"], row["std"], 3),
+            "Pooled": _number("pooled"),
+        },
+    ),
+    "kaplan_meier": (
+        "Survival of the patients above (high) and below the median of the risks pooled from the test patients of "
+        "{over}: log-rank test, and Cox hazard ratio of high to low with its 95 % interval.",
+        {
+            **JUDGED,
+            "High": _text("n_high"),
+            "Low": _text("n_low"),
+            "Hazard ratio": _interval("hazard_ratio", "hazard_ratio_lower", "hazard_ratio_upper", ".2f"),
+            "p": _p("log_rank_p"),
+        },
+    ),
+    "t_test": (
+        "Predicted risk of test patients of {over} who died by the split, compared with that of patients known to be "
+        "alive beyond it (Welch's t-test).",
+        {
+            **JUDGED,
+            "Split (months)": _number("split_months", 1),
+            "Died": _text("n_short"),
+            "Alive": _text("n_long"),
+            "t": _number("t", 2),
+            "p": _p("p"),
+        },
+    ),
+    "statistics": (
+        "All test patients of {over} together: C-index with its 95 % bootstrap interval over patients, Uno's C, "
+        "integrated Brier score (lower is better) and that of one Kaplan-Meier curve for all.",
+        {
+            **JUDGED,
+            "C-index": POOLED,
+            "Uno's C": _number("uno"),
+            "Brier": _number("integrated_brier"),
+            "Kaplan-Meier": _number("integrated_brier_kaplan_meier"),
+        },
+    ),
+    "alignment": (
+        "Share of clusters without a patch, and mean L2 distance between the cluster centres of two training patients "
+        "in one place before and after alignment, mean over {over}.",
+        {
+            **NAMED,
+            "Empty": lambda row: f"{100 * row['empty_clusters']:.1f} %",
+            "Before": _number("distance_before", 2),
+            "After": _number("distance_after", 2),
+        },
+    ),
+    "comparisons": (
+        "Difference in pooled C-index between two models, first minus second, on the same bootstrap resamples of the "
+        "patients that both were tested on, with its 95 % interval; p corrected for the pairs of the cohort (Holm).",
+        {
+            "Cohort": _text("cohort"),
+            "First": _pair("first"),
+            "Second": _pair("second"),
+            "Patients": _text("n_patients"),
+            "Difference": _interval("difference", "lower", "upper", "+.3f"),
+            "p": _p("p_holm"),
+        },
+    ),
+}
+"""Caption and columns of each table."""
