@@ -32,7 +32,7 @@ def latex_tables(tables: Mapping[str, pd.DataFrame], evaluations: Sequence[Evalu
     """
     written = {}
     for name, (caption, columns) in CONTENT.items():
-        rows: list[Row] = tables[name].astype(object).where(tables[name].notna(), None).to_dict("records")
+        rows: list[Any] = tables[name].astype(object).where(tables[name].notna(), None).to_dict("records")
         if rows:
             cells = [[write(row) for write in columns.values()] for row in rows]
             said = [words for protocol, words in PROTOCOLS_SAID.items() if protocol in set(_protocols(rows))]
@@ -70,8 +70,8 @@ def _p(key: str) -> Callable[[Row], str]:
 
 def _pair(side: str) -> Callable[[Row], str]:
     def write(row: Row) -> str:
-        encoder = row[f"{side}_encoder"]
-        return row[f"{side}_model"] + ("" if encoder == "none" else f" with {encoder}")
+        model, encoder = row[f"{side}_model"], row[f"{side}_encoder"]
+        return f"{model}" if encoder == "none" else f"{model} with {encoder}"
 
     return write
 

@@ -22,6 +22,11 @@ rule report:
             caption="../report/alignment.rst",
             category="Clusters",
         ),
+        comparisons=report(
+            "<results>/report/tables/comparisons.csv",
+            caption="../report/comparisons.rst",
+            category="C-index",
+        ),
         cohorts=report(
             "<results>/report/tables/cohorts.csv",
             caption="../report/cohort.rst",
