@@ -15,14 +15,19 @@ AVERAGED = (
     " these raised or lowered the risk."
 )
 
+TWICE = (
+    "The first patches of a bag fill up the square that all are laid out in: they are read twice, and count for both."
+)
+
 CLASS_TOKEN = (
     "What the class token, from which the slide is read, attends to in the last of two layers: the mean over heads,"
     " computed through the layer's landmarks, with weights below zero cut off. The first layer has mixed the patches by"
     " then, and a local filter mixes in the first of them beside the attention: a patch stands for more than itself."
+    f" {TWICE}"
 )
 
 ASKED = (
-    "How families, as queries, share their attention out to patches: in the mean over families, and for each family by"
+    "How families, as queries, share their attention out to patches: all families together, and each family by"
     " itself. It says what a family is told of, not whether this raised or lowered the risk."
 )
 
@@ -46,7 +51,7 @@ EXPLAINED: Mapping[str, str] = {
     "motcat": "Shares of the transport plan: of each patch in all the mass that is moved, and in what each family gets;"
     " of each family in all. The plan is one for all families, found anew for each patient, and has no weights.",
     "cmta": f"{ASKED} Patches in turn attend to families: the mean over patches. Encoders have mixed the patches by"
-    " then: a patch stands for more than itself.",
+    f" then: a patch stands for more than itself. {TWICE}",
     "ccl": "CCL has no softmax over clusters or families. With its gates, normalisations and cuts held as they are for"
     " this patient, each component is a sum of one vector for each cluster and one for each family. Attention is the"
     " share of a vector's length. It says how much of the component's content is the cluster's or the family's, not"

@@ -20,6 +20,7 @@ from ccl.evaluate.folds import read_folds
 from ccl.explain import EXPLAINED, ExplainSettings
 from ccl.explain.choose import Case, choose
 from ccl.explain.network import Explanation, explain
+from ccl.files import write_table
 from ccl.formats import Clusters, Features, Genomics, read_manifest, write_manifest
 from ccl.models import METHODS, get_method, load
 from ccl.models.interface import SurvivalModel
@@ -204,6 +205,16 @@ def test_a_slide_that_is_not_at_hand_has_a_map_without_picture(
     for patient, note in (("P00", "not at hand"), ("P01", "cannot be shown")):
         assert (out / patient / "figures" / f"map.{patient}-A.svg").exists()
         assert note in (out / patient / "explanation.html").read_text()
+
+
+def test_features_of_a_sheet_without_paths_have_a_map_without_picture(
+    planted: Planted, trained: Trained, tmp_path: Path
+) -> None:
+    own = copied(planted, tmp_path / "data")
+    write_table(own.slides, pd.read_csv(own.slides).assign(path=""))
+    folder = own.explain("attmil", trained("attmil"), tmp_path / "out", patients=("P00",)) / "P00"
+    assert (folder / "figures" / "map.P00-A.svg").exists()
+    assert "not at hand" in (folder / "explanation.html").read_text()
 
 
 def test_other_data_than_the_model_was_trained_on_are_refused(
