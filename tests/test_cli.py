@@ -19,7 +19,19 @@ def test_every_stage_is_a_command() -> None:
     result = call("--help")
     assert result.returncode == 0
     slides = ("tissue", "tile", "embed", "import", "cluster")
-    stages = ("cohort", *slides, "genomics", "train", "evaluate", "report", "ablations", "bundle", "predict")
+    stages = (
+        "cohort",
+        *slides,
+        "genomics",
+        "train",
+        "evaluate",
+        "report",
+        "ablations",
+        "components",
+        "figures",
+        "bundle",
+        "predict",
+    )
     assert all(f"\n  {stage} " in result.stdout for stage in stages)
 
 
