@@ -49,7 +49,8 @@ EXPLAINED: Mapping[str, str] = {
     "survpath": f"{ASKED} Each family's attention is shared by patches and families; shares are of one of these parts."
     " Patches in turn attend to families: the mean over patches.",
     "motcat": "Shares of the transport plan: of each patch in all the mass that is moved, and in what each family gets;"
-    " of each family in all. The plan is one for all families, found anew for each patient, and has no weights.",
+    " of each family in all. The plan is one for all families, found anew for each patient, and has no weights."
+    " Genes move it too, which attributions leave out: no gradient comes through it.",
     "cmta": f"{ASKED} Patches in turn attend to families: the mean over patches. Encoders have mixed the patches by"
     f" then: a patch stands for more than itself. {TWICE}",
     "ccl": "CCL has no softmax over clusters or families. With its gates, normalisations and cuts held as they are for"

@@ -86,7 +86,9 @@ class Model(SurvivalModel):
     def forward(self, batch: Batch) -> Output:
         """Return the logits (S, 1, n)."""
         genes, mean, patches = self._recalibrated(batch)
-        attended = attend(self.context_attention(patches, mean.detach()), patches)
+        # In evaluation the gradients of genes are to be whole, for attributions.
+        context = mean.detach() if self.training else mean
+        attended = attend(self.context_attention(patches, context), patches)
         joint = torch.cat([self.after_genes(genes), attended, mean], dim=-1)
         return Output(self.head(self.dropout(self.joint(joint))))
 

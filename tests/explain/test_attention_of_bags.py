@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from torch.overrides import TorchFunctionMode
 
 from ccl.errors import ModelError
 from ccl.explain import EXPLAINED
-from ccl.models.interface import Attention, Batch
+from ccl.models import get_method
+from ccl.models.interface import Attention, Batch, risk
 from ccl.models.nystrom import NystromLayer
 from tests.explain.networks import FAMILIES, bag, network
 
@@ -299,6 +301,23 @@ def test_a_class_token_that_attends_to_nothing_attends_evenly(monkeypatch: pytes
     monkeypatch.setattr(NystromLayer, "weights", lambda self, tokens: -torch.ones(2, 8, tokens.shape[1]))
     shares = network("transmil").attends_to(bag()).patches["class token"]
     torch.testing.assert_close(shares, torch.full((2, 50), 1 / 50))
+
+
+@pytest.mark.parametrize("method", [name for name in OF_BAGS if "genomics" in get_method(name).reads])
+def test_gradients_of_genes_are_whole_but_for_what_a_transport_plan_does(method: str) -> None:
+    """Against a small step of all genes: else attributions would not add up to the difference of two risks."""
+    model, patient = network(method).double(), in_64_bits(bag(20))
+    for values in patient.genomics:
+        values.requires_grad_()
+    slopes = torch.autograd.grad(risk(model.through(patient)["whole"]).sum(), patient.genomics)
+    step = 1e-6
+    sides = [
+        risk(model(replace(patient, genomics=tuple(v.detach() + sign * step for v in patient.genomics))).logits)
+        for sign in (1, -1)
+    ]
+    expected = (sides[0] - sides[1]).sum().item() / (2 * step)
+    whole = torch.cat(slopes, dim=-1).sum().item() == pytest.approx(expected, rel=1e-3)
+    assert whole == (method != "motcat")
 
 
 def test_a_method_without_attention_says_so() -> None:

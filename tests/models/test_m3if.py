@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from ccl.models import hyper, load
 from ccl.models.interface import Batch, Shape
-from ccl.models.replicas import Replicas
+from ccl.models.replicas import AlphaDropout, Dropout, Replicas
 
 SHAPE = Shape((7, 5, 11), intervals=4, clusters=0, features=10)
 
@@ -55,7 +55,11 @@ def test_logits_by_the_formulas(model, batch):
     torch.testing.assert_close(model(batch).logits[:, 0], expected)
 
 
-def test_the_scores_give_the_mean_no_gradient(model, batch):
+def test_in_training_the_scores_give_the_mean_no_gradient(model, batch):
+    model.train()
+    for module in model.modules():
+        if isinstance(module, (Dropout, AlphaDropout)):
+            module.eval()
     own, by = dict(model.named_parameters()), torch.randn(4, dtype=torch.float64)
     weight = model.patch.weight
     (ours,) = torch.autograd.grad((model(batch).logits[0, 0] * by).sum(), weight)
