@@ -31,10 +31,10 @@ def test_what_is_special_to_latex_is_escaped_wherever_it_stands(hostile: pd.Data
     assert [len(row) for row in rows] == [3, 3, 3]
 
 
-def test_numbers_stand_to_the_right_and_words_to_the_left() -> None:
+def test_plain_numbers_stand_to_the_right_means_and_words_to_the_left() -> None:
     rows = [["5 (2 + 3)", "0.7 ± 0.1", "< 1e-300", "cpu"], ["1", MISSING, "", "2 GPU"]]
     table = pd.DataFrame(rows, columns=["n", "a", "p", "on"])
-    assert r"\begin{tabular}{lrrl}" in latex_table(table, "c")
+    assert r"\begin{tabular}{llrl}" in latex_table(table, "c")
 
 
 def test_many_columns_take_the_whole_width_of_a_page() -> None:
