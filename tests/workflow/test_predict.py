@@ -65,6 +65,15 @@ def test_slides_go_through_every_stage_to_a_prediction(packed: Path) -> None:
     card = json.loads((packed / SLIDES / "bundle.json").read_text())
     assert card["preprocessing"]["tile"]["mpp"] == 0.5
     assert card["scales"]["target_mpp"] == [0.5]
+    result = workspace.snakemake("predict")
+    assert result.returncode == 0, result.stdout[-4000:]
+    risks = pd.read_csv(packed / "results/fresh/predict/ccl/risk.csv").set_index("patient_id")
+    folds = sorted((packed / "results/tiny/train/resnet50/ccl").glob("fold*/predictions.csv"))
+    tested = pd.concat([pd.read_csv(path).query("epoch == epoch.max()") for path in folds]).set_index("patient_id")
+    # Of two networks one had not learnt from the patient; mean and spread are those of its stored risk and another.
+    apart = (risks["risk"] - tested["risk"]).abs()
+    assert len(apart) == 8
+    np.testing.assert_allclose(apart, risks["spread"], atol=1e-5)
 
 
 @pytest.mark.parametrize(
