@@ -35,6 +35,9 @@ MOST_COLUMNS = 5
 
 LARGEST_PANEL_IN = 2.6
 
+HALO = 3.0
+"""How much larger the points of the first component are, on which those of another often lie."""
+
 LEGEND_COLUMNS = 4
 
 
@@ -131,11 +134,13 @@ def tsne(items: Sequence[Components], title: str, notes: Sequence[str]) -> Figur
 
 def _panel(axes: Axes, table: pd.DataFrame, *, size: float) -> None:
     """Draw one fold: t-SNE has no axes to speak of, only neighbours."""
-    colours = colours_of(list(table["component"].unique()))
+    components = list(table["component"].unique())
+    colours = colours_of(components)
     for (component, group, censored), points in table.groupby(["component", "group", "censorship"], sort=False):
         colour = colours[str(component)]
+        area = size * (HALO if component == components[0] else 1)
         axes.scatter(
-            points["x"], points["y"], s=size, marker=_marker(int(str(group))), linewidths=0.7,
+            points["x"], points["y"], s=area, marker=_marker(int(str(group))), linewidths=0.7,
             facecolors="none" if censored else colour, edgecolors=colour, alpha=0.75,
         )  # fmt: skip
     axes.set_title(f"fold {table['fold'].iloc[0]}", fontsize=8.5, color=MUTED, pad=3)
