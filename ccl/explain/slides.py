@@ -183,7 +183,8 @@ def _examples(
             members = np.flatnonzero(labels == cluster)
             order = members[np.argsort(-typical[members], kind="stable")]
             if len(order):
-                told = f"{name}\n{100 * attention[cluster]:.0f} %, {len(order)} patches"
+                count = "1 patch" if len(order) == 1 else f"{len(order)} patches"
+                told = f"{name}\n{100 * attention[cluster]:.0f} %, {count}"
                 change = f"\nrisk {moved[name]:+.4f}".replace("-", "\N{MINUS SIGN}") if name in moved else ""
                 wanted.append((told + change, order))
     else:
