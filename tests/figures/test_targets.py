@@ -57,6 +57,13 @@ def test_without_a_model_of_ccl_figures_8_and_9_say_so(workspace: Workspace) -> 
     assert workspace.planned("figure7") == {**tables, "train": 4, "evaluate": 2, "draw_evaluations": 1, "figure7": 1}
 
 
+def test_figure_9_explains_those_whom_the_config_asks_for(workspace: Workspace) -> None:
+    workspace.set("explain.count", 0)
+    result = workspace.snakemake("figure9", "--dry-run")
+    assert result.returncode == 1
+    assert "`explain: count` of 1 or more" in result.stdout
+
+
 def test_without_a_model_figure_6_says_so(workspace: Workspace) -> None:
     workspace.set("models", {})
     result = workspace.snakemake("figure6", "--dry-run")

@@ -46,15 +46,14 @@ def figure8_files(wildcards):
 
 
 def figure9_files(wildcards):
-    found = [run for run in runs() if method_of(run[2]) == "ccl"]
+    found = explained_in_report(wildcards)
     if not found:
         raise nothing_to_draw(
-            9, "a model of the method ccl, and a cohort with slides and omics"
+            9,
+            "a model of the method ccl, a cohort with slides and omics, and patients: `explain: count` of 1 or more,"
+            " or `explain: patients`",
         )
-    return [
-        f"<results>/{cohort}/explain/{encoder}/{model}"
-        for cohort, encoder, model in found
-    ]
+    return found
 
 
 def judged_input(wildcards):
