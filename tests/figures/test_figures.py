@@ -83,3 +83,9 @@ def test_nothing_to_draw_is_an_error(tmp_path: Path, figure: str) -> None:
     with pytest.raises(InputError, match="no such file"):
         draw_figures(figure=figure, sources=[tmp_path / "a" / "b" / "c" / "d" / "e.json"], out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_components_without_their_facts_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "components.json").write_text("{}")
+    with pytest.raises(InputError, match=r"components\.json[\s\S]*no cohort, encoder"):
+        read_components(tmp_path)
