@@ -58,16 +58,25 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, *, required: tuple[str, ...] = (), todo: str = "") -> Any:
     """Read a JSON file that a stage wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    required : tuple of str
+        Entries that must be there.
+    todo : str
+        What makes a file that lacks one again.
 
     Raises
     ------
     InputError
-        The file is missing or is not JSON.
+        The file is missing, is not JSON, or lacks a required entry.
     """
     try:
-        return json.loads(existing(path).read_text(encoding="utf-8"))
+        content = json.loads(existing(path).read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise InputError(
             "not a JSON file",
@@ -75,6 +84,16 @@ def read_json(path: Path) -> Any:
             found=str(error),
             todo="delete it and run snakemake again",
         ) from error
+    lacking = [name for name in required if name not in content]
+    if lacking:
+        raise InputError(
+            "incomplete, or from an older version",
+            where=str(path),
+            found=f"no {', '.join(lacking)}",
+            expected="the entries that docs/formats.md lists",
+            todo=todo,
+        )
+    return content
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ccl.evaluate import Protocol
 from ccl.report.gather import Evaluation
 
 PACKAGES = ("booktabs", "graphicx")
@@ -82,13 +81,15 @@ def mean_std(mean: float | None, std: float | None, digits: int = 4) -> str:
     return f"{mean:.{digits}f}" + ("" if std is None else f" ± {std:.{digits}f}")
 
 
-JUDGED: dict[Protocol, str] = {
+JUDGED = {
     "last": "judged after the last epoch",
+    "inner": "judged after the epoch that scored best on patients held out of training",
     "best-on-test": "judged after the epoch that scored best on the test patients: too good by construction",
 }
+"""How each protocol chooses the epoch."""
 
 
-def judged(protocol: Protocol) -> str:
+def judged(protocol: str) -> str:
     """Return what a caption says of a protocol."""
     return f"Protocol {protocol} ({JUDGED[protocol]})."
 

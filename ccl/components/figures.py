@@ -14,7 +14,6 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ccl.errors import InputError
 from ccl.files import read_json, read_table
 from ccl.report.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PAGE_IN, PURPLE, caveats, panel, set_heading
 
@@ -86,18 +85,8 @@ def read_components(folder: Path) -> Components:
     InputError
         A file is missing or damaged.
     """
-    facts = read_json(folder / "components.json")
-    lacking = [name for name in ENTRIES if name not in facts]
-    if lacking:
-        raise InputError(
-            "the facts about components are incomplete",
-            where=str(folder / "components.json"),
-            found=f"no {', '.join(lacking)}",
-            expected="the entries that docs/formats.md lists",
-            todo="run `ccl components` again",
-        )
     return Components(
-        facts=facts,
+        facts=read_json(folder / "components.json", required=ENTRIES, todo="run `ccl components` again"),
         points=read_table(
             folder / "components.csv", required=("fold", "component", "x", "y"), text=("patient_id", "component")
         ),

@@ -85,16 +85,8 @@ def _read_fold(folder: Path) -> FoldRun:
             expected=" and ".join(FILES),
             todo="train the fold again",
         )
-    facts = read_json(folder / "run.json")
-    lacking = [name for name in (*AGREED, "fold", "left_out", "facts") if name not in facts]
-    if lacking:
-        raise InputError(
-            "the description of a run is incomplete",
-            where=str(folder / "run.json"),
-            found=f"no {', '.join(lacking)}",
-            expected="the entries that docs/formats.md lists",
-            todo="train the fold again",
-        )
+    entries = (*AGREED, "fold", "left_out", "facts")
+    facts = read_json(folder / "run.json", required=entries, todo="train the fold again")
     path = folder / "predictions.csv"
     survival = survival_columns(len(facts.get("interval_edges", ())))
     predictions = read_table(path, required=(*COLUMNS, *survival), text=("patient_id",))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ccl.settings import setting
 
-VERSION = 2
+VERSION = 3
 """Bumped when the stage's output changes for the same input."""
 
 AVERAGED = (

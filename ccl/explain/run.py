@@ -26,7 +26,7 @@ from ccl.explain.slides import Examples, SlideMap, slide_maps, write_geojson
 from ccl.files import read_table, write_json, write_table, write_text
 from ccl.models import get_method
 from ccl.progress import progress
-from ccl.report.style import house_style, inline, save
+from ccl.report.style import caveats, house_style, inline, save
 from ccl.train.data import Tables, read_tables
 
 
@@ -143,12 +143,6 @@ def _cluster_names(explanation: Explanation) -> list[str]:
     return [f"cluster {number}" for number in range(1, len(shares) + 1)]
 
 
-def caveats(run: FoldRun) -> list[str]:
-    """Return what must be said wherever a number of this run appears."""
-    synthetic = ["synthetic data"] if run.facts["synthetic"] else []
-    return synthetic + (["untrained encoder"] if run.facts["weights"] == "random" else [])
-
-
 def _figures(
     case: Case,
     explanation: Explanation,
@@ -159,7 +153,7 @@ def _figures(
     tables: Tables,
 ) -> Iterator[tuple[str, Figure, str]]:
     """Yield name, figure and words for the blind, of all that is drawn."""
-    notes = [f"{case.patient}, {case.run.facts['model']}", *caveats(case.run)]
+    notes = [f"{case.patient}, {case.run.facts['model']}", *caveats(case.run.facts)]
     end = case.run.facts["interval_edges"][-1]
     yield (
         "survival",

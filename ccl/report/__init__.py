@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ccl.settings import setting
 
-VERSION = 4
+VERSION = 5
 """Bumped when the stage's output changes for the same input."""
 
 

@@ -165,16 +165,7 @@ def gather(evaluations: Sequence[Path], components: Sequence[Path] = ()) -> list
 
 
 def _read_evaluation(path: Path, folder: Path) -> Evaluation:
-    facts = read_json(path)
-    lacking = [name for name in ENTRIES if name not in facts]
-    if lacking:
-        raise InputError(
-            "an evaluation is incomplete, or from an older version",
-            where=str(path),
-            found=f"no {', '.join(lacking)}",
-            expected="the entries that docs/formats.md lists",
-            todo="judge the model again with `ccl evaluate`",
-        )
+    facts = read_json(path, required=ENTRIES, todo="judge the model again with `ccl evaluate`")
     trained = folder / "train" / facts["encoder"] / facts["model"]
     folds = sorted({int(row["fold"]) for row in facts["protocols"]["last"]["folds"]})
     histories = [read_table(trained / f"fold{fold}" / "history.csv").assign(fold=fold) for fold in folds]

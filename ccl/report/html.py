@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from ccl.encoders import ENCODERS
 from ccl.evaluate import PROTOCOLS
+from ccl.latex import MISSING
 from ccl.models import METHODS
 from ccl.report import ReportSettings
 from ccl.report.choices import choices
@@ -30,7 +31,6 @@ from ccl.report.tables import evaluations_of, headline, protocols_of
 from ccl.report.thumbnails import gallery
 
 MINUS = "−"  # noqa: RUF001 (the sign of a printed number, as wide as its plus)
-MISSING = "–"  # noqa: RUF001 (an en dash is what a printed table has in an empty cell)
 
 
 def render(

@@ -7,17 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from ccl.latex import MISSING, careful, latex_table, mean_std, over
+from ccl.latex import JUDGED, MISSING, careful, judged, latex_table, mean_std, over
 from ccl.report.figures import format_p
 from ccl.report.gather import Evaluation
 
 Row = Mapping[str, Any]
-
-PROTOCOLS_SAID = {
-    "last": "last: judged after the last epoch",
-    "inner": "inner: after the epoch that scored best on patients held out of training",
-    "best-on-test": "best-on-test: after the epoch that scored best on the test patients, too good by construction",
-}
 
 
 def latex_tables(tables: Mapping[str, pd.DataFrame], evaluations: Sequence[Evaluation]) -> dict[str, str]:
@@ -35,9 +29,8 @@ def latex_tables(tables: Mapping[str, pd.DataFrame], evaluations: Sequence[Evalu
         rows: list[Any] = tables[name].astype(object).where(tables[name].notna(), None).to_dict("records")
         if rows:
             cells = [[write(row) for write in columns.values()] for row in rows]
-            said = [words for protocol, words in PROTOCOLS_SAID.items() if protocol in set(_protocols(rows))]
-            protocols = f" Protocol {'; '.join(said)}." if said else ""
-            whole = caption.format(over=over(evaluations)) + protocols + careful(evaluations)
+            said = [judged(protocol) for protocol in JUDGED if protocol in set(_protocols(rows))]
+            whole = " ".join([caption.format(over=over(evaluations)), *said]) + careful(evaluations)
             written[name] = latex_table(pd.DataFrame(cells, columns=list(columns)), whole, f"tab:{name}")
     return written
 
@@ -77,14 +70,14 @@ def _pair(side: str) -> Callable[[Row], str]:
 
 
 NAMED = {"Cohort": _text("cohort"), "Model": _text("model"), "Features": _text("encoder")}
-JUDGED = {**NAMED, "Protocol": _text("protocol")}
+BY_PROTOCOL = {**NAMED, "Protocol": _text("protocol")}
 POOLED = _interval("pooled", "lower", "upper")
 
 CONTENT: dict[str, tuple[str, dict[str, Callable[[Row], str]]]] = {
     "c_index": (
         "C-index on test patients: mean ± standard deviation over {over}; pooled: one C-index of all test patients.",
         {
-            **JUDGED,
+            **BY_PROTOCOL,
             "C-index": lambda row: mean_std(row["c_index"], row["std"], 3),
             "Pooled": _number("pooled"),
         },
@@ -93,7 +86,7 @@ CONTENT: dict[str, tuple[str, dict[str, Callable[[Row], str]]]] = {
         "Survival of the patients above (high) and below the median of the risks pooled from the test patients of "
         "{over}: log-rank test, and Cox hazard ratio of high to low with its 95 % interval.",
         {
-            **JUDGED,
+            **BY_PROTOCOL,
             "High": _text("n_high"),
             "Low": _text("n_low"),
             "Hazard ratio": _interval("hazard_ratio", "hazard_ratio_lower", "hazard_ratio_upper", ".2f"),
@@ -104,7 +97,7 @@ CONTENT: dict[str, tuple[str, dict[str, Callable[[Row], str]]]] = {
         "Predicted risk of test patients of {over} who died by the split, compared with that of patients known to be "
         "alive beyond it (Welch's t-test).",
         {
-            **JUDGED,
+            **BY_PROTOCOL,
             "Split (months)": _number("split_months", 1),
             "Died": _text("n_short"),
             "Alive": _text("n_long"),
@@ -116,7 +109,7 @@ CONTENT: dict[str, tuple[str, dict[str, Callable[[Row], str]]]] = {
         "All test patients of {over} together: C-index with its 95 % bootstrap interval over patients, Uno's C, "
         "integrated Brier score (lower is better) and that of one Kaplan-Meier curve for all.",
         {
-            **JUDGED,
+            **BY_PROTOCOL,
             "C-index": POOLED,
             "Uno's C": _number("uno"),
             "Brier": _number("integrated_brier"),

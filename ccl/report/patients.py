@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ccl.errors import InputError
 from ccl.files import read_json, read_table
-from ccl.report.style import inline
+from ccl.report.style import caveats, inline
 from ccl.report.thumbnails import Picture
 
 DRAWINGS = ("survival", "ways", "families", "genes")
@@ -33,7 +33,10 @@ MAP_BYTES = 150_000
 QUALITIES = (80, 65, 50, 35)
 """Of WebP, tried in turn; below the last a picture is made smaller."""
 
-ENTRIES = ("patient", "cohort", "encoder", "model", "method", "rank", "n_patients", "slides", "figures")
+ENTRIES = (
+    "patient", "cohort", "encoder", "model", "method", "weights", "synthetic", "rank", "n_patients", "slides",
+    "figures",
+)  # fmt: skip
 """Entries of ``explanation.json`` without which it is none, or one that an older version made."""
 
 
@@ -85,8 +88,7 @@ class Explained:
     @property
     def caveats(self) -> list[str]:
         """Labels that must stand beside every number and figure."""
-        random = self.facts["weights"] == "random"
-        return ["synthetic data"] * bool(self.facts["synthetic"]) + ["random encoder weights"] * random
+        return caveats(self.facts)
 
 
 def read_explained(folders: Sequence[Path], *, out: Path) -> list[Explained]:
@@ -117,27 +119,14 @@ def _read_model(folder: Path, number: int, out: Path) -> Explained:
             expected="what `ccl explain` writes: a folder for each patient",
             todo="run `snakemake explain`, or leave the folder out",
         )
-    ranked = sorted(((_read_facts(path), path) for path in found), key=lambda pair: int(pair[0]["rank"]))
+    todo = "explain the model again with `ccl explain`"
+    told = [read_json(path / "explanation.json", required=ENTRIES, todo=todo) for path in found]
+    ranked = sorted(zip(told, found, strict=True), key=lambda pair: int(pair[0]["rank"]))
     patients = tuple(
         _read_patient(path, own, f"explained-{number}-{place}", out)
         for place, (own, path) in enumerate(ranked, start=1)
     )
     return Explained(ranked[0][0], patients)
-
-
-def _read_facts(folder: Path) -> Mapping[str, Any]:
-    path = folder / "explanation.json"
-    facts: Mapping[str, Any] = read_json(path)
-    lacking = [name for name in ENTRIES if name not in facts]
-    if lacking:
-        raise InputError(
-            "an explanation is incomplete, or from an older version",
-            where=str(path),
-            found=f"no {', '.join(lacking)}",
-            expected="the entries that docs/formats.md lists",
-            todo="explain the model again with `ccl explain`",
-        )
-    return facts
 
 
 def _read_patient(folder: Path, facts: Mapping[str, Any], name: str, out: Path) -> Patient:

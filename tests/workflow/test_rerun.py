@@ -19,6 +19,8 @@ pytestmark = pytest.mark.xdist_group("graph")
 
 SLIDE_STAGES = ("tissue", "tile", "embed")
 END = {"evaluate", "report"}
+AFTER_CCL = {"train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1}
+"""Two folds of two cohorts, trained again, and all that is made of them."""
 AFTER_TILES = {
     "quality": 1,
     "embed": 2,
@@ -58,35 +60,35 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
         (
             "models.ccl",
             {"cohort_weight": 0.5},
-            {"train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1},
+            AFTER_CCL,
         ),
         (
             "models.ccl",
             {"preset": "released", "groups_by": "time"},
-            {"train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1},
+            AFTER_CCL,
         ),
         (
             "models.ccl",
             {"k": 4},
-            {"cluster": 2, "train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1},
+            {"cluster": 2, **AFTER_CCL},
         ),
         ("models.snn", {"track": "native"}, {"train": 4, "evaluate": 2, "report": 1}),
         ("models.small", {"method": "snn", "width": 16}, {"train": 4, "evaluate": 2, "report": 1}),
-        ("cluster.k", 4, {"cluster": 2, "train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1}),
+        ("cluster.k", 4, {"cluster": 2, **AFTER_CCL}),
         (
             "cluster.restarts",
             2,
-            {"cluster": 2, "train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1},
+            {"cluster": 2, **AFTER_CCL},
         ),
         (
             "cluster.empty",
             "zero",
-            {"cluster": 2, "train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1},
+            {"cluster": 2, **AFTER_CCL},
         ),
         (
             "cluster.normalise",
             "l2",
-            {"cluster": 2, "train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "report": 1},
+            {"cluster": 2, **AFTER_CCL},
         ),
         (
             "genomics.missing",
@@ -110,11 +112,7 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
                 "quality": 1,
                 "import_features": 1,
                 "cluster": 2,
-                "train": 4,
-                "evaluate": 2,
-                "components": 2,
-                "explain_model": 2,
-                "report": 1,
+                **AFTER_CCL,
             },
         ),
         (

@@ -113,16 +113,9 @@ def asked_predictions(wildcards):
 
 def bundle_input(wildcards):
     """The trained folds of a model and what they were trained on, by the names of their options."""
-    files = dict(train_input(wildcards))
+    files = {"models": network_files(wildcards), **train_input(wildcards)}
     if reads_slides(wildcards.model):
         files |= slide_inputs(wildcards)
-    folder = "<results>/{cohort}/train/{encoder}/{model}"
-    names = ("run.json", "predictions.csv", "model.safetensors")
-    files["runs"] = [
-        f"{folder}/fold{fold}/{name}"
-        for fold in range(FOLDS[wildcards.cohort])
-        for name in names
-    ]
     return files
 
 
@@ -158,15 +151,3 @@ def preprocessing(wildcards):
         sections.append("cluster")
     made = {name: config[name] for name in sections}
     return json.dumps(made, sort_keys=True)
-
-
-def options_but(name):
-    """The inputs of a job as options, those under `name` left out."""
-    return lambda wildcards, input: as_options(
-        wildcards, {key: input[key] for key in input.keys() if key != name}
-    )
-
-
-def run_folders_of(wildcards, input):
-    """The folds' folders, each once."""
-    return list(dict.fromkeys(str(Path(path).parent) for path in input.runs))

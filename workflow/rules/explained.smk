@@ -1,4 +1,4 @@
-# What the rules of `explain` and `components` share: whose networks are looked into, and what that needs.
+# What the rules of `explain`, `components` and `bundle` share: a model's networks, and whom they are asked about.
 from ccl import components as decomposing
 from ccl import explain as explaining
 
@@ -63,15 +63,20 @@ def component_facts():
     ]
 
 
+def network_files(wildcards):
+    """What training left of each fold of a model."""
+    return [
+        f"<results>/{{cohort}}/train/{{encoder}}/{{model}}/fold{fold}/{name}"
+        for fold in range(FOLDS[wildcards.cohort])
+        for name in ("model.safetensors", "run.json", "predictions.csv")
+    ]
+
+
 def network_input(wildcards):
-    """Each fold's models, and the tables that they were trained on, by the name of their option."""
+    """Each fold's networks, and the tables that they were trained on, by the name of their option."""
     files = train_input(wildcards)
     return {
-        "models": [
-            f"<results>/{{cohort}}/train/{{encoder}}/{{model}}/fold{fold}/{name}"
-            for fold in range(FOLDS[wildcards.cohort])
-            for name in ("model.safetensors", "run.json", "predictions.csv")
-        ],
+        "models": network_files(wildcards),
         **{key: files[key] for key in ("genomics", "clusters") if key in files},
     }
 
@@ -81,8 +86,7 @@ def explain_input(wildcards):
     return {
         **network_input(wildcards),
         "outcomes": train_input(wildcards)["patients"],
-        "slides": slide_sheet(wildcards),
-        "manifests": manifests(wildcards.cohort),
+        **slide_inputs(wildcards),
     }
 
 

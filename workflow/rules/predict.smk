@@ -25,14 +25,13 @@ rule bundle_model:
         runtime=120,
     params:
         version=predict.BUNDLE_VERSION,
-        runs=run_folders_of,
         owners=lambda w: owners(w) if reads_slides(w.model) else "",
-        inputs=options_but("runs"),
+        inputs=network_options,
         preprocessing=preprocessing,
         flags=flags("bundle"),
         out=subpath(output.card, parent=True),
     shell:
-        "ccl bundle {params.runs:q} {params.inputs} --preprocessing {params.preprocessing:q} --out {params.out:q}"
+        "ccl bundle {params.inputs} --preprocessing {params.preprocessing:q} --out {params.out:q}"
         " {params.flags} > {log:q} 2>&1"
 
 
@@ -65,7 +64,7 @@ rule predict_cohort:
         version=predict.VERSION,
         folder=lambda w: str(bundle_folder(w.cohort, w.bundle)),
         owners=lambda w: owners(w) if CARDS[w.cohort, w.bundle].reads_slides else "",
-        inputs=options_but("bundle"),
+        inputs=lambda w, input: as_options(w, input, without=("bundle",)),
         flags=flags("predict"),
         out=subpath(output.risk, parent=True),
     shell:
