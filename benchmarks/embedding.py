@@ -21,10 +21,10 @@ import pandas as pd
 import tifffile
 import torch
 
-from ccl.embed import EmbedSettings
-from ccl.embed.stage import EmbedStage
-from ccl.formats import ManifestRow, Slide, Tiles, write_manifest
-from ccl.shards import Shard, run_shard
+from ccl.io.formats import ManifestRow, Slide, Tiles, write_manifest
+from ccl.io.shards import Shard, run_shard
+from ccl.wsi.embed import EmbedSettings
+from ccl.wsi.embed.stage import EmbedStage
 
 PATCH_PX = 256
 SETTINGS = EmbedSettings("resnet50", "random", None, "float32")

@@ -13,8 +13,8 @@ import time
 
 import torch
 
-from ccl.encoders import ENCODERS
-from ccl.encoders.build import build_encoder
+from ccl.wsi.encoders import ENCODERS
+from ccl.wsi.encoders.build import build_encoder
 
 
 def seconds_per_patch(name: str, device: torch.device, batch_size: int) -> tuple[int, float, float]:

@@ -31,19 +31,19 @@ from ccl.cluster import ClusterSettings
 from ccl.cluster.run import cluster_cohort
 from ccl.cohort import CohortSettings
 from ccl.cohort.run import make_cohort
+from ccl.data.fold import Inputs, Side, load_fold
 from ccl.demo import DemoSettings
 from ccl.demo.make import make_demo
-from ccl.errors import ModelError
 from ccl.evaluate.concordance import concordance_index
-from ccl.files import read_table, write_table
-from ccl.formats import Clusters, Features, Genomics
 from ccl.genomics import GenomicsSettings
 from ccl.genomics.run import group_genomics
-from ccl.interop.importing import import_features
-from ccl.models import get_method, hyper, load
-from ccl.models.replicas import Replicas
+from ccl.io.errors import ModelError
+from ccl.io.files import read_table, write_table
+from ccl.io.formats import Clusters, Features, Genomics
+from ccl.io.interop.importing import import_features
+from ccl.methods import get_method, hyper, load
+from ccl.nn.replicas import Replicas
 from ccl.train import TrainSettings
-from ccl.train.data import Inputs, Side, load_fold
 from ccl.train.loop import train_replicas
 from ccl.train.tracks import unified
 

@@ -16,11 +16,12 @@ import time
 
 import torch
 
-from ccl.models import METHODS, hyper, load
-from ccl.models.interface import Batch, ClosedForm, Outcomes
-from ccl.models.likelihood import survival_nll
-from ccl.models.listing import RESNET50_DIM, blca_shape
-from ccl.models.replicas import Replicas
+from ccl.data.batch import Batch, Outcomes
+from ccl.methods import METHODS, hyper, load
+from ccl.methods.interface import ClosedForm
+from ccl.methods.listing import RESNET50_DIM, blca_shape
+from ccl.nn.likelihood import survival_nll
+from ccl.nn.replicas import Replicas
 
 BARE = "bare"
 

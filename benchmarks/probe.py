@@ -17,8 +17,8 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold, cross_val_predict
 from torch import Tensor
 
-from ccl.models.interface import SurvivalModel, risk
-from ccl.train.data import Side
+from ccl.data.fold import Side
+from ccl.methods.interface import SurvivalModel, risk
 
 COMPONENTS = ("C", "S", "G", "P")
 """In the order in which the network lists them."""

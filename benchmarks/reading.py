@@ -21,10 +21,10 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from ccl.formats import Slide, Tiles
-from ccl.slides.by_openslide import CACHE_BYTES
-from ccl.slides.direct import DirectReader
-from ccl.slides.patches import patches
+from ccl.io.formats import Slide, Tiles
+from ccl.wsi.reader.by_openslide import CACHE_BYTES
+from ccl.wsi.reader.direct import DirectReader
+from ccl.wsi.reader.patches import patches
 
 PATCH_PX, TILE_PX, TARGET_MPP = 256, 256, 0.5
 

@@ -22,12 +22,12 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from ccl.formats import Slide
-from ccl.shards import Shard, run_shard
-from ccl.tile import TileSettings
-from ccl.tile.stage import TileStage
-from ccl.tissue import TissueSettings
-from ccl.tissue.stage import TissueStage
+from ccl.io.formats import Slide
+from ccl.io.shards import Shard, run_shard
+from ccl.wsi.tile import TileSettings
+from ccl.wsi.tile.stage import TileStage
+from ccl.wsi.tissue import TissueSettings
+from ccl.wsi.tissue.stage import TissueStage
 
 RUNS = 3
 TILE_PX, TEXTURE_PX = 256, 2048

@@ -20,10 +20,10 @@ import torch
 from released_step import ReleasedStep
 from torch import nn
 
-from ccl.models import hyper, load
-from ccl.models.interface import Outcomes, Shape
-from ccl.models.replicas import InputLinear, Replicas
-from ccl.train.data import Side
+from ccl.data.batch import Outcomes, Shape
+from ccl.data.fold import Side
+from ccl.methods import hyper, load
+from ccl.nn.replicas import InputLinear, Replicas
 from ccl.train.loop import STEPS_AHEAD, train_epoch
 from ccl.train.sgd import SGD
 

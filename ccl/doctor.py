@@ -18,7 +18,7 @@ from typing import Any, Literal
 import yaml
 from packaging.requirements import Requirement
 
-from ccl.errors import CclError
+from ccl.io.errors import CclError
 
 GB = 1e9
 SCHEMA = Path("workflow/schemas/config.schema.yaml")
@@ -185,9 +185,9 @@ def _encoders(values: Mapping[str, Any]) -> Iterator[Finding]:
 
 def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None) -> Finding:
     """Look for an encoder's weights, downloading nothing."""
-    from ccl.encoders import check_source, get_encoder
-    from ccl.encoders.hub import cached, grant
-    from ccl.encoders.weights import weights_key
+    from ccl.wsi.encoders import check_source, get_encoder
+    from ccl.wsi.encoders.hub import cached, grant
+    from ccl.wsi.encoders.weights import weights_key
 
     what = f"encoder {name}"
     check_source(name, weights)

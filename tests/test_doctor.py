@@ -21,7 +21,7 @@ def _in_the_project_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_: pytest.fail("downloaded something"))
-    monkeypatch.setattr("ccl.encoders.hub.try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr("ccl.wsi.encoders.hub.try_to_load_from_cache", lambda *_: None)
 
 
 @pytest.fixture
@@ -123,11 +123,11 @@ def test_weights_are_looked_for_wherever_they_may_be(tmp_path: Path, monkeypatch
     assert encoder_weights("phikon").state == "warn"
     monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_token")
     assert encoder_weights("uni").state == "warn"
-    monkeypatch.setattr("ccl.encoders.hub.try_to_load_from_cache", lambda *_: str(weights))
+    monkeypatch.setattr("ccl.wsi.encoders.hub.try_to_load_from_cache", lambda *_: str(weights))
     assert encoder_weights("uni").state == "ok"
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert encoder_weights("uni").state == "ok"
-    monkeypatch.setattr("ccl.encoders.hub.try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr("ccl.wsi.encoders.hub.try_to_load_from_cache", lambda *_: None)
     assert encoder_weights("phikon").state == "fail"
 
 

@@ -13,15 +13,15 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ccl.bags import mixed_encoders, read_features, read_members, weights_in_one
 from ccl.cluster import VERSION, ClusterSettings
 from ccl.cluster.bag import Bag
 from ccl.cluster.kmeans import kmeans
-from ccl.errors import InputError, StageError
-from ccl.files import digest
-from ccl.formats import Clusters, ManifestRow, stored_key
-from ccl.progress import progress
-from ccl.shards import OnBadSlide
+from ccl.io.bags import mixed_encoders, read_features, read_members, weights_in_one
+from ccl.io.errors import InputError, StageError
+from ccl.io.files import digest
+from ccl.io.formats import Clusters, ManifestRow, stored_key
+from ccl.io.progress import progress
+from ccl.io.shards import OnBadSlide
 
 
 def cluster_cohort(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
-from ccl.errors import ConfigError
+from ccl.io.errors import ConfigError
 
 
 def draw_folds(patients: pd.DataFrame, n_folds: int, seed: int) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ccl.errors import InputError
-from ccl.files import existing, read_table
+from ccl.io.errors import InputError
+from ccl.io.files import existing, read_table
 
 
 def fold_files(folder: Path) -> list[Path]:

@@ -13,10 +13,11 @@ from lifelines import KaplanMeierFitter
 from ccl.cohort import CohortSettings
 from ccl.cohort.draw import draw_folds
 from ccl.cohort.folds import check_events, read_folds
-from ccl.cohort.sheets import read_patients, read_slide_sheet
-from ccl.errors import InputError
-from ccl.files import identified, write_json, write_table
-from ccl.formats import SLIDE_COLUMNS, Slide
+from ccl.cohort.patients import read_patients
+from ccl.io.errors import InputError
+from ccl.io.files import identified, write_json, write_table
+from ccl.io.formats import SLIDE_COLUMNS, Slide
+from ccl.io.sheets import read_slide_sheet
 
 
 def make_cohort(

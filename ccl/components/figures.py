@@ -14,8 +14,8 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ccl.files import read_json, read_table
-from ccl.report.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PAGE_IN, PURPLE, caveats, panel, set_heading
+from ccl.io.files import read_json, read_table
+from ccl.pages.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PAGE_IN, PURPLE, caveats, panel, set_heading
 
 COLOURS = {
     "common": ORANGE,

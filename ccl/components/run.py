@@ -16,12 +16,12 @@ from threadpoolctl import threadpool_limits
 from ccl.components import DECOMPOSED
 from ccl.components.statistics import similarity
 from ccl.components.vectors import Vectors, vectors_of
-from ccl.errors import ConfigError
+from ccl.data.fold import read_tables
 from ccl.evaluate.folds import FoldRun, read_folds
-from ccl.files import write_json, write_table
-from ccl.models import get_method
-from ccl.progress import progress
-from ccl.train.data import read_tables
+from ccl.io.errors import ConfigError
+from ccl.io.files import write_json, write_table
+from ccl.io.progress import progress
+from ccl.methods import get_method
 
 PERPLEXITY = 30.0
 """Of t-SNE, as is usual; a third of the points where there are too few for it."""

@@ -9,11 +9,12 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from ccl.data.batch import Batch, Outcomes
+from ccl.data.fold import Tables
+from ccl.data.intervals import interval_labels
 from ccl.evaluate.folds import FoldRun
 from ccl.explain.again import batch_of, check_patient, check_risk
-from ccl.models.interface import Batch, Outcomes, SurvivalModel, risk
-from ccl.train.data import Tables
-from ccl.train.intervals import interval_labels
+from ccl.methods.interface import SurvivalModel, risk
 from ccl.train.store import load_model
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ccl.settings import setting
+from ccl.config.settings import setting
 
 VERSION = 1
 """Bumped when the cohort changes for the same settings."""

@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ccl.demo import VERSION
-from ccl.files import digest, write_table
-from ccl.formats import Features
-from ccl.progress import progress
+from ccl.io.files import digest, write_table
+from ccl.io.formats import Features
+from ccl.io.progress import progress
 
 DIMENSION = 128
 PATCHES = (60, 200)

@@ -14,8 +14,8 @@ from ccl.demo.bags import bag_sheet, make_bags
 from ccl.demo.omics import Omics, draw_omics
 from ccl.demo.risk import Risk, draw_follow_up, draw_risk
 from ccl.demo.slides import make_slides, plan_slides, slide_sheet
-from ccl.errors import ConfigError, InputError
-from ccl.files import read_json, write_json, write_table, write_text
+from ccl.io.errors import ConfigError, InputError
+from ccl.io.files import read_json, write_json, write_table, write_text
 
 LEAST_PATIENTS = 5
 """So that each of the usual five folds has a patient to test."""

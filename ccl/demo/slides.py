@@ -19,8 +19,8 @@ from shapely.geometry import Polygon, mapping
 from ccl.demo.anatomy import GRID_UM, SIDE_UM, Anatomy, Look, draw_anatomy
 from ccl.demo.noise import Mask
 from ccl.demo.render import PENS, draw_textures, render
-from ccl.files import atomic_path, write_text
-from ccl.progress import progress
+from ccl.io.files import atomic_path, write_text
+from ccl.io.progress import progress
 
 TILE_PX = 256
 DOWNSAMPLE = 4

@@ -13,11 +13,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from ccl.errors import InputError
 from ccl.evaluate import GIVEN
 from ccl.evaluate.bootstrap import CONFIDENCE, resample
 from ccl.evaluate.concordance import concordance_index, resampled_concordance
-from ccl.files import read_table, write_table
+from ccl.io.errors import InputError
+from ccl.io.files import read_table, write_table
 
 SAME_MONTHS = 1e-6
 """Follow-up no further apart than this, relative to its length, is the same."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ccl.errors import ModelError
 from ccl.evaluate.censoring import observed_share
+from ccl.io.errors import ModelError
 
 TIED_TOLERANCE = 1e-8
 """Two risks no further apart than this are tied, and their pair counts one half."""

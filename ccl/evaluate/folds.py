@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ccl.errors import InputError
-from ccl.files import read_json, read_table, row_of
+from ccl.io.errors import InputError
+from ccl.io.files import read_json, read_table, row_of
 
 FILES = ("run.json", "predictions.csv")
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccl.errors import InputError
 from ccl.evaluate.folds import COLUMNS, NAMES, FoldRun, check_patients, check_values, survival_columns
-from ccl.files import read_table, row_of
+from ccl.io.errors import InputError
+from ccl.io.files import read_table, row_of
 
 SURVIVAL = re.compile(r"survival_at_(\d+(?:\.\d+)?)")
 """Name of a column of the predicted probability to be alive after so many months."""

@@ -15,7 +15,7 @@ from ccl.evaluate.given import read_predictions
 from ccl.evaluate.protocols import judge_fold, pool_risks, score_epochs, summarise
 from ccl.evaluate.survival import compare_groups, kaplan_meier, t_test
 from ccl.evaluate.times import judge_times
-from ccl.files import write_json, write_table
+from ccl.io.files import write_json, write_table
 
 
 def evaluate_runs(*, runs: Sequence[Path], out: Path, months: Sequence[float] = ()) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ccl.settings import setting
+from ccl.config.settings import setting
 
 VERSION = 3
 """Bumped when the stage's output changes for the same input."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import torch
 
-from ccl.errors import InputError, ModelError
+from ccl.data.bags import Bags
+from ccl.data.batch import Batch
+from ccl.data.fold import Scaler, Tables
 from ccl.evaluate.folds import FoldRun
-from ccl.models.interface import Batch
-from ccl.train.bags import Bags
-from ccl.train.data import Scaler, Tables
+from ccl.io.errors import InputError, ModelError
 
 RISK_TOLERANCE = 1e-4
 """A risk computed again may differ by this much: another device, seeds alone instead of side by side."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ccl.errors import ConfigError
 from ccl.evaluate.folds import FoldRun
 from ccl.explain import ExplainSettings
+from ccl.io.errors import ConfigError
 
 
 @dataclass(frozen=True)

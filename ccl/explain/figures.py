@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from ccl.explain.choose import Case
 from ccl.explain.network import Explanation, Shares
 from ccl.explain.slides import LEAST, MOST, Examples, SlideMap
-from ccl.report.style import BLUE, GRID, INK, MUTED, ORANGE, PAPER, panel, set_title
-from ccl.slides.pictures import round_length
+from ccl.pages.style import BLUE, GRID, INK, MUTED, ORANGE, PAPER, panel, set_title
+from ccl.wsi.reader.pictures import round_length
 
 COLOURS = "viridis"
 """Of attention: even in lightness, and told apart by any eye."""

@@ -12,10 +12,11 @@ from captum.attr import IntegratedGradients
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ccl.data.batch import Batch
+from ccl.data.fold import Tables
 from ccl.explain.again import batch_of, check_risk
 from ccl.explain.choose import Case
-from ccl.models.interface import Attention, Batch, SurvivalModel, risk, survival
-from ccl.train.data import Tables
+from ccl.methods.interface import Attention, SurvivalModel, risk, survival
 from ccl.train.store import load_model
 
 STEPS = 64
@@ -45,7 +46,7 @@ class Explanation:
     ``attribution``: by how much it raised the risk above that of the reference."""
     risk: float
     reference_risk: float
-    """Of the average training patient, as :meth:`ccl.models.interface.SurvivalModel.reference` has it."""
+    """Of the average training patient, as :meth:`ccl.methods.interface.SurvivalModel.reference` has it."""
 
     @property
     def unexplained(self) -> float:

@@ -12,9 +12,9 @@ from ccl.explain import EXPLAINED
 from ccl.explain.choose import Case
 from ccl.explain.network import Explanation
 from ccl.explain.slides import SlideMap
-from ccl.models import get_method
+from ccl.methods import get_method
+from ccl.pages.provenance import git_commit, software
 from ccl.report.html import environment
-from ccl.report.provenance import git_commit, software
 
 
 def render(

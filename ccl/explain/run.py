@@ -12,9 +12,7 @@ import torch
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from ccl.bags import read_members
-from ccl.cohort.sheets import read_slide_sheet
-from ccl.errors import ConfigError
+from ccl.data.fold import Tables, read_tables
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.evaluate.survival import kaplan_meier
 from ccl.explain import EXPLAINED, ExplainSettings, figures
@@ -23,11 +21,13 @@ from ccl.explain.choose import Case, choose
 from ccl.explain.network import Explanation, explain
 from ccl.explain.page import render
 from ccl.explain.slides import Examples, SlideMap, slide_maps, write_geojson
-from ccl.files import read_table, write_json, write_table, write_text
-from ccl.models import get_method
-from ccl.progress import progress
-from ccl.report.style import caveats, house_style, inline, save
-from ccl.train.data import Tables, read_tables
+from ccl.io.bags import read_members
+from ccl.io.errors import ConfigError
+from ccl.io.files import read_table, write_json, write_table, write_text
+from ccl.io.progress import progress
+from ccl.io.sheets import read_slide_sheet
+from ccl.methods import get_method
+from ccl.pages.style import caveats, house_style, inline, save
 
 
 def explain_patients(

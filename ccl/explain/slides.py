@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ccl.bags import read_features
-from ccl.errors import SlideError
 from ccl.explain.network import Explanation
-from ccl.files import write_text
-from ccl.formats import Clusters, Features, ManifestRow, Slide, Tiles
-from ccl.slides.patches import patches
-from ccl.slides.pictures import Picture, overview
-from ccl.slides.protocol import SlideReader
-from ccl.slides.reader import open_slide
+from ccl.io.bags import read_features
+from ccl.io.errors import SlideError
+from ccl.io.files import write_text
+from ccl.io.formats import Clusters, Features, ManifestRow, Slide, Tiles
+from ccl.wsi.reader.opening import open_slide
+from ccl.wsi.reader.patches import patches
+from ccl.wsi.reader.pictures import Picture, overview
+from ccl.wsi.reader.protocol import SlideReader
 
 EXAMPLE_PX = 112
 """Side of a patch that is shown as an example."""
@@ -43,7 +43,7 @@ class Places:
     coords: NDArray[np.int64]
     """(N, 2) level-0 px."""
     attributes: Mapping[str, Any]
-    """As :class:`ccl.formats.Tiles` has them."""
+    """As :class:`ccl.io.formats.Tiles` has them."""
 
     @property
     def side(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ccl.settings import setting
+from ccl.config.settings import setting
 
 VERSION = 2
 """Bumped when the stage's output changes for the same input."""

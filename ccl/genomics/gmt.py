@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ccl.errors import ConfigError, InputError
-from ccl.files import existing
+from ccl.io.errors import ConfigError, InputError
+from ccl.io.files import existing
 
 
 def read_gmt(path: Path, families: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ccl.errors import InputError
-from ccl.files import identified
-from ccl.formats import Family, Genomics
 from ccl.genomics import GenomicsSettings
 from ccl.genomics.gmt import read_gmt
 from ccl.genomics.tables import SUFFIXES, read_omics
+from ccl.io.errors import InputError
+from ccl.io.files import identified
+from ccl.io.formats import Family, Genomics
 
 
 def group_genomics(out: Path, *, settings: GenomicsSettings, tables: Mapping[str, Path], gmt: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ccl.errors import InputError
-from ccl.files import read_table, row_of
 from ccl.genomics import GenomicsSettings
+from ccl.io.errors import InputError
+from ccl.io.files import read_table, row_of
 
 SUFFIXES = {"rna": "_rnaseq", "cnv": "_cnv", "snv": "_mut"}
 """Kind of omics to the ending of its columns, as MCAT and PORPOISE name them."""

@@ -15,19 +15,19 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ccl import __version__
-from ccl.bags import read_members
-from ccl.encoders import ENCODERS
-from ccl.errors import InputError
+from ccl.data.fold import Fold, Inputs, Tables, load_fold, read_tables
 from ccl.evaluate.folds import FoldRun, read_folds
-from ccl.files import atomic_path, read_table, sha256
-from ccl.models import get_method
+from ccl.io.bags import read_members
+from ccl.io.errors import InputError
+from ccl.io.files import atomic_path, read_table, sha256
+from ccl.methods import get_method
 from ccl.predict import BundleSettings
 from ccl.predict.card import WEIGHTS, Card
 from ccl.predict.patients import mean_patches, source_of
 from ccl.predict.ranges import FeatureRange, GeneRange, scales_of
 from ccl.train import TrainSettings
-from ccl.train.data import Fold, Inputs, Tables, load_fold, read_tables
 from ccl.train.store import read_tensors
+from ccl.wsi.encoders import ENCODERS
 
 CPU = torch.device("cpu")
 
@@ -57,7 +57,7 @@ def make_bundle(
     InputError
         The folds do not belong together, or the inputs are not the files that they were trained on.
     ConfigError, ModelError
-        As :func:`ccl.train.data.load_fold` says.
+        As :func:`ccl.data.fold.load_fold` says.
     """
     folds = read_folds(runs)
     facts = folds[0].facts

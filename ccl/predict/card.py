@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ccl.errors import InputError
-from ccl.files import digest, existing, read_json, sha256, write_json
-from ccl.models import get_method
+from ccl.io.errors import InputError
+from ccl.io.files import digest, existing, read_json, sha256, write_json
+from ccl.methods import get_method
 
 FORMAT = 1
 """Of the folder; a bundle of another format is refused."""
@@ -25,7 +25,7 @@ class Card:
     method: str
     hyper: Mapping[str, Any]
     shape: Mapping[str, Any]
-    """The sizes that the networks were built for: see :class:`ccl.models.interface.Shape`."""
+    """The sizes that the networks were built for: see :class:`ccl.data.batch.Shape`."""
     seeds: Sequence[int]
     folds: Sequence[Mapping[str, Any]]
     """``fold`` and its ``interval_edges`` (months)."""
@@ -59,7 +59,7 @@ class Card:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """What its method reads: see :class:`ccl.models.Method`."""
+        """What its method reads: see :class:`ccl.methods.Method`."""
         return get_method(self.method).reads
 
     @property

@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ccl.errors import CclError, InputError, ModelError
-from ccl.models.interface import Batch, SurvivalModel
+from ccl.data.batch import Batch
+from ccl.data.fold import Scaler
+from ccl.io.errors import CclError, InputError, ModelError
+from ccl.methods.interface import SurvivalModel
 from ccl.predict.card import Card, check_weights, read_card
 from ccl.predict.patients import Patients
 from ccl.predict.ranges import FeatureRange, GeneRange
-from ccl.train.data import Scaler
 from ccl.train.store import build_model, read_tensors
 
 

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ccl.errors import InputError, ModelError
-from ccl.formats import FeaturesHead, Genomics
+from ccl.data.bags import Bags, check_bags
+from ccl.data.fold import Tables
+from ccl.io.errors import InputError, ModelError
+from ccl.io.formats import FeaturesHead, Genomics
 from ccl.predict.card import Card
-from ccl.train.bags import Bags, check_bags
-from ccl.train.data import Tables
 
 
 @dataclass(frozen=True)

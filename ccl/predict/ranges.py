@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ccl.formats import ManifestRow, coords_attributes
-from ccl.train.data import Scaler
+from ccl.data.fold import Scaler
+from ccl.io.formats import ManifestRow, coords_attributes
 
 MARGIN = 1.0
 """Standard deviations beyond the least or the greatest training value, from where a value lies outside."""

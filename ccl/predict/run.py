@@ -12,17 +12,17 @@ import torch
 from numpy.typing import NDArray
 
 from ccl import __version__
-from ccl.bags import read_members
-from ccl.devices import pick_device
-from ccl.errors import ConfigError
-from ccl.files import write_json, write_table
-from ccl.models import get_method
-from ccl.models.interface import risk, survival
+from ccl.data.fold import read_tables
+from ccl.io.bags import read_members
+from ccl.io.devices import pick_device
+from ccl.io.errors import ConfigError
+from ccl.io.files import write_json, write_table
+from ccl.methods import get_method
+from ccl.methods.interface import risk, survival
 from ccl.predict import PredictSettings
 from ccl.predict.ensemble import Bundle, load_bundle, survival_at
 from ccl.predict.patients import Patients, gather, mean_patches
 from ccl.predict.ranges import SHARE_OUTSIDE, other_scales
-from ccl.train.data import read_tables
 
 USUAL_MONTHS = (12.0, 36.0, 60.0)
 """When survival is told, unless asked otherwise."""

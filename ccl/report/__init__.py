@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ccl.settings import setting
+from ccl.config.settings import setting
 
 VERSION = 5
 """Bumped when the stage's output changes for the same input."""

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
-from ccl.models import hyper as make_hyper
-from ccl.models import load
+from ccl.methods import hyper as make_hyper
+from ccl.methods import load
 
 
 @dataclass(frozen=True)

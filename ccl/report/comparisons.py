@@ -8,7 +8,7 @@ from itertools import combinations
 import pandas as pd
 
 from ccl.evaluate.compare import differences, holm
-from ccl.report.gather import Cohort, Evaluation
+from ccl.results.gather import Cohort, Evaluation
 
 PROTOCOL = "last"
 """Whose risks are compared: no choice on test patients is in them."""

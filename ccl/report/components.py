@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ccl.report.figures import figure_name
-from ccl.report.gather import Evaluation
+from ccl.results.gather import Evaluation
 
 Number = tuple[float, float]
 """Mean and standard deviation over folds."""

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from ccl.evaluate import PROTOCOLS, Protocol
 from ccl.evaluate.survival import survivor_groups
-from ccl.report.gather import Evaluation
-from ccl.report.published import published_beside
-from ccl.report.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, panel, set_title
+from ccl.pages.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, panel, set_title
+from ccl.results.gather import Evaluation
+from ccl.results.published import published_beside
 
 PROTOCOL_WORDS: dict[Protocol, str] = {"last": "last epoch", "best-on-test": "best-on-test epoch (optimistic)"}
 

@@ -15,20 +15,20 @@ import yaml
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ccl.encoders import ENCODERS
 from ccl.evaluate import PROTOCOLS
-from ccl.latex import MISSING
-from ccl.models import METHODS
+from ccl.methods import METHODS
+from ccl.pages.provenance import git_commit, software
 from ccl.report import ReportSettings
 from ccl.report.choices import choices
 from ccl.report.comparisons import ALL_PAIRS_OF
 from ccl.report.components import components
 from ccl.report.figures import figure_name, format_p
-from ccl.report.gather import Cohort, Evaluation
 from ccl.report.patients import Explained
-from ccl.report.provenance import git_commit, software
 from ccl.report.tables import evaluations_of, headline, protocols_of
 from ccl.report.thumbnails import gallery
+from ccl.results.gather import Cohort, Evaluation
+from ccl.results.latex import MISSING
+from ccl.wsi.encoders import ENCODERS
 
 MINUS = "−"  # noqa: RUF001 (the sign of a printed number, as wide as its plus)
 
@@ -48,7 +48,7 @@ def render(
     Parameters
     ----------
     cohorts : sequence of Cohort
-        What :func:`ccl.report.gather.gather` found.
+        What :func:`ccl.results.gather.gather` found.
     tables : mapping
         What :func:`ccl.report.tables.make_tables` made of it.
     drawn : mapping

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from ccl.latex import JUDGED, MISSING, careful, judged, latex_table, mean_std, over
 from ccl.report.figures import format_p
-from ccl.report.gather import Evaluation
+from ccl.results.gather import Evaluation
+from ccl.results.latex import JUDGED, MISSING, careful, judged, latex_table, mean_std, over
 
 Row = Mapping[str, Any]
 

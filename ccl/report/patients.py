@@ -15,9 +15,9 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from ccl.errors import InputError
-from ccl.files import read_json, read_table
-from ccl.report.style import caveats, inline
+from ccl.io.errors import InputError
+from ccl.io.files import read_json, read_table
+from ccl.pages.style import caveats, inline
 from ccl.report.thumbnails import Picture
 
 DRAWINGS = ("survival", "ways", "families", "genes")

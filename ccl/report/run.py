@@ -11,14 +11,15 @@ from matplotlib.figure import Figure
 
 from ccl.components.figures import one_evaluation
 from ccl.evaluate import PROTOCOLS
-from ccl.files import write_table, write_text
-from ccl.progress import progress
-from ccl.report import ReportSettings, figures, style
-from ccl.report.gather import Evaluation, gather
+from ccl.io.files import write_table, write_text
+from ccl.io.progress import progress
+from ccl.pages import style
+from ccl.report import ReportSettings, figures
 from ccl.report.html import render
 from ccl.report.latex import latex_tables
 from ccl.report.patients import read_explained
 from ccl.report.tables import evaluations_of, make_tables
+from ccl.results.gather import Evaluation, gather
 
 
 def write_report(

@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from ccl.ablations.published import published as published_ablation
+from ccl.paper.ablations.published import published as published_ablation
 from ccl.report.comparisons import comparisons
-from ccl.report.gather import PROTOCOLS_SHOWN, Cohort, Evaluation
-from ccl.report.published import COHORTS, OVERALL, comparable, plain_name, published, published_beside
+from ccl.results.gather import PROTOCOLS_SHOWN, Cohort, Evaluation
+from ccl.results.published import COHORTS, OVERALL, comparable, plain_name, published, published_beside
 
 NAMES = ["cohort", "encoder", "model", "method"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ccl.errors import InputError
-from ccl.report.gather import Cohort, SlideFile
+from ccl.io.errors import InputError
+from ccl.results.gather import Cohort, SlideFile
 
 WIDTH_PX = 420
 HEIGHT_PX = 420

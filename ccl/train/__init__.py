@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from ccl.settings import setting
+from ccl.config.settings import setting
 
 VERSION = 3
 """Bumped when the stage's output changes for the same input."""

@@ -14,18 +14,19 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ccl.errors import ModelError
+from ccl.data.batch import Batch, Outcomes
+from ccl.data.fold import Fold, Side
 from ccl.evaluate.concordance import concordance_index
-from ccl.models.interface import Batch, ClosedForm, Outcomes, SurvivalModel, risk, survival
-from ccl.models.likelihood import survival_nll
-from ccl.models.recipes import Recipe
-from ccl.models.replicas import Replicas
-from ccl.progress import progress
-from ccl.train.data import Fold, Side
+from ccl.io.errors import ModelError
+from ccl.io.progress import progress
+from ccl.methods.interface import ClosedForm, SurvivalModel, risk, survival
+from ccl.methods.recipes import Recipe
+from ccl.nn.likelihood import survival_nll
+from ccl.nn.replicas import Replicas
 from ccl.train.optimisers import Optimiser, make_optimiser
 
 STEPS_AHEAD = 16
-"""Steps whose patients are handed to the method at once: see :class:`ccl.models.replicas.InputLinear`."""
+"""Steps whose patients are handed to the method at once: see :class:`ccl.nn.replicas.InputLinear`."""
 
 
 @dataclass
@@ -78,7 +79,7 @@ def train_replicas(
     Parameters
     ----------
     module : module
-        A method (see :mod:`ccl.models`).
+        A method (see :mod:`ccl.methods`).
     hyper : Hyper
         Its hyper-parameters.
     recipe : Recipe

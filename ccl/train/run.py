@@ -14,13 +14,13 @@ import pandas as pd
 import torch
 
 from ccl import __version__
-from ccl.devices import peak_memory_mb, pick_device
-from ccl.files import digest, sha256, write_json, write_table
-from ccl.models import get_method, hyper, load
-from ccl.models.interface import SurvivalModel
-from ccl.models.recipes import Recipe
+from ccl.data.fold import Fold, Inputs, load_fold
+from ccl.io.devices import peak_memory_mb, pick_device
+from ccl.io.files import digest, sha256, write_json, write_table
+from ccl.methods import get_method, hyper, load
+from ccl.methods.interface import SurvivalModel
+from ccl.methods.recipes import Recipe
 from ccl.train import VERSION, TrainSettings
-from ccl.train.data import Fold, Inputs, load_fold
 from ccl.train.loop import Course, Trained, train_replicas
 from ccl.train.store import load_checkpoint, save_checkpoint, save_models
 from ccl.train.tracks import Track, recipe_of
@@ -63,7 +63,7 @@ def train_fold(
     Raises
     ------
     ConfigError, ModelError
-        As :func:`ccl.models.hyper`, :func:`recipe_of`, :func:`pick_device`, :func:`load_fold` and
+        As :func:`ccl.methods.hyper`, :func:`recipe_of`, :func:`pick_device`, :func:`load_fold` and
         :func:`train_replicas` say.
     """
     torch.set_num_threads(threads)

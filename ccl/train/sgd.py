@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from ccl.models.replicas import InputLinear, Linear
+from ccl.nn.replicas import InputLinear, Linear
 
 
 class SGD:
@@ -16,7 +16,7 @@ class SGD:
     Parameters
     ----------
     model : Module
-        Its :class:`ccl.models.replicas.Linear` layers then update their weights in the backward pass.
+        Its :class:`ccl.nn.replicas.Linear` layers then update their weights in the backward pass.
     lr, weight_decay : float
         Learning rate and L2 penalty.
     """

@@ -13,12 +13,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ccl.errors import InputError
-from ccl.files import atomic_path, existing
-from ccl.models import hyper, load
-from ccl.models.interface import Shape, SurvivalModel
-from ccl.models.replicas import Replicas
-from ccl.train.data import Scaler
+from ccl.data.batch import Shape
+from ccl.data.fold import Scaler
+from ccl.io.errors import InputError
+from ccl.io.files import atomic_path, existing
+from ccl.methods import hyper, load
+from ccl.methods.interface import SurvivalModel
+from ccl.nn.replicas import Replicas
 from ccl.train.loop import Course
 
 

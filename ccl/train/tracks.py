@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Literal, get_args
 
-from ccl.errors import ConfigError
-from ccl.models.recipes import Recipe
+from ccl.io.errors import ConfigError
+from ccl.methods.recipes import Recipe
 from ccl.train import TrainSettings
 
 Track = Literal["unified", "native"]

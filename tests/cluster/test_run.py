@@ -11,9 +11,9 @@ import pytest
 
 from ccl.cluster import ClusterSettings
 from ccl.cluster.run import cluster_cohort
-from ccl.errors import CclError, InputError, StageError
-from ccl.files import digest, write_table
-from ccl.formats import Clusters, Features, ManifestRow, write_manifest
+from ccl.io.errors import CclError, InputError, StageError
+from ccl.io.files import digest, write_table
+from ccl.io.formats import Clusters, Features, ManifestRow, write_manifest
 
 SETTINGS = ClusterSettings(k=3, restarts=2, empty="reseed", normalise="none")
 OWNERS = {"a1": "A", "a2": "A", "b1": "B", "c1": "C"}

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from ccl.cohort import CohortSettings
 from ccl.cohort.draw import draw_folds
 from ccl.cohort.folds import fold_files
+from ccl.cohort.patients import read_patients
 from ccl.cohort.run import make_cohort
-from ccl.cohort.sheets import read_patients, read_slide_sheet
-from ccl.errors import CclError, ConfigError, InputError
-from ccl.files import read_json, read_table
+from ccl.io.errors import CclError, ConfigError, InputError
+from ccl.io.files import read_json, read_table
+from ccl.io.sheets import read_slide_sheet
 
 SETTINGS = CohortSettings("patient_id", "months", "censorship", n_folds=2, fold_seed=0, synthetic=True)
 

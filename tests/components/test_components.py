@@ -17,10 +17,11 @@ from sklearn.metrics import silhouette_samples
 
 from ccl.components import DECOMPOSED
 from ccl.components.run import find_components
-from ccl.errors import ConfigError, InputError, ModelError
-from ccl.formats import Clusters, Genomics
-from ccl.models import METHODS, load
-from ccl.models.interface import Batch, SurvivalModel
+from ccl.data.batch import Batch
+from ccl.io.errors import ConfigError, InputError, ModelError
+from ccl.io.formats import Clusters, Genomics
+from ccl.methods import METHODS, load
+from ccl.methods.interface import SurvivalModel
 from ccl.train.store import load_model
 from tests.components.conftest import Drawn, draw_cohort
 

@@ -12,8 +12,9 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import cross_val_predict
 
 from ccl.cohort import CohortSettings
-from ccl.cohort.sheets import read_patients, read_slide_sheet
-from ccl.formats import Features
+from ccl.cohort.patients import read_patients
+from ccl.io.formats import Features
+from ccl.io.sheets import read_slide_sheet
 
 
 def test_every_slide_of_the_sheet_has_a_labelled_bag(bags: Path) -> None:

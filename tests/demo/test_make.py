@@ -14,11 +14,11 @@ from ccl.cohort import CohortSettings
 from ccl.cohort.run import make_cohort
 from ccl.demo import DemoSettings
 from ccl.demo.make import make_demo
-from ccl.errors import ConfigError, InputError
-from ccl.files import read_json
-from ccl.formats import Genomics
 from ccl.genomics import GenomicsSettings
 from ccl.genomics.run import group_genomics
+from ccl.io.errors import ConfigError, InputError
+from ccl.io.files import read_json
+from ccl.io.formats import Genomics
 
 FEW = DemoSettings(patients=6, seed=1, bags=True, shuffle_risk=False)
 

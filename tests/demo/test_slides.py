@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from shapely.geometry import Polygon, shape
 from shapely.ops import unary_union
 
-from ccl.cohort.sheets import read_slide_sheet
 from ccl.demo.anatomy import GRID_SIDE, Anatomy, Look, draw_anatomy
 from ccl.demo.slides import plan_slides
-from ccl.errors import SlideError
-from ccl.files import read_json
-from ccl.formats import Slide
-from ccl.slides.reader import open_slide
+from ccl.io.errors import SlideError
+from ccl.io.files import read_json
+from ccl.io.formats import Slide
+from ccl.io.sheets import read_slide_sheet
+from ccl.wsi.reader.opening import open_slide
 
 REGIONS_APART = ("Tumour", "Lymphocytes", "Myxoid stroma")
 

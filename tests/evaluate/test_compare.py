@@ -9,11 +9,11 @@ from click.testing import CliRunner
 from scipy.stats import false_discovery_control, norm
 
 from ccl.cli import cli
-from ccl.errors import InputError
 from ccl.evaluate import bootstrap
 from ccl.evaluate.bootstrap import resample
 from ccl.evaluate.compare import compare_evaluations, holm
 from ccl.evaluate.concordance import concordance_index
+from ccl.io.errors import InputError
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sksurv.metrics import concordance_index_censored
 
-from ccl.errors import ModelError
 from ccl.evaluate import concordance
 from ccl.evaluate.concordance import concordance_index
+from ccl.io.errors import ModelError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

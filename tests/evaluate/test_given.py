@@ -10,8 +10,8 @@ import pytest
 from sksurv.metrics import brier_score, concordance_index_censored
 from sksurv.util import Surv
 
-from ccl.errors import InputError
 from ccl.evaluate.run import evaluate_predictions, evaluate_runs
+from ccl.io.errors import InputError
 
 
 @pytest.fixture

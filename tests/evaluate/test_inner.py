@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccl.errors import InputError
 from ccl.evaluate.run import evaluate_runs
+from ccl.io.errors import InputError
 
 
 def evaluate(folders, out):

@@ -15,8 +15,8 @@ from sksurv.metrics import concordance_index_censored
 from sksurv.nonparametric import kaplan_meier_estimator
 from sksurv.util import Surv
 
-from ccl.errors import InputError
 from ccl.evaluate.run import evaluate_runs
+from ccl.io.errors import InputError
 
 
 def evaluate(folders, out):

@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from ccl.models import hyper, load
-from ccl.models.interface import Batch, Shape
-from ccl.models.replicas import Replicas
+from ccl.data.batch import Batch, Shape
+from ccl.methods import hyper, load
+from ccl.nn.replicas import Replicas
 
 FAMILIES = (7, 5, 11)
 

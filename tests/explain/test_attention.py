@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ccl.models.explanation import contributions
-from ccl.models.interface import Batch, risk
+from ccl.data.batch import Batch
+from ccl.methods.ccl.explanation import contributions
+from ccl.methods.interface import risk
 from tests.explain.networks import batch, network
 
 OPTIONS: list[dict[str, Any]] = [

@@ -12,11 +12,12 @@ from nystrom_attention import NystromAttention
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from ccl.errors import ModelError
+from ccl.data.batch import Batch
 from ccl.explain import EXPLAINED
-from ccl.models import get_method
-from ccl.models.interface import Attention, Batch, risk
-from ccl.models.nystrom import NystromLayer
+from ccl.io.errors import ModelError
+from ccl.methods import get_method
+from ccl.methods.interface import Attention, risk
+from ccl.nn.nystrom import NystromLayer
 from tests.explain.networks import FAMILIES, bag, network
 
 OF_BAGS = [method for method in EXPLAINED if method != "ccl"]

@@ -23,28 +23,28 @@ from scipy.stats import spearmanr
 from shapely.geometry import shape
 from shapely.ops import unary_union
 
-from ccl.bags import read_members
-from ccl.cohort.sheets import read_slide_sheet
+from ccl.data.fold import Inputs, read_tables
 from ccl.demo.anatomy import Look, draw_anatomy
 from ccl.demo.render import draw_textures, render
 from ccl.demo.slides import SlidePlan, slide_sheet, truth, write_slide
-from ccl.embed import EmbedSettings
-from ccl.embed.stage import EmbedStage
 from ccl.evaluate.folds import read_folds
 from ccl.explain import ExplainSettings
 from ccl.explain.choose import choose
 from ccl.explain.network import explain
 from ccl.explain.slides import slide_maps, write_geojson
-from ccl.files import write_table
-from ccl.models import get_method
-from ccl.shards import Shard, run_shard
-from ccl.tile import TileSettings
-from ccl.tile.stage import TileStage
-from ccl.tissue import TissueSettings
-from ccl.tissue.stage import TissueStage
+from ccl.io.bags import read_members
+from ccl.io.files import write_table
+from ccl.io.shards import Shard, run_shard
+from ccl.io.sheets import read_slide_sheet
+from ccl.methods import get_method
 from ccl.train import TrainSettings
-from ccl.train.data import Inputs, read_tables
 from ccl.train.run import train_fold
+from ccl.wsi.embed import EmbedSettings
+from ccl.wsi.embed.stage import EmbedStage
+from ccl.wsi.tile import TileSettings
+from ccl.wsi.tile.stage import TileStage
+from ccl.wsi.tissue import TissueSettings
+from ccl.wsi.tissue.stage import TissueStage
 
 PATIENTS = tuple(f"P{number:02d}" for number in range(24))
 EXTENT = 0.5

@@ -15,16 +15,16 @@ import pytest
 import torch
 from shapely.geometry import box, shape
 
-from ccl.errors import ConfigError, InputError
+from ccl.data.fold import read_tables
 from ccl.evaluate.folds import read_folds
 from ccl.explain import EXPLAINED, ExplainSettings
 from ccl.explain.choose import Case, choose
 from ccl.explain.network import Explanation, explain
-from ccl.files import write_table
-from ccl.formats import Clusters, Features, Genomics, read_manifest, write_manifest
-from ccl.models import METHODS, get_method, load
-from ccl.models.interface import SurvivalModel
-from ccl.train.data import read_tables
+from ccl.io.errors import ConfigError, InputError
+from ccl.io.files import write_table
+from ccl.io.formats import Clusters, Features, Genomics, read_manifest, write_manifest
+from ccl.methods import METHODS, get_method, load
+from ccl.methods.interface import SurvivalModel
 from tests.explain.conftest import COLUMNS, KINDS, PATCH_PX, PATIENTS, PLANTED, ROWS, Planted
 
 Trained = Callable[[str], list[Path]]

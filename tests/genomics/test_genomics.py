@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccl.errors import ConfigError, InputError
-from ccl.formats import Genomics
 from ccl.genomics import GenomicsSettings
 from ccl.genomics.run import group_genomics
+from ccl.io.errors import ConfigError, InputError
+from ccl.io.formats import Genomics
 
 STRICT = GenomicsSettings("patient_id", (), "error")
 GMT = "ONE\tfirst\tTP53\tKRAS\nTWO\tsecond\tKRAS\tMYC\tMISSING\n"

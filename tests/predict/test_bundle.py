@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
-from ccl.errors import ConfigError, InputError
+from ccl.io.errors import ConfigError, InputError
 from ccl.predict.card import read_card
 
 

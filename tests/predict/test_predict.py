@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccl.errors import ConfigError, InputError, ModelError
-from ccl.formats import Features, read_manifest
+from ccl.io.errors import ConfigError, InputError, ModelError
+from ccl.io.formats import Features, read_manifest
 from ccl.predict.card import read_card
 from ccl.predict.ensemble import survival_at
 from tests.predict.conftest import SMALL

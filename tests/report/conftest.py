@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from ccl.evaluate.run import evaluate_runs
-from ccl.formats import ManifestRow, write_manifest
+from ccl.io.formats import ManifestRow, write_manifest
 
 FOLDS = 3
 

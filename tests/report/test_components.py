@@ -10,7 +10,7 @@ import pytest
 
 from ccl.report import ReportSettings
 from ccl.report.run import write_report
-from tests.figures.conftest import write_components
+from tests.paper.figures.conftest import write_components
 
 
 def cells(page: str, row: str) -> list[str]:

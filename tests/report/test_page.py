@@ -14,20 +14,21 @@ import pandas as pd
 import pytest
 from markupsafe import Markup
 
-from ccl.errors import InputError
 from ccl.evaluate.compare import compare_evaluations
-from ccl.formats import Genomics, ManifestRow, write_manifest
-from ccl.models import hyper
-from ccl.report import ReportSettings, provenance
+from ccl.io.errors import InputError
+from ccl.io.formats import Genomics, ManifestRow, write_manifest
+from ccl.methods import hyper
+from ccl.pages import provenance
+from ccl.report import ReportSettings
 from ccl.report.comparisons import comparisons
 from ccl.report.figures import format_p
-from ccl.report.gather import gather
 from ccl.report.html import render
 from ccl.report.latex import latex_tables
-from ccl.report.published import COHORTS, published
 from ccl.report.run import write_report
 from ccl.report.tables import evaluations_of, headline, make_tables
 from ccl.report.thumbnails import gallery
+from ccl.results.gather import gather
+from ccl.results.published import COHORTS, published
 
 
 def page_of(cohorts, thumbnails=0, folder=Path("/results/report")):

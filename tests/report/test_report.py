@@ -15,11 +15,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from ccl.errors import InputError
+from ccl.io.errors import InputError
 from ccl.report import ReportSettings, figures
-from ccl.report.gather import gather
 from ccl.report.run import write_report
 from ccl.report.tables import evaluations_of
+from ccl.results.gather import gather
 
 HOSTILE_SLIDE = "<img src=x onerror=alert(1)>&\"'"
 HOSTILE_PATIENT = '"><script src="//evil.example/x.js"></script>'

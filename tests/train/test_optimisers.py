@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from ccl.models import METHODS, load
-from ccl.models.recipes import Recipe
-from ccl.models.replicas import Linear, Replicas
+from ccl.methods import METHODS, load
+from ccl.methods.recipes import Recipe
+from ccl.nn.replicas import Linear, Replicas
 from ccl.train import VERSION, version
 from ccl.train.optimisers import make_optimiser
 from ccl.train.sgd import SGD

@@ -12,19 +12,20 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from ccl.errors import ConfigError, InputError, ModelError
+from ccl.data.batch import Batch
+from ccl.data.fold import Inputs, load_fold
 from ccl.evaluate.concordance import concordance_index
 from ccl.evaluate.run import evaluate_runs
-from ccl.formats import Genomics
-from ccl.models import hyper, load
-from ccl.models.interface import Batch, Output, SurvivalModel
-from ccl.models.replicas import Replicas
-from ccl.train.data import Inputs, load_fold
+from ccl.io.errors import ConfigError, InputError, ModelError
+from ccl.io.formats import Genomics
+from ccl.methods import hyper, load
+from ccl.methods.interface import Output, SurvivalModel
+from ccl.nn.replicas import Replicas
 from ccl.train.loop import train_replicas
 from ccl.train.store import load_checkpoint, load_model
 from ccl.train.tracks import unified
 
-from .conftest import SETTINGS
+from tests.data.conftest import SETTINGS
 
 SMALL = {"ccl": {"width": 16}, "snn": {"width": 16}}
 
@@ -32,7 +33,7 @@ SMALL = {"ccl": {"width": 16}, "snn": {"width": 16}}
 @pytest.fixture
 def fold(tmp_path, cohort):
     """The cohort's fold 0 as the loop sees it."""
-    from ccl.models import get_method
+    from ccl.methods import get_method
 
     cohort.train(tmp_path, overrides=SMALL["ccl"], epochs=1)
     inputs = Inputs(tmp_path / "patients.csv", tmp_path / "folds.csv", tmp_path / "genomics.h5", tmp_path / "k.h5")

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from ccl.formats import Clusters, Features
+from ccl.io.formats import Clusters, Features
 from tests.workflow.workspace import ROOT, Workspace
 
 pytestmark = pytest.mark.xdist_group("graph")

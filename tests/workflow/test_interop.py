@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccl.formats import Clusters, Features
-from tests.interop import layouts
+from ccl.io.formats import Clusters, Features
+from tests.io.interop import layouts
 from tests.workflow.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("graph")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ccl.formats import Features, read_manifest
+from ccl.io.formats import Features, read_manifest
 from tests.workflow.workspace import Workspace
 
 SHEET = """slide_id,patient_id,path,mpp

@@ -20,14 +20,14 @@ from ccl import ablations as ablating
 from ccl import report as reporting
 from ccl import table1 as comparing
 from ccl.cohort.folds import fold_files
-from ccl.cohort.sheets import read_slide_sheet
-from ccl.encoders import check_source
-from ccl.errors import CclError, ConfigError
-from ccl.files import digest, read_table
-from ccl.interop.naming import find_features
-from ccl.models import get_method, hyper
-from ccl.settings import to_flags
-from ccl.shards import shard_of, shard_slides
+from ccl.io.sheets import read_slide_sheet
+from ccl.wsi.encoders import check_source
+from ccl.io.errors import CclError, ConfigError
+from ccl.io.files import digest, read_table
+from ccl.io.interop.naming import find_features
+from ccl.methods import get_method, hyper
+from ccl.config.settings import to_flags
+from ccl.io.shards import shard_of, shard_slides
 
 SETTINGS = {
     "cohort": cohort.CohortSettings,

@@ -1,0 +1,130 @@
+"""The sub-commands of what follows training: how good it is, how it looks, and why; no logic."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccl.cli.options import PATH, THREADS
+from ccl.config.settings import settings_options
+from ccl.evaluate import EvaluateSettings
+from ccl.explain import ExplainSettings
+from ccl.paper.figures import FIGURES
+from ccl.report import ReportSettings
+
+
+@click.command("evaluate")
+@click.argument("runs", type=PATH, nargs=-1)
+@click.option("--predictions", type=PATH, help="table of predictions made elsewhere, in the place of RUNS")
+@click.option("--out", type=PATH, required=True, help="folder of the evaluation")
+@settings_options(EvaluateSettings)
+def evaluate(runs: tuple[Path, ...], predictions: Path | None, out: Path, settings: EvaluateSettings) -> None:
+    """Judge the folds (RUNS) of a method, or a table of predictions."""
+    from ccl.evaluate.run import evaluate_predictions, evaluate_runs
+
+    if bool(runs) == bool(predictions):
+        raise click.UsageError("name either RUNS or --predictions")
+    if predictions:
+        evaluate_predictions(predictions=predictions, out=out, months=settings.months)
+    else:
+        evaluate_runs(runs=runs, out=out, months=settings.months)
+
+
+@click.command("compare")
+@click.argument("evaluations", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="table to write")
+@click.option("--protocol", default="last", show_default=True, help="whose risks are compared")
+def compare(evaluations: tuple[Path, ...], out: Path, protocol: str) -> None:
+    """Compare models judged on the same patients, by the folders of their EVALUATIONS."""
+    from ccl.evaluate.compare import compare_evaluations
+
+    click.echo("\n".join(compare_evaluations(evaluations=evaluations, out=out, protocol=protocol)))
+
+
+@click.command("report")
+@click.argument("evaluations", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="folder of the report")
+@click.option("--config", default="{}", help="the workflow's config as JSON, shown in the report")
+@click.option("--explained", type=PATH, multiple=True, help="folder of `ccl explain`, whose patients to show (repeat)")
+@click.option("--components", type=PATH, multiple=True, help="components.json of an evaluation (repeat)")
+@settings_options(ReportSettings)
+def report(evaluations: tuple[Path, ...], config: str, **options: Any) -> None:
+    """Write the report on EVALUATIONS."""
+    from ccl.report.run import write_report
+
+    write_report(evaluations=evaluations, config=json.loads(config), **options)
+
+
+@click.command("ablations")
+@click.argument("evaluations", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="folder of the tables")
+@click.option("--table", type=click.IntRange(4, 8), help="the one table to write; without it, the page with all five")
+@click.option("--base", default='{"k": 6}', show_default=True, help="the default model's entry in the config, as JSON")
+@click.option("--without", multiple=True, help="cohort that CCL cannot be trained on, for the page to name (repeat)")
+def ablations(evaluations: tuple[Path, ...], out: Path, table: int | None, base: str, without: tuple[str, ...]) -> None:
+    """Write one of Tables IV to VIII of the paper from EVALUATIONS, or the page with all of them."""
+    from ccl.paper.ablations.run import write_ablation, write_ablations
+
+    entry = json.loads(base)
+    if table:
+        write_ablation(out=out, table=table, evaluations=evaluations, base=entry)
+    else:
+        write_ablations(out=out, evaluations=evaluations, base=entry, without=without)
+
+
+@click.command("table1")
+@click.argument("evaluations", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="folder of the tables")
+@click.option("--blanks", default="[]", help="pairs without an evaluation, as JSON: [[model, cohort, reason], ...]")
+def table1(evaluations: tuple[Path, ...], out: Path, blanks: str) -> None:
+    """Compare all models: Tables I to III of the paper."""
+    from ccl.paper.table1.run import write_table1
+
+    reasons = {(model, cohort): reason for model, cohort, reason in json.loads(blanks)}
+    write_table1(out=out, evaluations=evaluations, blanks=reasons)
+
+
+@click.command("explain")
+@click.argument("runs", type=PATH, nargs=-1, required=True)
+@click.option("--outcomes", type=PATH, required=True, help="patients.csv of the cohort stage")
+@click.option("--genomics", type=PATH, help="file of the genomics stage")
+@click.option("--clusters", type=PATH, help="file of the cluster stage")
+@click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
+@click.option("--manifests", type=PATH, multiple=True, required=True, help="manifest of features (repeat)")
+@click.option("--out", type=PATH, required=True, help="folder of the patients' folders")
+@THREADS
+@settings_options(ExplainSettings)
+def explain(runs: tuple[Path, ...], **options: Any) -> None:
+    """Show what the predictions of a model (folds RUNS) for single patients rest on."""
+    from ccl.explain.run import explain_patients
+
+    explain_patients(runs=runs, **options)
+
+
+@click.command("components")
+@click.argument("runs", type=PATH, nargs=-1, required=True)
+@click.option("--genomics", type=PATH, help="file of the genomics stage")
+@click.option("--clusters", type=PATH, help="file of the cluster stage")
+@click.option("--out", type=PATH, required=True, help="folder of the tables")
+def components(**options: Any) -> None:
+    """Show where the knowledge components of a model (folds RUNS) lie: Figure 8 of the paper."""
+    from ccl.components.run import find_components
+
+    find_components(**options)
+
+
+@click.command("figures")
+@click.option("--figure", type=click.Choice(FIGURES), required=True, help="number of the figure in the paper")
+@click.argument("sources", type=PATH, nargs=-1, required=True)
+@click.option("--out", type=PATH, required=True, help="folder of the figures")
+def figures(**options: Any) -> None:
+    """Draw Figure 6 or 7 of the paper from evaluation.json files, or Figure 8 from components.json files (SOURCES)."""
+    from ccl.paper.figures.run import draw_figures
+
+    draw_figures(**options)
+
+
+RESULTS = (evaluate, compare, report, ablations, table1, explain, components, figures)

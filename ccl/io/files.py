@@ -1,0 +1,215 @@
+"""Reading tables, writing files whole or not at all, and hashing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ccl.io.errors import InputError
+
+BLOCK_BYTES = 1 << 16
+"""Size of one sampled block of :func:`fingerprint`."""
+
+BLOCKS = 64
+"""How many blocks of a large file :func:`fingerprint` samples."""
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`, and rename it to `path` only if the block succeeds.
+
+    A reader therefore never sees half a file, and a failed block leaves what was there before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """Return the process's umask, which the system only tells while setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, atomically; NaN and infinity are refused."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, *, required: tuple[str, ...] = (), todo: str = "") -> Any:
+    """Read a JSON file that a stage wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    required : tuple of str
+        Entries that must be there.
+    todo : str
+        What makes a file that lacks one again.
+
+    Raises
+    ------
+    InputError
+        The file is missing, is not JSON, or lacks a required entry.
+    """
+    try:
+        content = json.loads(existing(path).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise InputError(
+            "not a JSON file",
+            where=str(path),
+            found=str(error),
+            todo="delete it and run snakemake again",
+        ) from error
+    lacking = [name for name in required if name not in content]
+    if lacking:
+        raise InputError(
+            "incomplete, or from an older version",
+            where=str(path),
+            found=f"no {', '.join(lacking)}",
+            expected="the entries that docs/formats.md lists",
+            todo=todo,
+        )
+    return content
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write `table` without its index, atomically; tab separated for ``.tsv``, else CSV."""
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, sep="\t" if path.suffix == ".tsv" else ",", float_format="%.9g")
+
+
+def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Read a CSV or TSV table (``.zip`` or ``.gz`` too) that a person could have written.
+
+    Parameters
+    ----------
+    path : Path
+        The table; tab separated if its name ends in ``.tsv`` or ``.txt`` (before ``.gz``/``.zip``).
+    required : tuple of str
+        Columns that must be there.
+    text : tuple of str
+        Columns kept as stripped text, so that an identifier such as ``007`` stays what it is.
+
+    Raises
+    ------
+    InputError
+        The file is missing, empty, not a table, has a column twice, or lacks a required column.
+    """
+    existing(path)
+    separator = "\t" if {".tsv", ".txt"} & set(path.suffixes) else ","
+    try:
+        # Reading the header apart: pandas renames a repeated column in silence.
+        header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0].tolist()
+        table = pd.read_csv(path, sep=separator, dtype=dict.fromkeys(text, str), low_memory=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError, OSError) as error:
+        raise InputError(
+            "cannot be read as a table",
+            where=str(path),
+            found=str(error),
+            expected="a CSV or TSV file with a header line",
+            todo="open it in a spreadsheet and save it as CSV (UTF-8)",
+        ) from error
+    named = [name for name in header if isinstance(name, str)]
+    repeated = sorted({name for name in named if named.count(name) > 1})
+    if repeated:
+        raise InputError(
+            "a column appears twice",
+            where=f"{path}, header",
+            found=", ".join(repeated[:5]),
+            expected="each column once",
+            todo="remove or rename one of them",
+        )
+    missing = [name for name in required if name not in table.columns]
+    if missing:
+        raise InputError(
+            "a column is missing",
+            where=f"{path}, header",
+            found=", ".join(map(str, table.columns[:12])) + (", ..." if table.shape[1] > 12 else ""),
+            expected=", ".join(missing),
+            todo="rename the column in the table, or name yours in the config",
+        )
+    for name in text:
+        if name in table.columns:
+            table[name] = table[name].str.strip()
+    return table
+
+
+def existing(path: Path) -> Path:
+    """Return `path`, or raise :class:`InputError` if there is no such file or folder."""
+    if not path.exists():
+        raise InputError(
+            "no such file",
+            where=str(path),
+            expected="a file or folder that exists",
+            todo="correct the path (relative paths start from the config's `data` folder)",
+        )
+    return path
+
+
+def row_of(index: Any) -> int:
+    """Return the line of a CSV file, counted from 1 with the header, of a 0-based table index."""
+    return int(index) + 2
+
+
+def digest(*parts: Any) -> str:
+    """Return a sha256 hex digest of JSON-like values, equal for equal values on every machine."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256(path: Path) -> str:
+    """Return the sha256 hex digest of a whole file."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def identified(paths: Iterable[Path]) -> list[dict[str, str]]:
+    """Return name and digest of each file, by which a stage records what it was given."""
+    return [{"file": path.name, "sha256": sha256(path)} for path in paths]
+
+
+def fingerprint(path: Path) -> str:
+    """Return a digest of a file that is cheap for slides of gigabytes.
+
+    Hashes the size and up to 64 evenly spaced blocks of 64 KiB, first and last included; a file of
+    4 MiB or less is hashed whole.  A folder is the digest of its files.  Times do not count, so a copied
+    or touched slide keeps its fingerprint.
+    """
+    existing(path)
+    if path.is_dir():
+        members = sorted(p for p in path.rglob("*") if p.is_file())
+        return digest([(str(p.relative_to(path)), fingerprint(p)) for p in members])
+    size = path.stat().st_size
+    state = hashlib.sha256(str(size).encode())
+    with path.open("rb") as handle:
+        if size <= BLOCKS * BLOCK_BYTES:
+            state.update(handle.read())
+        else:
+            for block in range(BLOCKS):
+                handle.seek(block * (size - BLOCK_BYTES) // (BLOCKS - 1))
+                state.update(handle.read(BLOCK_BYTES))
+    return state.hexdigest()

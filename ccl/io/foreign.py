@@ -1,0 +1,102 @@
+"""Reading features in other tools' layouts: what differs from TRIDENT's, which is ccl's own.
+
+Facts on the layouts: CLAM's and STAMP's public sources; see docs/interop.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ccl.io.errors import InputError
+
+
+def is_tensor(path: Path) -> bool:
+    """Return whether a file is to be read by torch: named ``.pt``, and not HDF5 in truth."""
+    return path.suffix == ".pt" and not h5py.is_hdf5(path)
+
+
+def read_tensor(path: Path) -> NDArray[np.floating[Any]]:
+    """Read CLAM's ``pt_files/{slide}.pt``: one tensor (N, D); bfloat16, which NumPy lacks, becomes float32.
+
+    Raises
+    ------
+    InputError
+        The file is damaged, or holds anything but one tensor.  Python objects are never loaded.
+    """
+    import torch  # slow to load, and most features are HDF5
+
+    try:
+        tensor = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(tensor, torch.Tensor):
+            raise TypeError(f"a {type(tensor).__name__}")
+        tensor = tensor.detach()
+        return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
+    except Exception as error:  # whatever a damaged or hostile file brings torch to raise
+        raise InputError(
+            "not a file of one tensor, or a damaged one",
+            where=str(path),
+            found=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+            expected="one tensor (N, D); files with other Python objects are not opened, as they could run code",
+            todo="make it again with torch.save(features, path)",
+        ) from error
+
+
+def stamp_coords(file: h5py.File, mpp: float | None) -> tuple[NDArray[np.int64] | None, dict[str, Any]]:
+    """Return the level-0 pixels of STAMP's patches, and what ccl's attributes of ``coords`` are for them.
+
+    Parameters
+    ----------
+    file : h5py.File
+        With ``coords`` (N, 2) in um; attribute ``tile_size_um``, or up to version 2.0 ``tile_size`` and ``unit``.
+    mpp : float or None
+        um/px of level 0, which the file does not tell.
+
+    Returns
+    -------
+    (N, 2) int64 or None, dict
+        None without `mpp`, and where the file does not say that its coordinates are in um, as before version 2.0.
+    """
+    attributes = dict(file.attrs)
+    size_um = attributes.get("tile_size_um", attributes.get("tile_size") if attributes.get("unit") == "um" else None)
+    if mpp is None or "coords" not in file or size_um is None:
+        return None, {}
+    told = {"patch_size_level0": float(size_um) / mpp, "level0_mpp": mpp, "level0_magnification": 10 / mpp}
+    if "tile_size_px" in attributes:
+        size_px = int(attributes["tile_size_px"])
+        target_mpp = float(size_um) / size_px
+        told |= {"patch_size": size_px, "target_mpp": target_mpp, "target_magnification": 10 / target_mpp}
+    return to_pixels(file["coords"], mpp), told
+
+
+def to_pixels(coords: h5py.Dataset, unit: float = 1.0) -> NDArray[np.int64]:
+    """Return whole level-0 pixels, where a pixel is `unit` of the stored numbers; InputError if one is not finite."""
+    values = coords[:].astype(np.float64) / unit
+    if not np.isfinite(values).all():
+        raise InputError("coordinates that are not finite", where=str(coords.file.filename), todo="make the file again")
+    pixels: NDArray[np.int64] = np.rint(values).astype(np.int64)
+    return pixels
+
+
+def check_patches(path: Path, features: Any, attributes: Mapping[str, Any]) -> None:
+    """Check by shape and type alone that `features` (an array, or an HDF5 dataset) are those of patches.
+
+    Raises
+    ------
+    InputError
+        They are not (N, D) floating-point numbers, or the file says they are a slide's or a patient's.
+    """
+    kind = attributes.get("feat_type", "tile")
+    if features.ndim != 2 or features.dtype.kind != "f" or kind != "tile":
+        raise InputError(
+            "not features of patches",
+            where=str(path),
+            found=f"{features.dtype} {features.shape}" + ("" if kind == "tile" else f", of a {kind}"),
+            expected="features (N, D) of N patches, floating-point numbers",
+            todo="give the folder of the patches' features, or make the file again",
+        )

@@ -1,0 +1,259 @@
+"""Writing features and coordinates as TRIDENT, CLAM and STAMP write them.
+
+Facts on the layouts: the tools' public sources; see docs/interop.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from ccl.io.errors import CclError, InputError, StageError
+from ccl.io.files import atomic_path, digest
+from ccl.io.formats import Features, ManifestRow, Slide, Tiles, holds_tiles, new_h5, read_manifest, stored_key
+from ccl.io.interop import VERSION
+from ccl.io.interop.naming import slide_stem
+from ccl.io.progress import progress
+from ccl.io.sheets import read_slide_sheet
+
+STAMP_VERSION = "2.1.0"
+"""The first with these attributes: a STAMP refuses files of a newer one than itself."""
+
+CLAM_ROWS = 32
+"""Patches in a chunk of CLAM's feature files."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """One slide to write, checked: what it lacks for a layout is an :class:`InputError` by name."""
+
+    slide: Slide
+    row: ManifestRow
+    tiles: Tiles
+    features: Features | None
+    """None where the manifest is of the stage ``tile``: coordinates alone."""
+
+    @property
+    def name(self) -> str:
+        """What the tools call the slide: the stem of its file."""
+        return _name(self.slide)
+
+    def told(self, *names: str) -> list[Any]:
+        """Return attributes of the coordinates, all of which must be there."""
+        attributes = self.tiles.attributes
+        if missing := [name for name in names if name not in attributes]:
+            raise InputError(
+                "the coordinates do not tell enough for this layout",
+                where=str(self.row.path),
+                found=", ".join(sorted(attributes)) or "no attributes",
+                expected=", ".join(missing),
+                todo="export features that ccl made, or choose another layout",
+            )
+        return [attributes[name] for name in names]
+
+
+def export_features(out: Path, *, layout: str, slides: Path, manifests: Sequence[Path]) -> None:
+    """Write the slides of `manifests` into the folder `out` in another tool's layout.
+
+    A file that is there already is replaced if ccl wrote it, and else kept: that slide is an error.
+
+    Parameters
+    ----------
+    layout : {"trident", "clam", "stamp"}
+        Whose folders to write.
+    slides : Path
+        The sample sheet; its ``path`` tells by which name the tools know a slide.
+    manifests : sequence of Path
+        Of ``embed`` or ``import``; or of ``tile``, for coordinates alone.
+
+    Raises
+    ------
+    InputError
+        Two slides' files have the same name, or a manifest cannot be read.
+    StageError
+        Some slides cannot be written; the message lists them, the others are done.
+    """
+    sheet = {slide.slide_id: slide for slide in read_slide_sheet(slides)}
+    _check_names(list(sheet.values()))
+    rows = [row for path in manifests for row in read_manifest(path)]
+    bad: dict[str, str] = {}
+    notes: Counter[str] = Counter()
+    for row in progress([row for row in rows if row.status == "ok"], "export", unit="slide"):
+        try:
+            notes.update(WRITERS[layout](out, _load(row, sheet)))
+        except CclError as error:
+            bad[row.slide_id] = error.line
+    excluded = {row.slide_id: row.message for row in rows if row.status != "ok"}
+    for slide_id, message in excluded.items():
+        print(f"export: left out {slide_id}: {message}", file=sys.stderr)
+    for note, count in notes.items():
+        print(f"export: {note} ({count} slides)", file=sys.stderr)
+    print(
+        f"export: {len(rows) - len(bad) - len(excluded)} of {len(rows)} slides for {layout} in {out}", file=sys.stderr
+    )
+    if bad:
+        raise StageError(
+            f"export: {len(bad)} of {len(rows)} slides could not be written, the others are",
+            found="".join(f"\n    {slide_id}: {reason}" for slide_id, reason in bad.items()),
+            todo="mend what is said of each and export again",
+        )
+
+
+def _name(slide: Slide) -> str:
+    return slide_stem(slide.path.name) or slide.slide_id
+
+
+def _check_names(slides: Sequence[Slide]) -> None:
+    counts = Counter(_name(slide) for slide in slides)
+    same = [f"{slide.slide_id} ({slide.path})" for slide in slides if counts[_name(slide)] > 1]
+    if same:
+        raise InputError(
+            "slides whose files have the same name, by which the tools tell them apart",
+            found=", ".join(same[:4]) + (", ..." if len(same) > 4 else ""),
+            expected="a name of its own for each slide's file",
+            todo="rename the files, or export from a sheet without `path`, by slide_id",
+        )
+
+
+def _load(row: ManifestRow, sheet: Mapping[str, Slide]) -> Export:
+    if row.slide_id not in sheet:
+        raise InputError("a slide that the sheet does not list", where=row.slide_id, todo="give the cohort's own sheet")
+    slide = sheet[row.slide_id]
+    if holds_tiles(row.path):
+        return Export(slide, row, Tiles.read(row.path), None)
+    features = Features.read(row.path, mpp=slide.mpp)
+    if features.coords is None:
+        raise InputError(
+            "features without coordinates",
+            where=str(row.path),
+            expected="a file with the place of each patch; STAMP's tells it in um, for which the sheet must have `mpp`",
+            todo="import the same features from HDF5 files, and fill the sheet's `mpp` if they are STAMP's",
+        )
+    return Export(slide, row, Tiles(features.coords, features.attributes), features)
+
+
+def _refuse_foreign(*paths: Path) -> None:
+    """Refuse to write over an HDF5 file that ccl did not make."""
+    for path in paths:
+        if path.exists() and stored_key(path) is None:
+            raise InputError(
+                "a file that ccl did not write is in the way",
+                where=str(path),
+                todo="export into a folder of its own",
+            )
+
+
+def _weights_note(features: Features) -> list[str]:
+    return ["the encoder's weights are random: these features mean nothing"] if features.weights == "random" else []
+
+
+def write_trident(job: Path, export: Export) -> list[str]:
+    """Write a TRIDENT job: the folder of the patches, and in it that of the encoder's features."""
+    magnification, size, _ = export.told("target_magnification", "patch_size", "level0_magnification")
+    folder = job / f"{magnification:g}x_{size:g}px_{export.tiles.attributes.get('overlap', 0):g}px_overlap"
+    attributes = {**export.tiles.attributes, "name": export.name, "savetodir": str(folder)}
+    patches = folder / "patches" / f"{export.name}_patches.h5"
+    features = export.features
+    if features is None:
+        _refuse_foreign(patches)
+        Tiles(export.tiles.coords, attributes).write(patches, export.row.key)
+        return []
+    embedded = folder / f"features_{features.encoder}" / f"{export.name}.h5"
+    _refuse_foreign(patches, embedded)
+    Tiles(export.tiles.coords, attributes).write(patches, export.row.key)
+    Features(features.features, features.coords, features.encoder, features.weights, attributes).write(
+        embedded, export.row.key
+    )
+    return _weights_note(features)
+
+
+def write_clam(out: Path, export: Export) -> list[str]:
+    """Write CLAM's ``patches``, ``h5_files`` and ``pt_files``.
+
+    CLAM reads patches of ``patch_size`` pixels of ``patch_level``.  Level 0 is right on any pyramid; a size that is no
+    whole number there is none on a coarser level either, and is rounded.
+    """
+    size_px, width, height = export.told("patch_size_level0", "level0_width", "level0_height")
+    patches, embedded = (out / folder / f"{export.name}.h5" for folder in ("patches", "h5_files"))
+    tensor = out / "pt_files" / f"{export.name}.pt"
+    _refuse_foreign(patches, embedded)
+    if export.features is not None and not embedded.exists():
+        _refuse_foreign(tensor)  # one of an export has an HDF5 file beside it
+    shape = (int(width), int(height))
+    told = {"patch_size": round(size_px), "patch_level": 0, "downsample": (1.0, 1.0), "level_dim": shape}
+    told |= {"downsampled_level_dim": shape, "name": export.name, "save_path": str(patches.parent)}
+    with new_h5(patches) as file:
+        file.attrs["ccl_key"] = export.row.key
+        file.create_dataset("coords", data=export.tiles.coords, maxshape=(None, 2)).attrs.update(told)
+    notes = []
+    if size_px != round(size_px):
+        notes.append(f"CLAM holds whole pixels: patch_size {round(size_px)} in `patches` for {size_px:.3f} at level 0")
+    features = export.features
+    if features is None:
+        return notes
+    single = np.ascontiguousarray(features.features, dtype=np.float32)
+    with new_h5(embedded) as file:
+        file.attrs["ccl_key"] = export.row.key
+        _rows(file, "features", single).attrs.update(encoder=features.encoder, weights=features.weights)
+        _rows(file, "coords", export.tiles.coords.astype(np.int32))
+    _write_tensor(tensor, single)
+    return [*notes, *_weights_note(features)]
+
+
+def _rows(file: h5py.File, name: str, array: NDArray[Any]) -> h5py.Dataset:
+    chunks = (min(CLAM_ROWS, len(array)), array.shape[1])
+    return file.create_dataset(name, data=array, chunks=chunks, maxshape=(None, array.shape[1]))
+
+
+def _write_tensor(path: Path, array: NDArray[np.float32]) -> None:
+    import torch  # slow to load, and only CLAM needs it
+
+    with atomic_path(path) as temporary:
+        torch.save(torch.from_numpy(array), temporary)
+
+
+def write_stamp(out: Path, export: Export) -> list[str]:
+    """Write STAMP's ``{extractor}-{hash8}/{slide}.h5``: float16 features, coordinates in um.
+
+    The scale is the sheet's, else the one that the slide was read at.
+    """
+    features = export.features
+    if features is None:
+        raise InputError("STAMP has no files of coordinates alone", todo="export the manifests of `embed`")
+    mpp = export.slide.mpp or export.told("level0_mpp")[0]
+    size, size_px = export.told("patch_size_level0", "patch_size")
+    with np.errstate(over="ignore"):
+        half = features.features.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise InputError(
+            "features that float16, which STAMP stores, cannot hold",
+            where=str(export.row.path),
+            found=f"values up to {np.abs(features.features).max():g}",
+            expected="at most 65504",
+            todo="choose another layout",
+        )
+    code_hash = digest("export", VERSION, features.encoder, features.weights)[:8]
+    path = out / f"{features.encoder}-{code_hash}" / f"{export.name}.h5"
+    _refuse_foreign(path)
+    with new_h5(path) as file:
+        file["coords"] = (export.tiles.coords * mpp).astype(np.float32)
+        file["feats"] = half
+        file.attrs.update(ccl_key=export.row.key, stamp_version=STAMP_VERSION, extractor=features.encoder, unit="um")
+        file.attrs.update(tile_size_um=float(size * mpp), tile_size_px=int(size_px), code_hash=code_hash)
+        file.attrs.update(feat_type="tile", weights=features.weights)
+    return _weights_note(features)
+
+
+WRITERS: Mapping[str, Callable[[Path, Export], list[str]]] = {
+    "trident": write_trident,
+    "clam": write_clam,
+    "stamp": write_stamp,
+}

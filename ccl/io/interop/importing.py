@@ -1,0 +1,90 @@
+"""Importing ready feature files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ccl.io.errors import CclError, InputError, StageError
+from ccl.io.files import digest, existing, fingerprint
+from ccl.io.formats import Features, ManifestRow, Slide, write_manifest
+from ccl.io.interop import VERSION
+from ccl.io.interop.naming import candidates, find_features
+from ccl.io.progress import progress
+from ccl.io.shards import OnBadSlide
+from ccl.io.sheets import read_slide_sheet
+
+
+def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slide: OnBadSlide) -> None:
+    """Check one feature file per slide and list them in a manifest.
+
+    The layouts of TRIDENT, CLAM (HDF5 or ``.pt``) and STAMP are recognised file by file; the names that a file may
+    have are those of :func:`ccl.io.interop.naming.candidates`.  The files stay where they are.
+
+    Raises
+    ------
+    InputError
+        There is no such folder.
+    StageError
+        With ``on_bad_slide="fail"``: files are missing, damaged, empty, hold values that are not finite, or
+        differ in width; the message lists each.
+    """
+    existing(features)
+    rows: list[ManifestRow] = []
+    owners: dict[Path, str] = {}
+    width: int | None = None
+    for slide in progress(read_slide_sheet(slides), "import", unit="slide"):
+        path = candidates(features, slide)[0]
+        try:
+            path = _claim(features, slide, owners)
+            array = Features.read(path).features
+            _check(path, array, width or array.shape[1])
+            width = array.shape[1]
+            rows.append(
+                ManifestRow(slide.slide_id, "ok", path, digest("import", VERSION, fingerprint(path)), len(array), "")
+            )
+        except CclError as error:
+            rows.append(ManifestRow(slide.slide_id, "excluded", path, "", 0, f"import: {error.line}"))
+    bad = [row for row in rows if row.status == "excluded"]
+    if bad and on_bad_slide == "fail":
+        raise StageError(
+            f"import: {len(bad)} of {len(rows)} slides have no usable features",
+            where=str(features),
+            found="".join(f"\n    {row.slide_id}: {row.message}" for row in bad),
+            todo="mend the files, or set `on_bad_slide: exclude` to go on without them",
+        )
+    write_manifest(manifest, rows)
+
+
+def _claim(folder: Path, slide: Slide, owners: dict[Path, str]) -> Path:
+    """Return the slide's file, and enter it in `owners`, where a file of another slide must not be."""
+    path = find_features(folder, slide)
+    if path is None:
+        names = dict.fromkeys(candidate.stem for candidate in candidates(folder, slide))
+        raise InputError(
+            "no file with the slide's features",
+            where=str(folder),
+            expected=" or ".join(f"{name}.h5 or {name}.pt" for name in names) + ", or one in h5_files/ or pt_files/",
+            todo="correct the folder, the `slide_id`, or the sheet's `path`, whose stem counts too",
+        )
+    if (owner := owners.setdefault(path, slide.slide_id)) != slide.slide_id:
+        raise InputError(
+            "the file of another slide",
+            where=str(path),
+            found=f"it is already that of {owner}",
+            expected="a file for each slide",
+            todo="correct the sheet's `path`, or name the files by `slide_id`",
+        )
+    return path
+
+
+def _check(path: Path, array: np.ndarray[tuple[int, ...], np.dtype[np.floating]], width: int) -> None:
+    if array.size == 0 or array.shape[1] != width or not np.isfinite(array).all():
+        raise InputError(
+            "not usable as features",
+            where=str(path),
+            found=f"shape {array.shape}" + ("" if np.isfinite(array).all() else ", with values that are not finite"),
+            expected=f"at least one patch, {width or 'some'} finite values each, as in the other slides",
+            todo="make the file again",
+        )

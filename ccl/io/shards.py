@@ -1,0 +1,171 @@
+"""Slide stages: a stable share of the slides per process, one finished file per slide.
+
+``tissue``, ``tile`` and ``embed`` differ in what they make of a slide; what follows is what they share.
+A slide belongs to shard ``crc32(slide_id) % shards``, so adding slides moves no other.  Each slide's file
+stores the key of everything that went into it; a slide whose stored key matches is not made again.
+"""
+
+from __future__ import annotations
+
+import errno
+import traceback
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol, TypeVar
+
+from ccl.io.errors import CclError, StageError
+from ccl.io.formats import ManifestRow, Slide, read_manifest, write_manifest
+from ccl.io.progress import progress
+
+T = TypeVar("T")
+
+OnBadSlide = Literal["fail", "exclude"]
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says when a disk, or one's share of it, is full."""
+
+
+def shard_of(slide_id: str, shards: int) -> int:
+    """Return the shard, 0 to ``shards - 1``, that a slide belongs to."""
+    return zlib.crc32(slide_id.encode()) % shards
+
+
+def shard_slides(slides: Iterable[Slide], shard: int, shards: int) -> list[Slide]:
+    """Return the slides of one shard, in order."""
+    return [slide for slide in slides if shard_of(slide.slide_id, shards) == shard]
+
+
+class Job(NamedTuple):
+    """A slide that a stage has to make."""
+
+    slide: Slide
+    upstream: ManifestRow | None
+    """Its row in the manifest of the stage before, if there is one."""
+    key: str
+    """Digest of all that the output will depend on."""
+
+
+class SlideStage(Protocol):
+    """What a slide stage does for one slide."""
+
+    name: str
+
+    def output(self, slide: Slide) -> Path:
+        """Return the file that the stage makes of the slide."""
+        ...
+
+    def key(self, slide: Slide, upstream: ManifestRow | None) -> str:
+        """Return the digest of all that the output depends on: inputs, settings, version, weights."""
+        ...
+
+    def stored(self, slide: Slide) -> tuple[str, int] | None:
+        """Return the key and count stored in a complete output, or None if there is none."""
+        ...
+
+    def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
+        """Make the output atomically, and return its count; raise to declare the slide bad."""
+        ...
+
+    def session(self, jobs: Sequence[Job]) -> AbstractContextManager[object]:
+        """Return the context that `jobs` are made in, in their order; a stage may read ahead in it."""
+        return nullcontext()
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which slides one process handles, and how."""
+
+    slides: Sequence[Slide]
+    upstream: Path | None
+    """The same shard's manifest of the stage before, if there is one."""
+    manifest: Path
+    """Written last, and only when the shard is done."""
+    on_bad_slide: OnBadSlide = "fail"
+    overwrite: bool = False
+    """Make every slide again, whatever its stored key."""
+
+
+def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
+    """Bring every slide of a shard up to date and write its manifest.
+
+    A bad slide never stops the others.  With ``on_bad_slide="exclude"`` the manifest records the reason and
+    the cohort goes on without the slide; with ``"fail"`` no manifest is written and a :class:`StageError`
+    names every bad slide, so the next call repeats only those.
+
+    Returns
+    -------
+    list of ManifestRow
+        One row per slide, those excluded by an earlier stage included.
+    """
+    before: Mapping[str, ManifestRow] = (
+        {row.slide_id: row for row in read_manifest(shard.upstream)} if shard.upstream else {}
+    )
+    planned = [_plan(stage, slide, before.get(slide.slide_id), shard.overwrite) for slide in shard.slides]
+    with stage.session([job for job in planned if isinstance(job, Job)]):
+        rows = [
+            _made(stage, job) if isinstance(job, Job) else job for job in progress(planned, stage.name, unit="slide")
+        ]
+    bad = [row for row in rows if row.status == "failed"]
+    if bad and shard.on_bad_slide == "fail":
+        raise StageError(
+            f"{stage.name}: {len(bad)} of {len(rows)} slides failed, the others are done",
+            found="".join(f"\n    {row.slide_id}: {row.message}" for row in bad),
+            todo="mend or remove these slides and run again (only they are repeated), "
+            "or set `on_bad_slide: exclude` to go on without them",
+        )
+    rows = [_excluded(stage, row) if row.status == "failed" else row for row in rows]
+    write_manifest(shard.manifest, rows)
+    return rows
+
+
+def _plan(stage: SlideStage, slide: Slide, upstream: ManifestRow | None, overwrite: bool) -> Job | ManifestRow:
+    """Return the job that a slide needs, or its row where there is nothing to do."""
+    if upstream is not None and upstream.status == "excluded":
+        return ManifestRow(slide.slide_id, "excluded", upstream.path, "", 0, upstream.message)
+
+    def plan() -> Job | ManifestRow:
+        key = stage.key(slide, upstream)
+        stored = None if overwrite else stage.stored(slide)
+        if stored and stored[0] == key:
+            return ManifestRow(slide.slide_id, "ok", stage.output(slide), key, stored[1], "")
+        return Job(slide, upstream, key)
+
+    return _guarded(stage, slide, plan)
+
+
+def _made(stage: SlideStage, job: Job) -> ManifestRow:
+    def make() -> ManifestRow:
+        count = stage.make(*job)
+        return ManifestRow(job.slide.slide_id, "ok", stage.output(job.slide), job.key, count, "")
+
+    return _guarded(stage, job.slide, make)
+
+
+def _guarded(stage: SlideStage, slide: Slide, work: Callable[[], T]) -> T | ManifestRow:
+    """Return what `work` gives, or the row of a bad slide: what breaks on one must not cost the others their work."""
+    try:
+        return work()
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            raise _disk_full(stage, slide, error) from error
+        if not isinstance(error, CclError):
+            traceback.print_exc()
+        message = error.line if isinstance(error, CclError) else f"{type(error).__name__}: {error}"
+        return ManifestRow(slide.slide_id, "failed", stage.output(slide), "", 0, message)
+
+
+def _disk_full(stage: SlideStage, slide: Slide, error: OSError) -> StageError:
+    """Return the error that ends a shard at once: no other slide would fare better."""
+    return StageError(
+        f"{stage.name}: the disk is full",
+        where=f"slide {slide.slide_id}, {stage.output(slide)}",
+        found=str(error),
+        todo="free some space and run again; the slides that are finished stay, and nothing is half-written",
+    )
+
+
+def _excluded(stage: SlideStage, row: ManifestRow) -> ManifestRow:
+    return ManifestRow(row.slide_id, "excluded", row.path, "", 0, f"{stage.name}: {row.message}")

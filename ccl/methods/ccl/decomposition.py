@@ -1,0 +1,58 @@
+"""What two modalities share and what is each one's own: equations (1) to (3) of CCL (:mod:`ccl.methods.ccl.network`).
+
+Shapes: S replicas, B patients, d channels, n encoders of both modalities.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ccl.nn.replicas import Linear, Replicas
+
+if TYPE_CHECKING:
+    from ccl.methods.ccl.network import Hyper
+
+
+class Decomposition(nn.Module):
+    """Equations (1) to (3): F_g and F_p into what both know, and what one knows.
+
+    The co-attention matrix of two vectors is their outer product, so what a linear layer makes of each of its rows is a
+    scalar times an entry: ``(p g^T) w = (w . g) p``.  The d x d matrix itself is never needed.
+    """
+
+    def __init__(self, replicas: Replicas, hyper: Hyper, encoders: int) -> None:
+        super().__init__()
+        self.hyper, width = hyper, hyper.width
+        # One product for a modality's own encoder and its side of the n encoders of both.
+        self.encode = Linear(replicas, width, (1 + encoders) * width, maps=(2,))
+        self.normed = 1 + encoders if hyper.projection == "mlp" else 1
+        ones = torch.ones(len(replicas), 1, 2, self.normed, width, device=replicas.device)
+        self.norm_weight, self.norm_bias = nn.Parameter(ones), nn.Parameter(torch.zeros_like(ones))
+        bound = width**-0.5
+        self.gate_weight = nn.Parameter(replicas.within(bound, 1, 2, encoders, width))
+        self.gate_bias = nn.Parameter(replicas.within(bound, 1, 2, encoders, 1))
+
+    def forward(self, sources: Tensor) -> Tensor:
+        """Map F_g and F_p, (S, B, 2, d), to the components (S, B, n + 2, d), G and P last."""
+        specific, projected = self.project(sources)
+        values = projected if self.hyper.values == "projected" else sources[..., None, :]
+        return torch.cat([(self.gates(projected) * values).sum(dim=2), specific], dim=2)  # equation (2), then G and P
+
+    def project(self, sources: Tensor) -> tuple[Tensor, Tensor]:
+        """Return G and P of equation (1), (S, B, 2, d), and fc of equation (3) for n encoders, (S, B, 2, n, d)."""
+        encoded = self.encode(sources.transpose(1, 2)).transpose(1, 2).unflatten(-1, (-1, self.hyper.width))
+        normed = F.layer_norm(encoded[..., : self.normed, :], (self.hyper.width,))
+        normed = torch.relu(torch.addcmul(self.norm_bias, normed, self.norm_weight))  # (S, B, 2, 1 or 1 + n, d)
+        return normed[..., 0, :], (normed if self.hyper.projection == "mlp" else encoded)[..., 1:, :]
+
+    def gates(self, projected: Tensor) -> Tensor:
+        """Return the attention of equation (3), (S, B, 2, n, d)."""
+        # A row of A or of its transpose at a time: each modality is weighed by a sum over the other.
+        attention = torch.addcmul(
+            self.gate_bias, (projected.flip(2) * self.gate_weight).sum(-1, keepdim=True), projected
+        )
+        return torch.sigmoid(attention) if self.hyper.gate == "sigmoid" else attention

@@ -1,0 +1,199 @@
+"""Blocks that several methods are built of; S is the number of replicas (:mod:`ccl.nn.replicas`)."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ccl.nn.replicas import AlphaDropout, Dropout, LayerNorm, Linear, Replicas
+
+Activation = Callable[[Tensor], Tensor]
+
+HEADS = 8
+"""Heads of self-attention."""
+
+LOCAL_REACH = 16
+"""How many tokens before and after it a token of :class:`TransLayer` mixes in: the kernel has 33 weights a head."""
+
+FEED_FORWARD = 4
+"""The feed-forward part of :class:`VanillaLayer` is this many times as wide as its tokens."""
+
+INIT_STD_CLASS_TOKEN = 1e-6
+"""A class token starts this close to zero."""
+
+
+class SnnLayer(nn.Module):
+    """One self-normalising layer: linear, SELU (or, as MCAT and its kin have it, ELU), alpha dropout."""
+
+    def __init__(
+        self,
+        replicas: Replicas,
+        n_in: int,
+        n_out: int,
+        *,
+        dropout: float,
+        maps: tuple[int, ...] = (),
+        activation: Activation = F.selu,
+    ) -> None:
+        super().__init__()
+        self.linear = Linear(replicas, n_in, n_out, maps=maps)
+        self.activation = activation
+        self.dropout = AlphaDropout(replicas, dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (S, *maps, T, n_in) to (S, *maps, T, n_out)."""
+        out: Tensor = self.dropout(self.activation(self.linear(x)))
+        return out
+
+
+class Aggregate(nn.Module):
+    """k vectors into one: a learnt weighted sum, as released standardised over the channels and cut at zero."""
+
+    def __init__(self, replicas: Replicas, vectors: int, *, standardise: bool) -> None:
+        super().__init__()
+        bound = vectors**-0.5
+        self.weight = nn.Parameter(replicas.within(bound, 1, vectors, 1))
+        self.bias = nn.Parameter(replicas.within(bound, 1, 1))
+        self.standardise = standardise
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Map (S, B, k, d) to (S, B, d)."""
+        mixed = (self.weight * vectors).sum(dim=2) + self.bias
+        return torch.relu(F.layer_norm(mixed, mixed.shape[-1:])) if self.standardise else mixed
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention after layer normalisation, with a hook for what a layer adds to it."""
+
+    def __init__(self, replicas: Replicas, width: int, *, dropout: float) -> None:
+        super().__init__()
+        self.norm = LayerNorm(replicas, width)
+        self.to_qkv = Linear(replicas, width, 3 * width, bias=False)
+        self.to_out = Linear(replicas, width, width)
+        self.dropout = Dropout(replicas, dropout)
+
+    def weights(self, scores: Tensor) -> Tensor:
+        """Map scores (S, B, heads, R, T) of R queries to weights of the same shape."""
+        return torch.softmax(scores, dim=-1)
+
+    def forward(self, tokens: Tensor, rows: int) -> Tensor:
+        """Map (S, B, T, d) to the first `rows` tokens of the result: (S, B, rows, d)."""
+        replicas, batch, length, width = tokens.shape
+        qkv = self.to_qkv(self.norm(tokens.flatten(1, 2)))
+        # Three of (S * B * heads, T, d / heads)
+        split = qkv.reshape(replicas * batch, length, 3, HEADS, width // HEADS).permute(2, 0, 3, 1, 4)
+        q, k, v = split.reshape(3, -1, length, width // HEADS)
+        scores = torch.bmm(q[:, :rows] * (width // HEADS) ** -0.5, k.mT)
+        weights = self.weights(scores.view(replicas, batch, HEADS, rows, length))
+        mixed = torch.bmm(weights.flatten(0, 2), v).view(replicas, batch, HEADS, rows, width // HEADS)
+        out = self.to_out(mixed.transpose(2, 3).reshape(replicas, batch * rows, width))
+        result: Tensor = tokens[:, :, :rows] + self.dropout(out).view(replicas, batch, rows, width)
+        return result
+
+
+class TransLayer(Attention):
+    """The layer of TransMIL: attention plus a learnt local mix of the values, no feed-forward.
+
+    With a handful of tokens there is nothing to approximate, so attention is exact.  The published layer pads the
+    tokens with zeros to a multiple of its landmarks and does not mask them; `padding` is how many, and each takes its
+    share exp(0) of the attention.
+    """
+
+    def __init__(self, replicas: Replicas, width: int, *, dropout: float, padding: int) -> None:
+        super().__init__(replicas, width, dropout=dropout)
+        self.padding = padding
+        # The initialisation of a depthwise convolution of this length.
+        bound = (2 * LOCAL_REACH + 1) ** -0.5
+        self.local = nn.Parameter(replicas.within(bound, HEADS, 2 * LOCAL_REACH + 1))
+
+    def weights(self, scores: Tensor) -> Tensor:
+        """Map scores (S, B, heads, R, T) to weights of the same shape."""
+        rows, length = scores.shape[-2:]
+        if self.padding:
+            # All padded positions as one more column: log(padding) equal scores of 0.
+            attention = torch.softmax(F.pad(scores, (0, 1), value=math.log(self.padding)), dim=-1)[..., :length]
+        else:
+            attention = torch.softmax(scores, dim=-1)
+        places = _local_places(rows, length, scores.device).to(scores.dtype)
+        local = (self.local @ places).view(-1, 1, HEADS, rows, length)
+        return attention + local
+
+
+@functools.cache
+def _local_places(rows: int, length: int, device: torch.device) -> Tensor:
+    """Return (33, rows * length) ones where a weight of the local kernel stands in the mixing matrix."""
+    offset = LOCAL_REACH + torch.arange(length) - torch.arange(rows)[:, None]
+    return (torch.arange(2 * LOCAL_REACH + 1)[:, None] == offset.flatten()).float().to(device)
+
+
+class VanillaLayer(nn.Module):
+    """The layer of a plain transformer encoder, each part after layer normalisation."""
+
+    def __init__(self, replicas: Replicas, width: int, *, dropout: float) -> None:
+        super().__init__()
+        self.attention = Attention(replicas, width, dropout=dropout)
+        self.norm = LayerNorm(replicas, width)
+        self.widen = Linear(replicas, width, FEED_FORWARD * width)
+        self.narrow = Linear(replicas, FEED_FORWARD * width, width)
+        self.dropout = Dropout(replicas, dropout)
+
+    def forward(self, tokens: Tensor, rows: int) -> Tensor:
+        """Map (S, B, T, d) to the first `rows` tokens of the result: (S, B, rows, d)."""
+        attended: Tensor = self.attention(tokens, rows)
+        flat = attended.flatten(1, 2)
+        out = self.dropout(self.narrow(torch.relu(self.widen(self.norm(flat)))))
+        result: Tensor = attended + out.view_as(attended)
+        return result
+
+
+class PostNormLayer(nn.Module):
+    """The layer of a plain transformer encoder as first published: each part is normalised with what it is added to.
+
+    Dropout is on the weights of attention too, as in PyTorch's layer.
+    """
+
+    def __init__(self, replicas: Replicas, width: int, hidden: int, *, dropout: float) -> None:
+        super().__init__()
+        self.to_qkv = Linear(replicas, width, 3 * width)
+        self.to_out = Linear(replicas, width, width)
+        self.attended_norm = LayerNorm(replicas, width)
+        self.widen = Linear(replicas, width, hidden)
+        self.narrow = Linear(replicas, hidden, width)
+        self.norm = LayerNorm(replicas, width)
+        self.dropout = Dropout(replicas, dropout)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map (S, B, T, d) to (S, B, T, d)."""
+        flat = tokens.flatten(1, 2)
+        # Three of (S, B, heads, T, d / heads)
+        q, k, v = self.to_qkv(flat).view(*tokens.shape[:3], 3, HEADS, -1).permute(3, 0, 1, 4, 2, 5)
+        weights = self.dropout(torch.softmax(q @ k.mT * q.shape[-1] ** -0.5, dim=-1))
+        mixed = (weights @ v).transpose(2, 3).reshape(flat.shape)
+        flat = self.attended_norm(flat + self.dropout(self.to_out(mixed)))
+        out = self.narrow(self.dropout(torch.relu(self.widen(flat))))
+        result: Tensor = self.norm(flat + self.dropout(out)).view_as(tokens)
+        return result
+
+
+class Fusion(nn.Module):
+    """Tokens in the light of each other: a class token, two layers, normalisation."""
+
+    def __init__(self, replicas: Replicas, width: int, layers: Sequence[Attention | VanillaLayer]) -> None:
+        super().__init__()
+        self.class_token = nn.Parameter(INIT_STD_CLASS_TOKEN * replicas.normal(1, 1, width))
+        self.layers = nn.ModuleList(layers)
+        self.norm = LayerNorm(replicas, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Map (S, B, T, d) to the class token's result (S, B, d)."""
+        tokens = torch.cat([self.class_token.expand(-1, tokens.shape[1], -1, -1), tokens], dim=2)
+        for layer in self.layers:
+            # Of the last layer only the class token is read.
+            tokens = layer(tokens, 1 if layer is self.layers[-1] else tokens.shape[2])
+        fused: Tensor = self.norm(tokens[:, :, 0])
+        return fused

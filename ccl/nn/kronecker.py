@@ -1,0 +1,71 @@
+"""Gated Kronecker fusion of two vectors (Chen et al., IEEE Trans. Med. Imaging 2020, Pathomic Fusion).
+
+The block by which PORPOISE, and MCAT as an option, fuse a slide's vector with the genes'.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ccl.nn.pooling import DenseLayer
+from ccl.nn.replicas import Dropout, Linear, Replicas
+
+REDUCED = 32
+"""Channels of each vector before the product of all pairs."""
+
+
+def kronecker(a: Tensor, b: Tensor) -> Tensor:
+    """Return the products of all pairs of vectors (..., m) and (..., n): (..., m * n)."""
+    return (a[..., :, None] * b[..., None, :]).flatten(-2)
+
+
+class Gated(nn.Module):
+    """One vector, reduced, and gated by what both vectors say together."""
+
+    def __init__(self, replicas: Replicas, width: int, *, dropout: float) -> None:
+        super().__init__()
+        self.reduce = Linear(replicas, width, REDUCED)
+        self.gate = Linear(replicas, 2 * width, REDUCED)
+        self.out = DenseLayer(replicas, REDUCED, REDUCED, dropout=dropout)
+
+    def forward(self, own: Tensor, both: Tensor) -> Tensor:
+        """Map `own` (S, B, d), of `both` (S, B, 2d), to (S, B, 32)."""
+        out: Tensor = self.out(torch.sigmoid(self.gate(both)) * torch.relu(self.reduce(own)))
+        return out
+
+
+class KroneckerFusion(nn.Module):
+    """Two vectors into one: each gated by both, a one appended, the products of all pairs, and two layers.
+
+    Parameters
+    ----------
+    width : int
+        Channels of each vector and of the result.
+    dropout : float
+        Rate within the gates and on the products.
+    late_dropout : float
+        Rate after each of the two layers: MCAT has it, PORPOISE has none.
+    skip : bool
+        Whether the last layer sees the two vectors themselves too: in PORPOISE.
+    """
+
+    def __init__(
+        self, replicas: Replicas, width: int, *, dropout: float, late_dropout: float = 0.0, skip: bool = False
+    ) -> None:
+        super().__init__()
+        self.gated = nn.ModuleList(Gated(replicas, width, dropout=dropout) for _ in range(2))
+        self.dropout = Dropout(replicas, dropout)
+        self.first = DenseLayer(replicas, (REDUCED + 1) ** 2, width, dropout=late_dropout)
+        self.second = DenseLayer(replicas, 3 * width if skip else width, width, dropout=late_dropout)
+        self.skip = skip
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Map two of (S, B, d) to (S, B, d)."""
+        both = torch.cat([a, b], dim=-1)
+        # With the ones, the products contain each vector itself as well.
+        ones = [F.pad(gated(own, both), (0, 1), value=1.0) for gated, own in zip(self.gated, (a, b), strict=True)]
+        fused = self.first(self.dropout(kronecker(*ones)))
+        out: Tensor = self.second(torch.cat([fused, both], dim=-1) if self.skip else fused)
+        return out

@@ -1,0 +1,1 @@
+"""How pages and figures look: one style, one environment of templates, and where the numbers came from."""

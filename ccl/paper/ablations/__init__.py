@@ -1,0 +1,167 @@
+"""Stage ``ablations``: Tables IV to VIII of the CCL paper, for the cohorts and encoders of a config.
+
+Each point of a table is the config's own ``ccl`` model with a change.  A point whose change says what that model says
+anyway is that model, so it is trained once, for the report and for all tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+VERSION = 2
+"""Bumped when the stage's output changes for the same input."""
+
+DEFAULT = "ccl"
+"""The model that every point is a change of, and is compared with."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the paper."""
+
+    roman: str
+    subject: str
+    text: str
+    """What the words of its rows mean."""
+
+    @property
+    def title(self) -> str:
+        """What heads the table."""
+        return f"Table {self.roman}: {self.subject}"
+
+
+TABLES: Mapping[int, Table] = {
+    4: Table("IV", "modules", "CCA aligns cluster centres, MKD decomposes knowledge, CGM guides by the cohort."),
+    5: Table(
+        "V",
+        "alignment of cluster centres",
+        "Mean L2 distance between the centres of two training patients in one place, after the last epoch.",
+    ),
+    6: Table(
+        "VI",
+        "knowledge encoders",
+        "Encoders of both modalities; one that is free has no constraint that tells it what to extract.",
+    ),
+    7: Table(
+        "VII",
+        "similarity constraints",
+        "Components whose constraints count in equation (4): genomic (G), pathology (P), common (C), synergistic (S).",
+    ),
+    8: Table(
+        "VIII",
+        "hyper-parameters",
+        "Clusters k, update of the anchor τ, length of the cohort bank b, risk groups r.",
+    ),
+}
+"""The tables by their numbers, which are those of the files."""
+
+DISTANCES = 5
+"""The table that has no points: it is about the default model alone."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One row of a table: a change of the default model."""
+
+    table: int
+    name: str
+    """What follows the default's name in the point's own; also its name in ``published.csv``."""
+    label: str
+    """What the row is called in the table."""
+    change: Mapping[str, Any]
+    """Entries of the config's ``models`` section."""
+
+
+def _modules(align: bool, decompose: bool, guide: bool) -> dict[str, Any]:
+    return {"align": align, "decompose": decompose, "guide": guide}
+
+
+def _encoders(common: int, synergy: int, free: int) -> dict[str, Any]:
+    return {"common_encoders": common, "synergy_encoders": synergy, "free_encoders": free}
+
+
+POINTS = (
+    Point(4, "baseline", "Baseline", _modules(align=False, decompose=False, guide=False)),
+    Point(4, "cca", "+ CCA", _modules(align=True, decompose=False, guide=False)),
+    Point(4, "cca-mkd", "+ CCA + MKD", _modules(align=True, decompose=True, guide=False)),
+    Point(4, "full", "+ CCA + MKD + CGM", _modules(align=True, decompose=True, guide=True)),
+    Point(6, "encoders5", "5 (2 + 3 free)", _encoders(common=1, synergy=1, free=3)),
+    Point(6, "encoders3", "3 (2 + 1 free)", _encoders(common=1, synergy=1, free=1)),
+    Point(6, "common", "1 (common)", _encoders(common=1, synergy=0, free=0)),
+    Point(6, "synergistic", "1 (synergistic)", _encoders(common=0, synergy=1, free=0)),
+    Point(6, "encoders2", "2 (common, synergistic)", _encoders(common=1, synergy=1, free=0)),
+    *(Point(7, terms, " + ".join(terms), {"knowledge_terms": terms}) for terms in ("GPS", "GPC", "PCS", "GCS", "GPCS")),
+    *(Point(8, f"k{k}", f"k = {k}", {"k": k}) for k in (4, 6, 9)),
+    *(Point(8, f"tau{tau}", f"τ = {tau}", {"anchor_update": tau}) for tau in (0.05, 0.1, 0.3)),
+    *(Point(8, f"b{b}", f"b = {b}", {"bank_length": b}) for b in (5, 10, 20)),
+    # Groups that are the survival intervals cannot be more or fewer than these: the released preset's become
+    # groups by time, at each of the three values.
+    *(Point(8, f"r{r}", f"r = {r}", {"groups": r, "groups_by": "time"}) for r in (2, 4, 6)),
+)
+"""Every row of Tables IV, VI, VII and VIII, in the order of the paper."""
+
+OWN: Mapping[str, Any] = {
+    **_modules(align=True, decompose=True, guide=True),
+    **_encoders(common=1, synergy=1, free=0),
+    "knowledge_terms": "GPCS",
+    "anchor_update": 0.1,
+    "bank_length": 10,
+    "groups": 4,
+    "groups_by": "time",
+}
+"""What CCL does where the config says nothing: the part of ``ccl.methods.ccl.network.Hyper`` that points change.
+
+It stands here a second time because Snakemake, which must know the points, does not load torch to plan."""
+
+OWN_OF_PRESET: Mapping[str, Mapping[str, Any]] = {"paper": {}, "released": {"groups_by": "intervals"}}
+"""The same for what the presets change of it."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A point on top of a config's own model."""
+
+    table: int
+    name: str
+    label: str
+    model: str
+    """The model that shows the point: :data:`DEFAULT` where the change changes nothing."""
+    entry: Mapping[str, Any]
+    """The model's entry in the config's ``models`` section."""
+
+
+def rows_of(base: Mapping[str, Any]) -> list[Row]:
+    """Return the rows of Tables IV, VI, VII and VIII for a default model.
+
+    A table in which the default itself has no row, because the config has set it elsewhere, ends with one for it.
+
+    Parameters
+    ----------
+    base : mapping
+        The config's entry of the default model, with its clusters ``k``.
+    """
+    before = {**OWN, **OWN_OF_PRESET.get(base.get("preset", "paper"), {}), **base}
+    rows = [_row(point, base, before) for point in POINTS]
+    shown = {row.table for row in rows if row.model == DEFAULT}
+    tables = dict.fromkeys(row.table for row in rows)
+    return rows + [Row(table, "own", "as configured", DEFAULT, base) for table in tables if table not in shown]
+
+
+def _row(point: Point, base: Mapping[str, Any], before: Mapping[str, Any]) -> Row:
+    if all(before[key] == value for key, value in point.change.items()):
+        return Row(point.table, point.name, point.label, DEFAULT, base)
+    regrouped = "groups_by" in point.change and before["groups_by"] != point.change["groups_by"]
+    label = point.label + (" (groups by time)" if regrouped else "")
+    # No name of the config's has an @, so that a point's model is never one of them.
+    return Row(point.table, point.name, label, f"{DEFAULT}@{point.name}", {**base, **point.change, "method": DEFAULT})
+
+
+def models_of(base: Mapping[str, Any], table: int | None = None) -> dict[str, Mapping[str, Any]]:
+    """Return the models that a table needs, or all tables, the default first.
+
+    Each has its entry of the ``models`` section.
+    """
+    needed = [row for row in rows_of(base) if table in (None, row.table)]
+    return {DEFAULT: base} | {row.model: row.entry for row in needed}

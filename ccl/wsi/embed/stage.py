@@ -1,0 +1,185 @@
+"""The embed stage: patches of a slide through the encoder, in batches that are read ahead."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from ccl.io.errors import SlideError
+from ccl.io.files import digest
+from ccl.io.formats import Features, ManifestRow, Slide, Tiles, stored_key
+from ccl.io.shards import Job
+from ccl.wsi.embed import VERSION, EmbedSettings
+from ccl.wsi.embed.ahead import Batch, ReadAhead
+from ccl.wsi.encoders import get_encoder
+from ccl.wsi.encoders.build import PatchEncoder, build_encoder
+from ccl.wsi.encoders.scale import scale_warning
+from ccl.wsi.encoders.weights import weights_key
+
+
+@dataclass
+class Meter:
+    """What the device did, for the log."""
+
+    patches: int = 0
+    seconds: float = 0.0
+    waited: float = 0.0
+    """Of these seconds, those in which no patches were there."""
+
+    def __str__(self) -> str:
+        """Return one line for the log."""
+        share = self.waited / self.seconds if self.seconds else 0.0
+        speed = self.patches / self.seconds if self.seconds else 0.0
+        return f"{self.patches} patches, {speed:.1f} patches/s; the device waited {share:.0%} of the time"
+
+
+@dataclass
+class EmbedStage:
+    """The ``embed`` stage of :func:`ccl.io.shards.run_shard`.
+
+    The encoder is built before the first slide is read, and only if there is one to read.
+    """
+
+    out: Path
+    settings: EmbedSettings
+    batch_size: int
+    """Patches of a forward pass; halved for good when the device's memory does not hold them."""
+    device: torch.device
+    threads: int
+    """Regions of a slide to decode at a time."""
+    name: str = field(default="embed", init=False)
+    meter: Meter = field(default_factory=Meter, init=False)
+    _scale_checked: bool = field(default=False, init=False)
+
+    @cached_property
+    def weights(self) -> str:
+        """``hub``, ``random`` or ``file:<sha256>``."""
+        return weights_key(self.settings.weights, self.settings.sha256)
+
+    @cached_property
+    def model(self) -> PatchEncoder:
+        """The encoder on its device."""
+        model = build_encoder(get_encoder(self.settings.encoder), self.settings.weights)
+        if model.ignored:
+            few = ", ".join(model.ignored[:3]) + (", ..." if len(model.ignored) > 3 else "")
+            _say(f"embed: {len(model.ignored)} weights of the file are no part of {self.settings.encoder}: {few}")
+        return model.to(self.device, memory_format=model.memory_format)  # type: ignore[call-overload, no-any-return]
+
+    def output(self, slide: Slide) -> Path:
+        """Return ``embed/{encoder}/{slide}.h5``."""
+        return self.out / f"{slide.slide_id}.h5"
+
+    def key(self, slide: Slide, upstream: ManifestRow | None) -> str:
+        """Return the digest of the tiles, the encoder, its weights and the storage type."""
+        assert upstream is not None, "embed follows tile"
+        return digest(
+            "embed", VERSION, upstream.key, get_encoder(self.settings.encoder).recipe, self.weights, self.settings.dtype
+        )
+
+    def stored(self, slide: Slide) -> tuple[str, int] | None:
+        """Return the key and the number of patches of a finished file."""
+        path = self.output(slide)
+        key = stored_key(path)
+        if key is None:
+            return None
+        with h5py.File(path, "r") as file:
+            return key, int(file["features"].shape[0])
+
+    @contextmanager
+    def session(self, jobs: Sequence[Job]) -> Iterator[None]:
+        """Build the encoder and read the patches of `jobs` ahead; say at the end how fast it went."""
+        if not jobs:
+            yield
+            return
+        _ = self.model
+        pin = self.device.type == "cuda"
+        self._ahead = ReadAhead(jobs, batch_size=self.batch_size, threads=self.threads, pin=pin)
+        try:
+            yield
+        finally:
+            self._ahead.stop()
+            _say(f"embed: {self.meter}")
+
+    def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
+        """Embed the slide's patches and write them.
+
+        Raises
+        ------
+        SlideError
+            The slide cannot be read, or the encoder gave values that are not finite.
+        """
+        assert upstream is not None, "embed follows tile"
+        tiles = Tiles.read(upstream.path)
+        self._check_scale(tiles)
+        features = self._features(slide, len(tiles.coords))
+        if not np.isfinite(features).all():
+            raise SlideError(
+                "the encoder gave values that are not finite",
+                where=f"slide {slide.slide_id}, encoder {self.settings.encoder}",
+                todo="check the weights; with `dtype: float16` values above 65,504 overflow",
+            )
+        Features(features, tiles.coords, self.settings.encoder, self.weights, tiles.attributes).write(
+            self.output(slide), key
+        )
+        return len(features)
+
+    def _check_scale(self, tiles: Tiles) -> None:
+        """Warn, once, of patches that differ clearly from those that the encoder was trained on."""
+        if not self._scale_checked:
+            self._scale_checked = True
+            encoder = get_encoder(self.settings.encoder)
+            warning = scale_warning(encoder, tiles.attributes["patch_size"], tiles.attributes["target_mpp"])
+            if warning:
+                _say(f"embed: {warning}")
+
+    def _features(self, slide: Slide, count: int) -> NDArray[np.floating]:
+        """Return the features (N, D) of the slide's `count` patches, and keep the meter."""
+        features = np.empty((count, get_encoder(self.settings.encoder).dim), self.settings.dtype)
+        asked = time.perf_counter()
+        for batch in self._ahead.batches(slide):
+            came = time.perf_counter()
+            features[batch.positions] = self._embed(batch)
+            done = time.perf_counter()
+            self.meter.patches += len(batch.positions)
+            self.meter.waited += came - asked
+            self.meter.seconds += done - asked
+            asked = done
+        return features
+
+    @torch.inference_mode()
+    def _embed(self, batch: Batch) -> NDArray[np.floating]:
+        """Return the features (B, D) of a batch, in as many passes as the device's memory asks for."""
+        parts: list[Tensor] = []
+        start = 0
+        while start < len(batch.pixels):
+            patches = batch.pixels[start : start + self.batch_size]
+            try:
+                # As bytes and channels last, as they were decoded; the encoder normalises them on the device.
+                parts.append(self.model(patches.to(self.device, non_blocking=True).permute(0, 3, 1, 2)).cpu())
+            except torch.OutOfMemoryError:
+                if len(patches) == 1:
+                    raise
+                self.batch_size = len(patches) // 2
+                torch.cuda.empty_cache()
+                _say(f"embed: the device's memory is full; batches of {self.batch_size} patches from now on")
+                continue
+            start += len(patches)
+        embedded: NDArray[np.float32] = torch.cat(parts).numpy()
+        return embedded.astype(self.settings.dtype)
+
+
+def _say(text: str) -> None:
+    """Write a line to the log, above a progress bar."""
+    tqdm.write(text, file=sys.stderr)

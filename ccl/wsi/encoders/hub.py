@@ -1,0 +1,69 @@
+"""The Hugging Face hub: getting an encoder's weights, and saying what to do where that fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
+from huggingface_hub.errors import EntryNotFoundError, GatedRepoError
+
+from ccl.io.errors import ConfigError
+from ccl.wsi.encoders import Encoder
+
+TIMM_FILES = ("model.safetensors", "pytorch_model.bin")
+"""The files that timm looks for in a repository, in its order."""
+
+
+def download(encoder: Encoder) -> Path:
+    """Return the encoder's weights, downloaded or as they lie in the hub's cache.
+
+    Raises
+    ------
+    ConfigError
+        They are gated and not granted, or out of reach.
+    """
+    try:
+        return Path(hf_hub_download(encoder.repo, encoder.file))
+    except (OSError, EntryNotFoundError) as error:
+        raise unavailable(encoder, error) from error
+
+
+def cached(encoder: Encoder) -> Path | None:
+    """Return the encoder's weights in the hub's cache, if they are there; nothing is downloaded."""
+    if encoder.repo:
+        for file in [encoder.file] if encoder.file else TIMM_FILES:
+            path = try_to_load_from_cache(encoder.repo, file)
+            if isinstance(path, str):
+                return Path(path)
+    return None
+
+
+def unavailable(encoder: Encoder, error: Exception) -> ConfigError:
+    """Return the error that says how to get the weights after all."""
+    file = f"{encoder.repo}/{encoder.file or TIMM_FILES[0]}"
+    by_hand = (
+        f"on a machine with a connection download {file} from {encoder.page}, copy it here and set "
+        f"`embed: encoders: {encoder.name}: weights:` to its path"
+    )
+    if isinstance(error, GatedRepoError):
+        return ConfigError(
+            "the encoder's weights are gated, and this account has no access",
+            where=f"encoder {encoder.name} ({file})",
+            found=" ".join(str(error).split())[:200],
+            expected=f"a Hugging Face account that accepted the licence ({encoder.licence})",
+            todo=f"{grant(encoder)}; or {by_hand}",
+        )
+    return ConfigError(
+        "the hub's weights cannot be had",
+        where=f"encoder {encoder.name} ({file})",
+        found=" ".join(str(error).split())[:200],
+        expected="a connection, or the weights in the hub's local cache",
+        todo=by_hand if encoder.access == "open" else f"{by_hand}; to download, {grant(encoder)}",
+    )
+
+
+def grant(encoder: Encoder) -> str:
+    """Return how to get access to gated weights."""
+    return (
+        f"accept the licence at {encoder.page} with your Hugging Face account, then run `hf auth login` or set HF_TOKEN"
+    )

@@ -1,0 +1,119 @@
+"""Weights: where they come from, what they hash to, and whether they fit."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ccl.io.errors import ConfigError
+from ccl.io.files import existing, sha256
+from ccl.wsi.encoders import Encoder
+from ccl.wsi.encoders.layouts import LAYOUTS, PREFIXES, WRAPPERS, State, fit_positions
+
+
+def weights_key(weights: str, expected_sha256: str | None) -> str:
+    """Return what the weights are, for keys and labels: ``hub``, ``random`` or ``file:<sha256>``.
+
+    Raises
+    ------
+    ConfigError
+        A local file hashes to something else than the config says.
+    """
+    if weights in ("hub", "random"):
+        return weights
+    found = sha256(existing(Path(weights)))
+    if expected_sha256 not in (None, found):
+        raise ConfigError(
+            "the weights are not the ones expected",
+            where=weights,
+            found=f"sha256 {found}",
+            expected=f"sha256 {expected_sha256}",
+            todo="download the file again, or correct `sha256` in the config",
+        )
+    return f"file:{found}"
+
+
+def load_weights(backbone: nn.Module, encoder: Encoder, path: Path) -> list[str]:
+    """Load a file into `backbone`: all of the backbone's weights, in the right shapes, nothing unpickled.
+
+    Returns
+    -------
+    list of str
+        The file's weights that are no part of the backbone, such as a classifier.
+
+    Raises
+    ------
+    ConfigError
+        The file is no state dictionary, or lacks or misshapes a weight.
+    """
+    state = _layout(_read(path), encoder, path)
+    own = backbone.state_dict()
+    if "pos_embed" in own or "trunk.pos_embed" in own:
+        name = "pos_embed" if "pos_embed" in own else "trunk.pos_embed"
+        if name in state and state[name].ndim == 3:
+            trunk: Any = backbone if name == "pos_embed" else backbone.trunk
+            prefix = 0 if trunk.no_embed_class else trunk.num_prefix_tokens
+            state[name] = fit_positions(state[name], own[name], encoder.positions, prefix=prefix)
+    _check(own, state, encoder, path)
+    backbone.load_state_dict({name: state[name] for name in own})
+    return sorted(state.keys() - own.keys())
+
+
+def _read(path: Path) -> State:
+    """Return the tensors of a file by name, out of their wrappers."""
+    try:
+        if path.suffix == ".safetensors":
+            content: Any = load_file(path)
+        else:
+            # DINO's checkpoints hold the arguments of their training: names and values, nothing that runs.
+            with torch.serialization.safe_globals([argparse.Namespace]):
+                content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises a different class for each way a file can be wrong
+        raise _misfit(path, " ".join(str(error).split())[:200]) from error
+    while isinstance(content, Mapping):
+        inner = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
+        if inner is None:
+            break
+        content = inner
+    if not isinstance(content, Mapping) or not any(isinstance(value, Tensor) for value in content.values()):
+        raise _misfit(path, f"{type(content).__name__} without tensors")
+    return {PREFIXES.sub("", str(name)): value for name, value in content.items() if isinstance(value, Tensor)}
+
+
+def _layout(state: State, encoder: Encoder, path: Path) -> State:
+    try:
+        return LAYOUTS[encoder.layout](state)
+    except (RuntimeError, IndexError, KeyError) as error:
+        raise _misfit(path, " ".join(str(error).split())[:200]) from error
+
+
+def _check(own: Mapping[str, Tensor], state: State, encoder: Encoder, path: Path) -> None:
+    missing = [name for name in own if name not in state]
+    if missing:
+        raise ConfigError(
+            "the weights are not complete",
+            where=f"{path}, encoder {encoder.name}",
+            found=f"no {missing[0]} ({len(missing)} of {len(own)} weights missing)",
+            expected="every weight of the encoder",
+            todo="check that the file belongs to this encoder",
+        )
+    for name, value in own.items():
+        if state[name].shape != value.shape:
+            found = f"{name} of shape {tuple(state[name].shape)}"
+            raise _misfit(path, found, f"shape {tuple(value.shape)}, of encoder {encoder.name}")
+
+
+def _misfit(path: Path, found: str, expected: str = "") -> ConfigError:
+    return ConfigError(
+        "the weights do not fit the encoder, or are not a state dictionary",
+        where=str(path),
+        found=found,
+        expected=expected or "tensors by name, saved by torch.save(model.state_dict()) or safetensors",
+        todo="check that the file belongs to this encoder",
+    )

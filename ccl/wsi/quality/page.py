@@ -1,0 +1,81 @@
+"""The contact sheet: every slide's pictures and measures on one page that needs no network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ccl import __version__
+from ccl.pages.provenance import git_commit
+from ccl.report.html import environment
+from ccl.wsi.quality.slides import SlideQuality, to_table
+
+QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
+
+MEASURES = (
+    ("Tissue (mm²)", "tissue_mm2", "{:.2f}"),
+    ("Tissue, share of the slide", "tissue_share", "{:.0%}"),
+    ("Pieces of tissue", "pieces", "{:.0f}"),
+    ("Patches", "tiles", "{:.0f}"),
+    ("Scale at level 0 (µm/px)", "level0_mpp", "{:.4g}"),
+    ("Width (mm)", "width_mm", "{:.1f}"),
+    ("Height (mm)", "height_mm", "{:.1f}"),
+)
+"""What the table of the cohort's range shows: words, column of ``slides.csv``, format."""
+
+
+def render(cohort: str, slides: Sequence[SlideQuality], folder: Path, *, synthetic: bool) -> str:
+    """Return the whole page.
+
+    Parameters
+    ----------
+    cohort : str
+        The cohort's name.
+    slides : sequence of SlideQuality
+        Its slides in the order of the page.
+    folder : Path
+        Where the page will lie; pictures are named from there.
+    synthetic : bool
+        Whether the cohort is invented.
+    """
+    used = [slide for slide in slides if slide.status == "ok"]
+    return (
+        environment("ccl.wsi.quality")
+        .get_template("contact_sheet.html")
+        .render(
+            title=f"Slides of {cohort}",
+            synthetic=[cohort] if synthetic else [],
+            slides=[_card(slide, folder) for slide in slides],
+            used=len(used),
+            excluded=len(slides) - len(used),
+            annotated=sum(slide.annotated for slide in slides),
+            patients=len({slide.patient_id for slide in slides}),
+            without=sorted({slide.patient_id for slide in slides} - {slide.patient_id for slide in used}),
+            tiles=sum(slide.tiles or 0 for slide in used),
+            ranges=_ranges(to_table(used)) if used else [],
+            software={"ccl": __version__},
+            commit=git_commit(),
+            date=datetime.now(UTC),
+        )
+    )
+
+
+def _card(slide: SlideQuality, folder: Path) -> dict[str, Any]:
+    pictures = ((slide.outline, "outline of the tissue"), (slide.grid, "grid of patches"))
+    return {
+        "slide": slide,
+        "pictures": [(os.path.relpath(path, folder) if path else None, what) for path, what in pictures],
+    }
+
+
+def _ranges(table: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    """Return what each measure is from least to most over the slides in use."""
+    return [
+        (words, [form.format(value) for value in table[column].astype(float).quantile(list(QUANTILES))])
+        for words, column, form in MEASURES
+    ]

@@ -1,0 +1,147 @@
+"""Slides by OpenSlide: the reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+import openslide
+from numpy.typing import NDArray
+from PIL import Image
+
+from ccl.io.errors import SlideError
+from ccl.io.formats import Slide
+from ccl.wsi.reader.protocol import Level
+from ccl.wsi.reader.scale import level0_mpp
+
+CACHE_BYTES = 256 << 20
+"""Decoded tiles that a reader keeps, so that a region finds those it shares with the one before."""
+
+
+class OpenSlideReader:
+    """A :class:`~ccl.wsi.reader.protocol.SlideReader` by OpenSlide.
+
+    Parameters
+    ----------
+    slide : Slide
+        The slide to open.
+
+    Raises
+    ------
+    SlideError
+        The file is missing, empty, damaged, not a slide, or its scale is unknown.
+    """
+
+    def __init__(self, slide: Slide) -> None:
+        self.slide_id = slide.slide_id
+        self._path = slide.path
+        self._file = _open(slide)
+        try:
+            self.mpp = level0_mpp(slide, self._file.properties)
+        except SlideError:
+            self._file.close()
+            raise
+        self._file.set_cache(openslide.OpenSlideCache(CACHE_BYTES))
+        self.dimensions: tuple[int, int] = self._file.dimensions
+        self.levels = tuple(Level(*size, _downsample(self.dimensions, size)) for size in self._file.level_dimensions)
+
+    def read_region(self, x: int, y: int, *, width: int, height: int, level: int) -> NDArray[np.uint8]:
+        """Return a region as (height, width, 3) uint8 RGB: see :meth:`SlideReader.read_region`."""
+        # OpenSlide takes level-0 pixels and divides by a downsample of its own.
+        own = self._file.level_downsamples[level]
+        try:
+            region = self._file.read_region((round(x * own), round(y * own)), level, (width, height))
+        except openslide.OpenSlideError as error:
+            raise damaged_region(
+                f"slide {self.slide_id}, {self._path}, level {level}, x {x}, y {y}", str(error)
+            ) from error
+        rgba = np.asarray(region)
+        if rgba[..., 3].min() < 255:
+            white = Image.new("RGBA", region.size, "white")
+            rgba = np.asarray(Image.alpha_composite(white, region))
+        # 80 times faster than slicing and copying with NumPy.
+        return np.asarray(cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), np.uint8)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def entry_file(slide: Slide) -> Path:
+    """Return the file that OpenSlide is to open: the slide's own, or one of a folder of DICOM files.
+
+    Raises
+    ------
+    SlideError
+        There is no such file, or the folder holds no ``.dcm`` files.
+    """
+    if slide.path.is_file():
+        return slide.path
+    instances = sorted(slide.path.glob("*.dcm")) if slide.path.is_dir() else []
+    if not instances:
+        raise SlideError(
+            "the slide's file does not exist",
+            where=f"slide {slide.slide_id}, {slide.path}",
+            found="a folder without .dcm files" if slide.path.is_dir() else "nothing",
+            expected="a file, or the folder of a DICOM slide",
+            todo="correct the slide's path in the sample sheet",
+        )
+    return instances[0]
+
+
+def damaged_region(where: str, found: str) -> SlideError:
+    """Return the error for a region that is there but cannot be read; it is never filled in."""
+    return SlideError(
+        "a region of the slide cannot be read",
+        where=where,
+        found=found,
+        todo="copy the slide again from its source; the file is damaged or was cut short",
+    )
+
+
+def _downsample(dimensions: tuple[int, int], size: tuple[int, int]) -> float:
+    """Return the level-0 pixels per pixel of a level of `size`.
+
+    Scanners halve a level and drop, or add, the last odd pixel: 4443 px become 2221, and the downsample is 2, not
+    2.0005, which would be a whole pixel off at the far edge.
+    """
+    ratios = [whole / part for whole, part in zip(dimensions, size, strict=True)]
+    factor = round(sum(ratios) / 2)
+    if all(abs(whole / factor - part) < 1 for whole, part in zip(dimensions, size, strict=True)):
+        return float(factor)
+    return sum(ratios) / 2
+
+
+def _open(slide: Slide) -> openslide.OpenSlide:
+    path = entry_file(slide)
+    where = f"slide {slide.slide_id}, {path}"
+    if path.stat().st_size == 0:
+        raise SlideError(
+            "the slide's file is empty", where=where, found="0 bytes", todo="copy the slide again from its source"
+        )
+    try:
+        return openslide.OpenSlide(path)
+    except openslide.OpenSlideUnsupportedFormatError as error:
+        raise SlideError(
+            "not a slide that OpenSlide can read",
+            where=where,
+            found=str(error),
+            expected="SVS, NDPI, MRXS, SCN, BIF, tiled TIFF, DICOM or another format of OpenSlide, whole",
+            todo="copy it again if it was cut short; make a tiled TIFF of a plain one "
+            "(vips tiffsave IN OUT --tile --pyramid --compression jpeg)",
+        ) from error
+    except openslide.OpenSlideError as error:
+        raise SlideError(
+            "the slide is damaged", where=where, found=str(error), todo="copy the slide again from its source"
+        ) from error

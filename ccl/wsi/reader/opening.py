@@ -1,0 +1,38 @@
+"""Opening a slide with the reader that suits it, and telling one slide's content from another's."""
+
+from __future__ import annotations
+
+from ccl.io.files import digest, fingerprint
+from ccl.io.formats import Slide
+from ccl.wsi.reader.by_openslide import entry_file
+from ccl.wsi.reader.direct import DirectReader
+from ccl.wsi.reader.protocol import SlideReader
+
+
+def open_slide(slide: Slide) -> SlideReader:
+    """Open a slide of the cohort, with the fastest reader that gives OpenSlide's pixels.
+
+    Raises
+    ------
+    SlideError
+        The file is missing, empty, damaged, not a slide, or its scale is unknown.
+    """
+    return DirectReader(slide)
+
+
+def slide_fingerprint(slide: Slide) -> str:
+    """Return a digest of the slide's content, cheap for gigabytes.
+
+    A MIRAX slide is its ``.mrxs`` file and the folder of the same name beside it; a DICOM slide named by its folder is
+    that folder.
+
+    Raises
+    ------
+    SlideError
+        There is no such file.
+    """
+    path = entry_file(slide)
+    folder = path.with_suffix("")
+    if path.suffix.lower() == ".mrxs" and folder.is_dir():
+        return digest(fingerprint(path), fingerprint(folder))
+    return fingerprint(slide.path)

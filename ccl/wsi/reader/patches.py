@@ -1,0 +1,219 @@
+"""Patches and thumbnails at a scale in um/px, resampled from the nearest finer level."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ccl.io.errors import SlideError
+from ccl.io.formats import Tiles
+from ccl.wsi.reader.protocol import SlideReader
+
+SAME_SCALE = 1.01
+"""A level up to 1 % coarser than the target counts as being at the target: downsamples are often 2.0005, say."""
+
+COARSEST = 1.10
+"""Level 0 may be at most 10 % coarser than the target: a scanner's 0.5 um/px may well be 0.503 or 0.52."""
+
+BLOCK_PX = 4096
+"""A thumbnail is made of blocks of at most this side (px of the level), to bound memory at any slide size."""
+
+REGION_PX = 2048
+"""Patches are cut from regions of about this side (px of the level): one read serves many."""
+
+ROUNDING_PX = 1e-3
+"""What floating-point arithmetic may add to a length in pixels."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in level-0 pixels, fractional."""
+
+
+class Patches(NamedTuple):
+    """Some patches of a slide."""
+
+    positions: NDArray[np.intp]
+    """(n,) where they stand among the slide's tiles."""
+    pixels: NDArray[np.uint8]
+    """(n, size_px, size_px, 3) RGB."""
+
+
+def best_level(reader: SlideReader, target_mpp: float) -> int:
+    """Return the coarsest level that is at least as fine as `target_mpp` (um/px).
+
+    Raises
+    ------
+    SlideError
+        The slide itself is more than 10 % coarser than the target: no detail can be made up.
+    """
+    if reader.mpp > COARSEST * target_mpp:
+        raise SlideError(
+            "the slide is coarser than the scale asked for",
+            where=f"slide {reader.slide_id}",
+            found=f"{reader.mpp:g} um/px at level 0",
+            expected=f"{target_mpp:g} um/px or finer (10 % are tolerated)",
+            todo="leave the slide out, or set a coarser `mpp` for the stage",
+        )
+    fine = [i for i, level in enumerate(reader.levels) if level.downsample * reader.mpp <= SAME_SCALE * target_mpp]
+    return max(fine, default=0)
+
+
+def patches(reader: SlideReader, tiles: Tiles, size_px: int, *, threads: int = 1) -> Iterator[Patches]:
+    """Yield the patches of `tiles` region by region: each region is read once, several at a time.
+
+    Each patch covers its tile's whole extent, ``patch_size_level0`` level-0 pixels, a fractional number, and is
+    resampled with an antialiasing filter from the nearest finer level.  The order depends on the tiles alone; at most
+    ``threads + 1`` regions are in memory.
+
+    Parameters
+    ----------
+    reader : SlideReader
+        The slide.
+    tiles : Tiles
+        Its tiles.
+    size_px : int
+        Side of the patches yielded.
+    threads : int
+        Regions to read at a time.
+
+    Raises
+    ------
+    SlideError
+        The tiles were laid over another slide or scale, a patch leaves the slide or cannot be read, or the slide is
+        more than 10 % coarser than the patches.
+    """
+    laid = (int(tiles.attributes["level0_width"]), int(tiles.attributes["level0_height"]))
+    mpp = float(tiles.attributes["level0_mpp"])
+    if laid != reader.dimensions or not math.isclose(mpp, reader.mpp, rel_tol=1e-6):
+        raise SlideError(
+            "the tiles belong to another slide, or to another scale of it",
+            where=f"slide {reader.slide_id}",
+            found=f"{reader.dimensions[0]} x {reader.dimensions[1]} px at {reader.mpp:g} um/px",
+            expected=f"{laid[0]} x {laid[1]} px at {mpp:g} um/px",
+            todo="run the stages tissue and tile again for this slide",
+        )
+    side = float(tiles.attributes["patch_size_level0"])
+    _check_inside(reader, tiles.coords, side)
+    level = best_level(reader, side * mpp / size_px)
+    groups = _regions(tiles.coords, REGION_PX * reader.levels[level].downsample)
+    pool = ThreadPoolExecutor(threads)
+    waiting: deque[tuple[NDArray[np.intp], Future[NDArray[np.uint8]]]] = deque()
+    try:
+        for group in groups:
+            waiting.append((group, pool.submit(_cut, reader, level, tiles.coords[group], side=side, size_px=size_px)))
+            if len(waiting) > threads:
+                positions, pixels = waiting.popleft()
+                yield Patches(positions, pixels.result())
+        for positions, pixels in waiting:
+            yield Patches(positions, pixels.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _regions(coords: NDArray[np.int64], side: float) -> list[NDArray[np.intp]]:
+    """Group tiles with corners `coords` (N, 2) by the square of `side` level-0 pixels that the corner lies in."""
+    if not len(coords):
+        return []
+    squares = np.floor(coords[:, ::-1] / side).astype(np.int64)
+    _, member = np.unique(squares, axis=0, return_inverse=True)
+    order = np.argsort(member, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(member[order])) + 1)
+
+
+def _check_inside(reader: SlideReader, coords: NDArray[np.int64], side: float) -> None:
+    """Raise unless patches with corners `coords` (N, 2) and `side`, in level-0 pixels, lie within the slide."""
+    beyond = (coords < 0).any(axis=1) | (coords + side > np.array(reader.dimensions) + ROUNDING_PX).any(axis=1)
+    if beyond.any():
+        (x, y), (width, height) = coords[beyond][0].tolist(), reader.dimensions
+        raise SlideError(
+            "a patch leaves the slide",
+            where=f"slide {reader.slide_id}",
+            found=f"x {x}, y {y}, side {side:g} level-0 px",
+            expected=f"within {width} x {height} px",
+            todo="make the tiles of this slide again (stage tile)",
+        )
+
+
+def thumbnail(reader: SlideReader, mpp: float) -> NDArray[np.uint8]:
+    """Return the whole slide at `mpp` um/px as (H, W, 3) uint8 RGB.
+
+    The slide is read in blocks, so that one without coarse levels needs no more memory than others.  H and W are
+    rounded: a pixel covers ``dimensions[0] / W`` by ``dimensions[1] / H`` level-0 pixels.
+
+    Raises
+    ------
+    SlideError
+        The slide cannot be read, or is coarser than `mpp` by more than 10 %.
+    """
+    index = best_level(reader, mpp)
+    width, height = (max(1, round(side * reader.mpp / mpp)) for side in reader.dimensions)
+    x_pitch, y_pitch = reader.dimensions[0] / width, reader.dimensions[1] / height
+    block = max(1, int(BLOCK_PX * reader.levels[index].downsample / max(x_pitch, y_pitch)))
+    picture = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, block):
+        for left in range(0, width, block):
+            bottom, right = min(top + block, height), min(left + block, width)
+            box = (left * x_pitch, top * y_pitch, right * x_pitch, bottom * y_pitch)
+            picture[top:bottom, left:right] = _resampled(reader, index, box, size=(right - left, bottom - top))
+    return picture
+
+
+def _cut(reader: SlideReader, index: int, coords: NDArray[np.int64], *, side: float, size_px: int) -> NDArray[np.uint8]:
+    """Return patches (n, size_px, size_px, 3) of `side` level-0 px at `coords`, cut from one region of a level."""
+    level = reader.levels[index]
+    columns = [_cover(x, x + side, level.downsample, level.width) for x in coords[:, 0].tolist()]
+    rows = [_cover(y, y + side, level.downsample, level.height) for y in coords[:, 1].tolist()]
+    left, top = min(c.first for c in columns), min(r.first for r in rows)
+    width, height = max(c.last for c in columns) - left, max(r.last for r in rows) - top
+    region = reader.read_region(left, top, width=width, height=height, level=index)
+    pixels = np.empty((len(coords), size_px, size_px, 3), np.uint8)
+    for patch, column, row in zip(pixels, columns, rows, strict=True):
+        part = region[row.first - top : row.last - top, column.first - left : column.last - left]
+        patch[:] = _resize(part, column, row, size=(size_px, size_px))
+    return pixels
+
+
+def _resampled(reader: SlideReader, index: int, box: Box, *, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return `box` of the slide, read at a level and resampled to `size` (width, height)."""
+    level = reader.levels[index]
+    column = _cover(box[0], box[2], level.downsample, level.width)
+    row = _cover(box[1], box[3], level.downsample, level.height)
+    width, height = column.last - column.first, row.last - row.first
+    return _resize(
+        reader.read_region(column.first, row.first, width=width, height=height, level=index), column, row, size=size
+    )
+
+
+class Span(NamedTuple):
+    """An interval on whole pixels of a level."""
+
+    first: int
+    last: int
+    """The pixel after the last."""
+    lower: float
+    upper: float
+    """The interval, fractional, counted from `first`."""
+
+
+def _cover(start: float, stop: float, downsample: float, level_px: int) -> Span:
+    """Cover the level-0 interval [start, stop] by whole pixels of a level that is `level_px` long."""
+    lower, upper = start / downsample, stop / downsample
+    first = min(math.floor(lower + ROUNDING_PX), level_px - 1)
+    last = max(first + 1, min(math.ceil(upper - ROUNDING_PX), level_px))
+    return Span(first, last, max(0.0, lower - first), min(upper, last) - first)
+
+
+def _resize(region: NDArray[np.uint8], column: Span, row: Span, *, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return the spans of a region that starts at their first pixels, resampled to `size` (width, height)."""
+    if (column.lower, row.lower) == (0.0, 0.0) and region.shape[1::-1] == size == (column.upper, row.upper):
+        return region
+    # Hamming, unlike a box filter, weighs pixels by their distance, so that a ratio such as 1.98 does not alias;
+    # at a ratio of 2 it is within 8 % of the mean of 2 x 2 pixels.
+    box = (column.lower, row.lower, column.upper, row.upper)
+    return np.asarray(Image.fromarray(region).resize(size, Image.Resampling.HAMMING, box=box))

@@ -1,0 +1,194 @@
+"""A user's own outlines of the tissue of one slide: GeoJSON as QuPath exports it, or a mask image."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry import Polygon, box, shape
+from shapely.geometry.base import BaseGeometry
+from tqdm import tqdm
+
+from ccl.io.errors import SlideError
+from ccl.io.files import sha256
+from ccl.io.formats import Slide
+from ccl.wsi.tissue.outlines import pieces_of, trace
+
+OUTLINES = (".geojson", ".json")
+MASKS = (".png", ".tif", ".tiff")
+
+OUTSIDE = 0.01
+"""Share of an annotation that may lie off the slide, where it is cut off: a hand slips, but no more than this."""
+
+ASPECT = 0.01
+"""How far the sides of a mask may be from the slide's proportions, beside the one pixel that rounding takes."""
+
+
+def annotation_digest(slide: Slide) -> str:
+    """Return a digest of the whole content of a slide's annotation.
+
+    Raises
+    ------
+    SlideError
+        There is no such file.
+    """
+    return sha256(_file(slide))
+
+
+def read_annotation(slide: Slide, dimensions: tuple[int, int], thumbnail_size: tuple[int, int]) -> tuple[Polygon, ...]:
+    """Read the tissue that the user annotated on a slide.
+
+    Every polygon of a GeoJSON file counts, whatever its class; points and lines cover nothing.  A polygon that crosses
+    itself is repaired, what lies twice under it counted once.
+
+    Parameters
+    ----------
+    slide : Slide
+        A slide with an annotation.
+    dimensions : tuple of int
+        Width and height of the slide in level-0 pixels.
+    thumbnail_size : tuple of int
+        Width and height that a finer mask is averaged down to.
+
+    Returns
+    -------
+    tuple of Polygon
+        As :func:`ccl.wsi.tissue.outlines.trace` gives them.
+
+    Raises
+    ------
+    SlideError
+        The file is missing, of another kind, malformed, marks nothing, or does not fit the slide.
+    """
+    path = _file(slide)
+    if path.suffix.lower() in OUTLINES:
+        polygons = _from_geojson(slide, path, dimensions)
+    elif path.suffix.lower() in MASKS:
+        polygons = _from_mask(slide, path, dimensions, thumbnail_size)
+    else:
+        raise _refused(
+            slide,
+            "neither GeoJSON nor a mask image",
+            found=f"a name that ends in {path.suffix or 'nothing'}",
+            expected=", ".join((*OUTLINES, *MASKS)),
+            todo="export the annotation as GeoJSON, or as a PNG or TIFF that is non-zero on tissue",
+        )
+    if not polygons:
+        raise _refused(
+            slide,
+            "the annotation marks no tissue",
+            found="no polygon with an area" if path.suffix.lower() in OUTLINES else "no pixel that is not zero",
+            todo="annotate the slide's tissue, or leave the cell of the sample sheet empty",
+        )
+    return polygons
+
+
+def _file(slide: Slide) -> Path:
+    assert slide.annotation is not None, "asked of annotated slides alone"
+    if not slide.annotation.is_file():
+        raise _refused(
+            slide,
+            "the slide's annotation does not exist",
+            found="no such file",
+            expected="a file; its path counts from the sample sheet's own folder",
+            todo="correct the path in the sample sheet, or leave the cell empty",
+        )
+    return slide.annotation
+
+
+def _from_geojson(slide: Slide, path: Path, dimensions: tuple[int, int]) -> tuple[Polygon, ...]:
+    region = shapely.union_all([_valid(slide, polygon) for polygon in _polygons(slide, path)])
+    inside = region.intersection(box(0, 0, *dimensions))
+    if inside.area < (1 - OUTSIDE) * region.area:
+        left, top, right, bottom = region.bounds
+        raise _refused(
+            slide,
+            "the annotation lies outside the slide",
+            found=f"x {left:g} to {right:g}, y {top:g} to {bottom:g}",
+            expected=f"x 0 to {dimensions[0]}, y 0 to {dimensions[1]}, in level-0 pixels",
+            todo="check that the annotation is this slide's; MIRAX slides are to be opened uncropped in QuPath",
+        )
+    return pieces_of(inside)
+
+
+def _polygons(slide: Slide, path: Path) -> list[BaseGeometry]:
+    """Return the polygons of a FeatureCollection, a list of features, a feature or a geometry."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        items = content if isinstance(content, list) else content.get("features", [content])
+        shapes = [shapely.force_2d(shape(_geometry(item))) for item in items]
+        if not np.isfinite(shapely.get_coordinates(shapes)).all():
+            raise ValueError("a coordinate that is not a number")
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, shapely.errors.ShapelyError) as error:
+        raise _refused(
+            slide,
+            "the annotation is not GeoJSON",
+            found=f"{type(error).__name__}: {error}",
+            expected="a FeatureCollection or a list of features with polygons in level-0 pixels",
+            todo="export the annotations again: in QuPath, File, Export objects as GeoJSON",
+        ) from error
+    parts = shapely.get_parts(shapely.get_parts(shapes))
+    return [part for part in parts if isinstance(part, Polygon)]
+
+
+def _geometry(item: dict[str, Any]) -> Any:
+    return item["geometry"] if item["type"] == "Feature" else item
+
+
+def _valid(slide: Slide, polygon: BaseGeometry) -> BaseGeometry:
+    if shapely.is_valid(polygon):
+        return polygon
+    reason = shapely.is_valid_reason(polygon)
+    tqdm.write(f"slide {slide.slide_id}: repaired a polygon of the annotation: {reason}", file=sys.stderr)
+    return shapely.make_valid(polygon, method="structure", keep_collapsed=False)
+
+
+def _from_mask(
+    slide: Slide, path: Path, dimensions: tuple[int, int], thumbnail_size: tuple[int, int]
+) -> tuple[Polygon, ...]:
+    mask = _mask(slide, path)
+    (height, width), (level0_width, level0_height) = mask.shape, dimensions
+    expected = width * level0_height / level0_width
+    if abs(height - expected) > max(1.0, height / width, ASPECT * expected):
+        raise _refused(
+            slide,
+            "the mask has other proportions than the slide",
+            found=f"{width} x {height} px, 1 to {height / width:.3f}",
+            expected=f"those of {level0_width} x {level0_height} px, 1 to {level0_height / level0_width:.3f}",
+            todo="check that the mask is this slide's, and of the whole slide",
+        )
+    if width > thumbnail_size[0]:
+        mask = cv2.resize(mask.astype(np.uint8) * 255, thumbnail_size, interpolation=cv2.INTER_AREA) > 127
+    scale = (level0_width / mask.shape[1], level0_height / mask.shape[0])
+    return trace(mask, scale, min_area_px=0, min_hole_px=0)
+
+
+def _mask(slide: Slide, path: Path) -> NDArray[np.bool_]:
+    """Return (H, W) where an image of grey levels or colours is not zero; what is transparent counts as zero."""
+    try:
+        image, found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED), "a file that does not decode"
+    except cv2.error as error:  # more than 2 ** 30 pixels
+        image, found = None, " ".join(str(error).split())
+    if image is None:
+        raise _refused(
+            slide,
+            "the mask cannot be read",
+            found=found,
+            expected="a whole PNG or TIFF of at most 2^30 pixels",
+            todo="save the mask again, smaller; 8 um per pixel is as fine as it is used",
+        )
+    if image.ndim == 2:
+        return np.asarray(image != 0)
+    opaque = image[..., 3] != 0 if image.shape[2] == 4 else np.True_
+    return np.asarray((image[..., :3] != 0).any(axis=2) & opaque)
+
+
+def _refused(slide: Slide, problem: str, *, found: str, expected: str = "", todo: str) -> SlideError:
+    where = f"slide {slide.slide_id}, {slide.annotation}"
+    return SlideError(problem, where=where, found=found, expected=expected, todo=todo)

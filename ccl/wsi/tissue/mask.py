@@ -1,0 +1,131 @@
+"""Which pixels of a thumbnail are tissue.
+
+Stained tissue is more saturated than glass, so one global threshold on saturation finds it.  Ink of a pen is
+saturated too, but hematoxylin and eosin give hues from 240 (blue) to 350 degrees (pink) only; black ink, borders of
+a scan and grey dirt have no hue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ccl.wsi.tissue import TissueSettings
+
+CLOSING_UM = 8.0
+"""Gaps up to twice this are closed: tissue is full of white slits."""
+
+INNER_PX = 3
+"""Side of the window in which an outermost pixel is compared with the tissue further in."""
+
+STROKE_UM = 20.0
+"""Thinner marks are no pen stroke (a felt tip draws 300 um and more) but dots in the tissue."""
+
+BLEED_UM = 64.0
+"""How far around a stroke its paler rim reaches."""
+
+RIM_DEGREES = 10.0
+"""How far the hue of the rim, where glass shines through, may lie from that of the ink."""
+
+DARK, DIM = 0.35, 0.65
+"""Brightness (0 to 1) below which a colourless pixel is black ink or border, and that of its rim."""
+
+COLOURLESS = 0.10
+"""Difference of the strongest and weakest channel (0 to 1) below which a pixel has no colour of its own."""
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Ink:
+    """The look of one kind of ink: a range of hues (degrees, clockwise from first to last)."""
+
+    first: float
+    last: float
+    least_saturation: float
+    """What tells the core of a stroke from pale or bluish tissue."""
+    most_red: float = 1.0
+    """The red light (0 to 1) that passes the core at most; hematoxylin alone lets more pass."""
+
+
+INKS = (Ink(70, 190, 0.25), Ink(190, 238, 0.62), Ink(238, 265, 0.62, most_red=0.15), Ink(350, 20, 0.70))
+"""Green, blue, blue over tissue, and red. Brown and yellow (20 to 70) stay: pigment, bile and DAB are tissue."""
+
+
+def tissue_mask(thumbnail: NDArray[np.uint8], settings: TissueSettings) -> Mask:
+    """Return where a thumbnail shows tissue.
+
+    Parameters
+    ----------
+    thumbnail : ndarray of uint8, (H, W, 3)
+        RGB at ``settings.mpp`` um/px.
+    settings : TissueSettings
+        Scale, saturation threshold, and the smallest hole, which is also the smallest area of ink to cut out of tissue.
+
+    Returns
+    -------
+    ndarray of bool, (H, W)
+    """
+    rgb = thumbnail.astype(np.float32) / np.float32(255)
+    hsv = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV), np.float32)
+    ink = _ink(hsv, rgb[..., 0], settings)
+    saturation = np.ascontiguousarray(hsv[..., 1])
+    coloured = (cv2.medianBlur(saturation, 3) >= settings.threshold) & ~ink
+    whole = coloured & ~_mostly_glass(coloured, saturation)
+    closed = cv2.morphologyEx(_bytes(whole), cv2.MORPH_CLOSE, _disc(CLOSING_UM, settings.mpp)) > 0
+    return closed & ~_large(ink, settings.min_hole_mm2 / (settings.mpp / 1000) ** 2)
+
+
+def _mostly_glass(coloured: Mask, saturation: NDArray[np.float32]) -> Mask:
+    """Return the outermost pixels of tissue that are less than half as saturated as the tissue further in.
+
+    Such a pixel averages more glass than tissue, yet passes a low threshold: outlines would lie too far out.  Where
+    there is nothing further in, the tissue is thin and stays.
+    """
+    inner = cv2.erode(_bytes(coloured), np.ones((3, 3), np.uint8)).astype(np.float32)
+    window = (INNER_PX, INNER_PX)
+    total, count = cv2.blur(saturation * inner, window), cv2.blur(inner, window)
+    return np.asarray(coloured & (inner == 0) & (saturation * count < total / 2), bool)
+
+
+def _ink(hsv: NDArray[np.float32], red: NDArray[np.float32], settings: TissueSettings) -> Mask:
+    """Return the strokes of ink and black areas with their rims; `hsv` is degrees, 0 to 1, 0 to 1; `red` 0 to 1."""
+    hue, saturation, value = (hsv[..., channel] for channel in range(3))
+    colourless = saturation * value < COLOURLESS
+    kinds = [(colourless & (value < DARK), colourless & (value < DIM))]
+    for ink in INKS:
+        core = _between(hue, ink.first, ink.last) & (saturation >= ink.least_saturation) & (red <= ink.most_red)
+        pale = _between(hue, ink.first - RIM_DEGREES, ink.last + RIM_DEGREES) & (saturation >= settings.threshold)
+        kinds.append((core, pale))
+    stroke, bleed = _disc(STROKE_UM / 2, settings.mpp), _disc(BLEED_UM, settings.mpp)
+    found = np.zeros(hue.shape, bool)
+    for core, pale in kinds:
+        opened = cv2.morphologyEx(_bytes(core), cv2.MORPH_OPEN, stroke)
+        found |= (opened > 0) | (pale & (cv2.dilate(opened, bleed) > 0))
+    return cv2.dilate(_bytes(found), stroke) > 0
+
+
+def _between(hue: NDArray[np.float32], first: float, last: float) -> Mask:
+    """Return where a hue lies between two others, clockwise, in degrees."""
+    return np.asarray((hue - first) % 360 < (last - first) % 360, bool)
+
+
+def _large(mask: Mask, least_px: float) -> Mask:
+    """Return the connected parts of `mask` that have at least `least_px` pixels."""
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(_bytes(mask), connectivity=8)
+    keep = statistics[:, cv2.CC_STAT_AREA] >= least_px
+    keep[0] = False
+    return np.asarray(keep[labels], bool)
+
+
+def _disc(radius_um: float, mpp: float) -> NDArray[np.uint8]:
+    """Return a disc of at least one pixel around its centre."""
+    side = 2 * max(1, round(radius_um / mpp)) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
+
+
+def _bytes(mask: Mask) -> NDArray[np.uint8]:
+    return mask.astype(np.uint8)

@@ -1,0 +1,102 @@
+"""The tissue stage: outlines of one slide after the other."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry import Polygon
+
+from ccl.io.errors import SlideError
+from ccl.io.files import digest
+from ccl.io.formats import ManifestRow, Slide
+from ccl.io.shards import SlideStage
+from ccl.wsi.reader.opening import open_slide, slide_fingerprint
+from ccl.wsi.reader.patches import thumbnail
+from ccl.wsi.reader.pictures import overview
+from ccl.wsi.reader.protocol import SlideReader
+from ccl.wsi.tissue import VERSION, TissueSettings
+from ccl.wsi.tissue.annotation import annotation_digest, read_annotation
+from ccl.wsi.tissue.mask import tissue_mask
+from ccl.wsi.tissue.outlines import Outlines, pieces_of, stored_outlines, trace
+
+
+@dataclass(frozen=True)
+class TissueStage(SlideStage):
+    """The ``tissue`` stage of :func:`ccl.io.shards.run_shard`."""
+
+    out: Path
+    settings: TissueSettings
+    name: str = field(default="tissue", init=False)
+
+    def output(self, slide: Slide) -> Path:
+        """Return ``tissue/{slide}.geojson``."""
+        return self.out / f"{slide.slide_id}.geojson"
+
+    def picture(self, slide: Slide) -> Path:
+        """Return ``tissue/{slide}.jpg``: the outlines on the slide."""
+        return self.out / f"{slide.slide_id}.jpg"
+
+    def key(self, slide: Slide, upstream: ManifestRow | None) -> str:
+        """Return the digest of the slide's content, the sheet's scale, the settings and the annotation.
+
+        How an annotation is used matters only to a slide that has one.
+        """
+        settings = asdict(self.settings)
+        use = settings.pop("annotation")
+        annotation = [use, annotation_digest(slide)] if slide.annotation else []
+        return digest("tissue", VERSION, slide_fingerprint(slide), slide.mpp, settings, *annotation)
+
+    def stored(self, slide: Slide) -> tuple[str, int] | None:
+        """Return the key and the number of outlines of a finished slide."""
+        return stored_outlines(self.output(slide)) if self.picture(slide).exists() else None
+
+    def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
+        """Outline the tissue of a slide, and draw it.
+
+        Raises
+        ------
+        SlideError
+            The slide cannot be read, has no scale, or shows no tissue; its annotation is missing or does not fit.
+        """
+        with open_slide(slide) as reader:
+            width, height = reader.dimensions
+            seen = thumbnail(reader, self.settings.mpp)
+            polygons = self._tissue(slide, reader, seen)
+            picture = overview(reader, seen)
+            outlines = Outlines(slide.slide_id, reader.mpp, width, height, polygons)
+        picture.outline(polygons)
+        picture.scale_bar()
+        picture.write(self.picture(slide))
+        outlines.write(self.output(slide), key)
+        return len(polygons)
+
+    def _tissue(self, slide: Slide, reader: SlideReader, seen: NDArray[np.uint8]) -> tuple[Polygon, ...]:
+        """Return the tissue of a slide with the thumbnail `seen`: found, annotated, or what is both."""
+        width, height = reader.dimensions
+        rows, columns = seen.shape[:2]
+        annotated = read_annotation(slide, (width, height), (columns, rows)) if slide.annotation else None
+        if annotated is not None and self.settings.annotation == "replace":
+            return annotated
+        mm2_per_px = (reader.mpp / 1000) ** 2
+        min_area_px = self.settings.min_area_mm2 / mm2_per_px
+        polygons = trace(
+            tissue_mask(seen, self.settings),
+            (width / columns, height / rows),
+            min_area_px=min_area_px,
+            min_hole_px=self.settings.min_hole_mm2 / mm2_per_px,
+        )
+        if annotated is not None:
+            polygons = pieces_of(shapely.union_all(polygons) & shapely.union_all(annotated), min_area_px)
+        if not polygons:
+            raise SlideError(
+                "no tissue on the slide" + (" where it is annotated" if annotated else ""),
+                where=f"slide {slide.slide_id}, {slide.path}",
+                found=f"nothing of saturation {self.settings.threshold:g} and {self.settings.min_area_mm2:g} mm2",
+                todo="look at the slide; lower `tissue: threshold` for pale tissue, `min_area_mm2` for small ones"
+                + (", or set `annotation: replace`" if annotated else ""),
+            )
+        return polygons

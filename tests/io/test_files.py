@@ -1,0 +1,116 @@
+"""Whole files or none, and hashes that say when something changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccl.io.errors import InputError
+from ccl.io.files import BLOCK_BYTES, BLOCKS, atomic_path, digest, fingerprint, read_json, read_table, write_json
+from ccl.io.formats import Clusters, Features, ManifestRow, Tiles, read_manifest, stored_key, write_manifest
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "sub" / "table.csv"
+    with atomic_path(target) as temporary:
+        temporary.write_text("old")
+    with pytest.raises(ZeroDivisionError), atomic_path(target) as temporary:
+        temporary.write_text(f"half {1 / 0}")
+    assert target.read_text() == "old"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_nan_never_reaches_a_json_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"c_index": float("nan")})
+    assert not (tmp_path / "a.json").exists()
+
+
+def test_a_damaged_json_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(InputError, match=r"a\.json"):
+        read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00a", b'"a,b\n1,2\n'])
+def test_what_is_not_a_table_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(InputError):
+        read_table(tmp_path / "t.csv", required=("a",))
+
+
+def test_identifiers_stay_text(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("id\tvalue\n 007 \t1\n")
+    assert read_table(tmp_path / "t.tsv", text=("id",))["id"].tolist() == ["007"]
+
+
+def test_fingerprints_follow_content_not_time(tmp_path: Path) -> None:
+    path = tmp_path / "slide.svs"
+    data = bytearray(np.random.default_rng(0).bytes(BLOCKS * BLOCK_BYTES + 12345))
+    path.write_bytes(data)
+    before = fingerprint(path)
+    path.touch()
+    assert fingerprint(path) == before
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert fingerprint(path) != before
+    path.write_bytes(data[:-1])
+    assert fingerprint(path) not in (before, "")
+
+
+@given(st.dictionaries(st.text(max_size=5), st.integers() | st.text() | st.lists(st.integers()), max_size=5))
+def test_digests_do_not_depend_on_order(values: dict[str, object]) -> None:
+    assert digest(values) == digest(dict(reversed(values.items())))
+    assert digest(values) != digest(values, 1)
+
+
+def test_tiles_and_features_survive_a_round_trip(tmp_path: Path) -> None:
+    coords = np.array([[0, 0], [512, 0]])
+    attributes = {"patch_size": 256, "patch_size_level0": 512.5, "level0_mpp": 0.25, "name": "A"}
+    Tiles(coords, attributes).write(tmp_path / "A.h5", "key")
+    tiles = Tiles.read(tmp_path / "A.h5")
+    np.testing.assert_array_equal(tiles.coords, coords)
+    assert tiles.attributes["patch_size_level0"] == 512.5
+    assert stored_key(tmp_path / "A.h5") == "key"
+    features = Features(np.ones((2, 8), np.float16), coords, "resnet50", "random", tiles.attributes)
+    features.write(tmp_path / "F.h5", "other")
+    back = Features.read(tmp_path / "F.h5")
+    assert (back.encoder, back.weights, back.features.dtype) == ("resnet50", "random", np.float16)
+    assert back.attributes["name"] == "A"
+
+
+def test_clusters_survive_a_round_trip(tmp_path: Path) -> None:
+    centres, sizes, labels = np.ones((1, 2, 3), np.float32), np.array([[4, 5]]), {"A": np.zeros(9, int)}
+    clusters = Clusters(("P1",), centres, sizes, labels, "e", "random", {"P2": "why"})
+    clusters.write(tmp_path / "k2.h5")
+    back = Clusters.read(tmp_path / "k2.h5")
+    assert (back.patients, back.weights, back.left_out) == (("P1",), "random", {"P2": "why"})
+    np.testing.assert_array_equal(back.labels["A"], np.zeros(9))
+
+
+def test_a_damaged_h5_says_how_to_mend_it(tmp_path: Path) -> None:
+    path = tmp_path / "A.h5"
+    Tiles(np.zeros((1, 2), int), {}).write(path, "key")
+    path.write_bytes(path.read_bytes()[:100])
+    assert stored_key(path) is None
+    with pytest.raises(InputError, match="forcerun"):
+        Tiles.read(path)
+
+
+def test_features_that_do_not_fit_their_coordinates_are_refused(tmp_path: Path) -> None:
+    Features(np.ones((2, 8)), np.zeros((3, 2), int), "e", "hub", {}).write(tmp_path / "F.h5", "k")
+    with pytest.raises(InputError, match="do not fit"):
+        Features.read(tmp_path / "F.h5")
+
+
+def test_manifests_move_with_their_folder(tmp_path: Path) -> None:
+    row = ManifestRow("A", "ok", tmp_path / "tile" / "A.h5", "k", 3, "")
+    write_manifest(tmp_path / "tile" / "manifests" / "0.tsv", [row])
+    (tmp_path / "tile").rename(tmp_path / "moved")
+    (back,) = read_manifest(tmp_path / "moved" / "manifests" / "0.tsv")
+    assert back.path.resolve() == (tmp_path / "moved" / "A.h5").resolve()
+    assert (back.slide_id, back.key, back.count, back.message) == ("A", "k", 3, "")

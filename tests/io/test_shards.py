@@ -1,0 +1,151 @@
+"""Slide stages: each slide once, a bad one alone, and nothing moves when slides are added."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccl.io.errors import SlideError, StageError
+from ccl.io.formats import ManifestRow, Slide, read_manifest
+from ccl.io.shards import Shard, SlideStage, run_shard, shard_of, shard_slides
+
+
+class Copy(SlideStage):
+    """A slide stage that copies a text file, and refuses the word `bad`."""
+
+    name = "copy"
+
+    def __init__(self, out: Path, version: int = 1) -> None:
+        self.out, self.version, self.made = out, version, []
+
+    def output(self, slide: Slide) -> Path:
+        return self.out / slide.slide_id
+
+    def key(self, slide: Slide, upstream: ManifestRow | None) -> str:
+        return f"{self.version} {slide.path.read_text()}"
+
+    def stored(self, slide: Slide) -> tuple[str, int] | None:
+        path = self.output(slide)
+        return (path.read_text(), 1) if path.exists() else None
+
+    def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
+        if slide.path.read_text() == "bad":
+            raise SlideError("it is bad", where=slide.slide_id)
+        if slide.path.read_text() == "broken":
+            raise ZeroDivisionError("a defect")
+        self.made.append(slide.slide_id)
+        self.out.mkdir(exist_ok=True)
+        self.output(slide).write_text(key)
+        return 1
+
+
+@pytest.fixture
+def slides(tmp_path: Path) -> list[Slide]:
+    for name in "abc":
+        (tmp_path / f"{name}.txt").write_text(name)
+    return [Slide(name, "P", tmp_path / f"{name}.txt", None) for name in "abc"]
+
+
+def shard(tmp_path: Path, slides: list[Slide], **rest: object) -> Shard:
+    return Shard(slides, None, tmp_path / "m" / "0.tsv", **rest)  # type: ignore[arg-type]
+
+
+def test_only_what_changed_is_made_again(tmp_path: Path, slides: list[Slide]) -> None:
+    stage = Copy(tmp_path / "out")
+    run_shard(stage, shard(tmp_path, slides))
+    run_shard(stage, shard(tmp_path, slides))
+    assert stage.made == ["a", "b", "c"]
+    slides[1].path.write_text("new")
+    (tmp_path / "out" / "c").unlink()
+    run_shard(stage, shard(tmp_path, slides))
+    assert stage.made == ["a", "b", "c", "b", "c"]
+    run_shard(stage, shard(tmp_path, slides, overwrite=True))
+    assert stage.made[5:] == ["a", "b", "c"]
+    newer = Copy(tmp_path / "out", version=2)
+    run_shard(newer, shard(tmp_path, slides))
+    assert newer.made == ["a", "b", "c"]
+
+
+def test_a_bad_slide_fails_by_name_and_the_others_are_done(
+    tmp_path: Path, slides: list[Slide], capsys: pytest.CaptureFixture[str]
+) -> None:
+    slides[0].path.write_text("bad")
+    slides[1].path.unlink()
+    stage = Copy(tmp_path / "out")
+    with pytest.raises(StageError) as error:
+        run_shard(stage, shard(tmp_path, slides))
+    assert "2 of 3 slides failed" in str(error.value)
+    assert "a: it is bad" in str(error.value)
+    assert "b: FileNotFoundError" in str(error.value)
+    assert stage.made == ["c"]
+    assert not (tmp_path / "m").exists()
+    slides[0].path.write_text("good")
+    slides[1].path.write_text("back")
+    run_shard(stage, shard(tmp_path, slides))
+    assert stage.made == ["c", "a", "b"]
+
+
+def test_a_bad_slide_can_be_excluded_and_stays_so_downstream(tmp_path: Path, slides: list[Slide]) -> None:
+    slides[0].path.write_text("bad")
+    run_shard(Copy(tmp_path / "out"), shard(tmp_path, slides, on_bad_slide="exclude"))
+    rows = read_manifest(tmp_path / "m" / "0.tsv")
+    assert [(row.slide_id, row.status) for row in rows] == [("a", "excluded"), ("b", "ok"), ("c", "ok")]
+    assert "it is bad" in rows[0].message
+    after = Copy(tmp_path / "after")
+    run_shard(after, Shard(slides, tmp_path / "m" / "0.tsv", tmp_path / "n" / "0.tsv"))
+    assert after.made == ["b", "c"]
+    assert read_manifest(tmp_path / "n" / "0.tsv")[0].message == rows[0].message
+
+
+def test_a_defect_shows_its_traceback_and_costs_one_slide(
+    tmp_path: Path, slides: list[Slide], capsys: pytest.CaptureFixture[str]
+) -> None:
+    slides[0].path.write_text("broken")
+    stage = Copy(tmp_path / "out")
+    with pytest.raises(StageError, match="ZeroDivisionError: a defect"):
+        run_shard(stage, shard(tmp_path, slides))
+    assert "Traceback" in capsys.readouterr().err
+    assert stage.made == ["b", "c"]
+
+
+@given(st.lists(st.text(min_size=1), unique=True), st.integers(1, 9))
+def test_shards_partition_slides_and_none_moves(names: list[str], shards: int) -> None:
+    slides = [Slide(name, "P", Path(), None) for name in names]
+    parts = [shard_slides(slides, shard, shards) for shard in range(shards)]
+    assert sorted(slide.slide_id for part in parts for slide in part) == sorted(names)
+    for shard_number, part in enumerate(parts):
+        assert all(shard_of(slide.slide_id, shards) == shard_number for slide in part)
+
+
+def test_the_share_of_a_slide_never_changes() -> None:
+    assert [shard_of(name, 16) for name in ("TCGA-2F-A9KO", "S01", "x")] == [15, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError("Can't write: error message = 'No space left on device'"),
+    ],
+    ids=["of the system", "of HDF5"],
+)
+def test_a_full_disk_stops_the_shard_at_once(tmp_path: Path, slides: list[Slide], error: OSError) -> None:
+    class Full(Copy):
+        def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
+            if slide.slide_id == "b":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().make(slide, upstream, key)
+
+    stage = Full(tmp_path / "out")
+    with pytest.raises(StageError, match="the disk is full") as caught:
+        run_shard(stage, shard(tmp_path, slides, on_bad_slide="exclude"))
+    assert "slide b" in caught.value.where
+    assert stage.made == ["a"]
+    assert not (tmp_path / "m" / "0.tsv").exists()
+    again = Copy(tmp_path / "out")
+    run_shard(again, shard(tmp_path, slides))
+    assert again.made == ["b", "c"]

@@ -1,0 +1,135 @@
+"""Replicas: each is what it would be alone, and the steps of blocks and factors are plain gradient descent."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccl.nn.replicas import AlphaDropout, Dropout, InputLinear, LayerNorm, Linear, Replicas
+from ccl.train.sgd import SGD
+
+
+def test_a_seed_draws_the_same_alone_and_in_company():
+    alone, company = Replicas((7,)), Replicas((3, 7))
+    for draw in (
+        lambda r: r.normal(3, 2),
+        lambda r: r.uniform(4),
+        lambda r: r.orders(9),
+        lambda r: r.orders(9, np.arange(9.0)),
+        lambda r: r.ahead(_twice, (2, 3))[0],
+        lambda r: r.ahead(_twice, (2, 3))[0],
+    ):
+        one, two = draw(alone), draw(company)
+        torch.testing.assert_close(one[0], two[1], atol=0, rtol=0)
+        assert not torch.equal(two[0], two[1])
+
+
+def _twice(uniform):
+    return (2 * uniform,)
+
+
+def test_restored_chance_goes_on_where_it_was():
+    replicas = Replicas((0, 1))
+    replicas.ahead(_twice, (5,))
+    state = copy.deepcopy(replicas.state())
+    first = (replicas.ahead(_twice, (5,))[0], replicas.orders(6))
+    other = Replicas((8, 9))
+    other.restore(state)
+    for one, two in zip(first, (other.ahead(_twice, (5,))[0], other.orders(6)), strict=True):
+        torch.testing.assert_close(one, two, atol=0, rtol=0)
+
+
+def test_weighted_orders_follow_the_weights():
+    drawn = Replicas((0,)).orders(4000, np.repeat([1.0, 3.0], 2000))
+    assert (drawn >= 2000).float().mean().item() == pytest.approx(0.75, abs=0.03)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_linear_layer_is_pytorchs_for_each_replica(rows):
+    layer = Linear(Replicas((0, 1, 2)), 6, 4)
+    x = torch.randn(3, rows, 6)
+    for number in range(3):
+        expected = torch.nn.functional.linear(x[number], layer.weight[number], layer.bias[number, 0])
+        torch.testing.assert_close(layer(x)[number], expected)
+
+
+def test_maps_are_layers_of_their_own():
+    layer = Linear(Replicas((0, 1)), 6, 4, maps=(2,))
+    x = torch.randn(2, 2, 5, 6)
+    for number in range(2):
+        for place in range(2):
+            expected = x[number, place] @ layer.weight[number, place].T + layer.bias[number, place]
+            torch.testing.assert_close(layer(x)[number, place], expected)
+
+
+@given(st.integers(1, 40), st.integers(1, 3), st.floats(0, 0.1), st.sampled_from([(5,), (4, 7)]))
+def test_blocks_and_factors_are_plain_gradient_descent(steps, rows, weight_decay, sizes):
+    """A small network, stepped by our SGD with its inputs known ahead, against torch.optim.SGD on full gradients."""
+    replicas = Replicas((0, 1))
+    fast = torch.nn.ModuleDict(
+        {"first": InputLinear(replicas, sizes, 6), "second": Linear(replicas, 6, 6), "norm": LayerNorm(replicas, 6)}
+    ).double()
+    plain = copy.deepcopy(fast)
+    ours = SGD(fast, lr=0.05, weight_decay=weight_decay)
+    theirs = torch.optim.SGD(plain.parameters(), lr=0.05, weight_decay=weight_decay)
+    inputs = [torch.randn(2, steps, rows, size, dtype=torch.float64) for size in sizes]
+
+    def loss(network, step):
+        hidden = network["first"]([x[:, step] for x in inputs]).flatten(1, 2).tanh()
+        return network["norm"](network["second"](hidden).tanh()).square().sum()
+
+    for start in range(0, steps, 16):
+        fast["first"].expect([x[:, start : start + 16] for x in inputs])
+        for step in range(start, min(start + 16, steps)):
+            ours.step(loss(fast, step))
+            theirs.zero_grad()
+            loss(plain, step).backward()
+            theirs.step()
+    for name, weight in plain.state_dict().items():
+        torch.testing.assert_close(fast.state_dict()[name], weight, atol=1e-9, rtol=1e-9, msg=name)
+
+
+def test_a_second_use_of_a_layer_in_a_step_is_refused_not_wrong():
+    layer = Linear(Replicas((0,)), 3, 3)
+    ours = SGD(layer, lr=0.1, weight_decay=0.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        ours.step(layer(layer(torch.randn(1, 1, 3)).tanh()).sum())
+
+
+def test_layers_that_are_not_told_ahead_step_all_the_same():
+    layer = InputLinear(Replicas((0,)), (5,), 3)
+    before, x = layer.weights[0].detach().clone(), torch.randn(1, 1, 5)
+    SGD(layer, lr=0.1, weight_decay=0.5).step(layer([x]).sum())
+    torch.testing.assert_close(layer.weights[0].detach(), 0.95 * before - 0.1 * x.expand_as(before))
+
+
+def test_dropout_keeps_the_mean_and_alpha_dropout_the_variance_too():
+    x = torch.randn(2, 50, 1000)
+    for layer in (Dropout(Replicas((0, 1)), 0.3), AlphaDropout(Replicas((0, 1)), 0.3)):
+        out = layer.train()(x + 1 if type(layer) is Dropout else x)
+        assert out.mean().item() == pytest.approx(1.0 if type(layer) is Dropout else 0.0, abs=0.02)
+        assert not torch.equal(out[0] != 0, out[1] != 0) or type(layer) is AlphaDropout
+        torch.testing.assert_close(layer.eval()(x), x)
+    assert out.var().item() == pytest.approx(1, abs=0.03)
+
+
+def test_alpha_dropout_moves_what_it_drops_to_one_value():
+    out = AlphaDropout(Replicas((0,)), 0.25).train()(torch.randn(1, 4000))
+    value = out.mode().values
+    assert (out == value[:, None]).float().mean().item() == pytest.approx(0.25, abs=0.03)
+    assert value.item() < -1
+
+
+@pytest.mark.parametrize("layer", [Dropout, AlphaDropout])
+def test_what_a_bag_drops_is_drawn_when_wanted(layer):
+    """Of a bag of 60,000 patches, the numbers of sixteen steps would take gigabytes."""
+    replicas, alone = Replicas((3, 4)), Replicas((3, 4))
+    first, second = layer(replicas, 0.25)(torch.ones(2, 700, 100))
+    assert not first.equal(second)
+    alone.uniform(700, 100)
+    torch.testing.assert_close(replicas.uniform(5), alone.uniform(5))

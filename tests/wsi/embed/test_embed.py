@@ -1,0 +1,88 @@
+"""The embed stage on a real slide: order, storage, labels, and what makes it run again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+
+from ccl.io.errors import StageError
+from ccl.io.formats import Features, ManifestRow, Slide, Tiles, read_manifest, write_manifest
+from ccl.io.shards import Shard, run_shard
+from ccl.wsi.embed import EmbedSettings
+from ccl.wsi.embed.stage import EmbedStage
+from ccl.wsi.encoders import get_encoder
+from ccl.wsi.encoders.build import build_encoder
+
+SETTINGS = EmbedSettings("resnet50", "random", None, "float32")
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    """Four 256-px patches of distinct colour and texture, side by side."""
+    noise = np.random.default_rng(0).integers(0, 40, (256, 1024, 3))
+    colours = np.repeat(np.array([[200, 60, 120], [90, 50, 160], [240, 200, 220], [30, 90, 30]]), 256, axis=0)
+    return np.clip(colours[None] + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def shard(tmp_path: Path, pixels: np.ndarray) -> Shard:
+    tifffile.imwrite(tmp_path / "S.tif", pixels, tile=(256, 256), photometric="rgb")
+    attributes = {
+        "patch_size": 256,
+        "patch_size_level0": 256.0,
+        "level0_mpp": 0.5,
+        "target_mpp": 0.5,
+        "level0_width": 1024,
+        "level0_height": 256,
+        "name": "S",
+    }
+    Tiles(np.array([[768, 0], [0, 0], [256, 0]]), attributes).write(tmp_path / "tile" / "S.h5", "tiles")
+    upstream = tmp_path / "tile" / "manifests" / "0.tsv"
+    write_manifest(upstream, [ManifestRow("S", "ok", tmp_path / "tile" / "S.h5", "tiles", 3, "")])
+    slide = Slide("S", "P", tmp_path / "S.tif", 0.5)
+    return Shard([slide], upstream, tmp_path / "embed" / "manifests" / "0.tsv")
+
+
+def stage(shard: Shard, settings: EmbedSettings = SETTINGS, batch_size: int = 2) -> EmbedStage:
+    return EmbedStage(shard.manifest.parent.parent, settings, batch_size, torch.device("cpu"), threads=2)
+
+
+def test_each_patch_is_embedded_where_its_tile_lies(shard: Shard, pixels: np.ndarray) -> None:
+    (row,) = run_shard(stage(shard), shard)
+    features = Features.read(row.path)
+    assert (row.count, features.weights, features.encoder) == (3, "random", "resnet50")
+    assert features.attributes["level0_mpp"] == 0.5
+    np.testing.assert_array_equal(features.coords, [[768, 0], [0, 0], [256, 0]])
+    model = build_encoder(get_encoder("resnet50"), "random")
+    cut = np.stack([pixels[:, x : x + 256] for x in (768, 0, 256)])
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(cut).permute(0, 3, 1, 2)).numpy()
+    np.testing.assert_allclose(features.features, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_finished_slide_is_kept_until_something_it_depends_on_changes(shard: Shard) -> None:
+    (row,) = run_shard(stage(shard), shard)
+    made = row.path.stat().st_mtime_ns
+    (again,) = run_shard(stage(shard, batch_size=1), shard)
+    assert (again.key, again.path.stat().st_mtime_ns, again.count) == (row.key, made, 3)
+    (half,) = run_shard(stage(shard, replace(SETTINGS, dtype="float16")), shard)
+    assert half.key != row.key
+    assert Features.read(half.path).features.dtype == np.float16
+    assert shard.upstream is not None
+    (tiles,) = read_manifest(shard.upstream)
+    write_manifest(shard.upstream, [replace(tiles, key="other tiles")])
+    (moved,) = run_shard(stage(shard), shard)
+    assert moved.key not in (row.key, half.key)
+
+
+def test_a_slide_that_vanished_fails_by_name(shard: Shard) -> None:
+    shard.slides[0].path.unlink()
+    with pytest.raises(StageError, match="slide S"):
+        run_shard(stage(shard), shard)
+    assert not shard.manifest.exists()
+    assert not (shard.manifest.parent.parent / "S.h5").exists()

@@ -1,0 +1,158 @@
+"""The tissue stage on slide files: outlines in level-0 pixels, pictures, keys, and bad slides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from shapely.geometry import Point, Polygon
+
+from ccl.io.errors import SlideError, StageError
+from ccl.io.formats import Slide, read_manifest
+from ccl.io.shards import Shard, run_shard
+from ccl.wsi.tissue import TissueSettings
+from ccl.wsi.tissue.outlines import Outlines
+from ccl.wsi.tissue.stage import TissueStage
+
+SETTINGS = TissueSettings(mpp=8.0, threshold=0.06, min_area_mm2=0.05, min_hole_mm2=0.01, annotation="restrict")
+CIRCLE = Point(800, 700).buffer(500) - Point(700, 700).buffer(120)
+
+
+@pytest.fixture(scope="module")
+def image():
+    """Return a 1400 x 1800 picture for 2 um/px: a disc of tissue with a hole, and a green stroke."""
+    grain = np.random.default_rng(0).normal(scale=2, size=(1400, 1800, 3))
+    picture = np.full((1400, 1800, 3), (243, 241, 244)) + grain
+    for polygon, colour in ((CIRCLE, (205, 130, 180)), (Polygon([(1450, 0), (1600, 0), (1600, 1390)]), (30, 140, 70))):
+        mask = np.zeros(picture.shape[:2], np.uint8)
+        rings = [np.rint(ring.coords).astype(np.int32) for ring in (polygon.exterior, *polygon.interiors)]
+        cv2.fillPoly(mask, rings, 1)
+        picture[mask > 0] = np.array(colour) + 3 * grain[mask > 0]
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def run(tmp_path, *slides, settings=SETTINGS, **options):
+    shard = Shard(slides, None, tmp_path / "tissue/manifests/0.tsv", **options)
+    return run_shard(TissueStage(tmp_path / "tissue", settings), shard)
+
+
+@pytest.mark.parametrize("downsamples", [(), (4,), (4, 16)])
+def test_outlines_follow_the_tissue_in_level0_pixels(tmp_path, write_slide, image, downsamples):
+    (row,) = run(tmp_path, write_slide(image, file_mpp=2.0, downsamples=downsamples))
+    outlines = Outlines.read(row.path)
+    assert (row.status, row.count, row.path) == ("ok", 1, tmp_path / "tissue/slide.geojson")
+    assert (outlines.slide_id, outlines.level0_mpp) == ("slide", pytest.approx(2.0))
+    assert (outlines.level0_width, outlines.level0_height) == (1800, 1400)
+    (polygon,) = outlines.polygons
+    assert polygon.intersection(CIRCLE).area / polygon.union(CIRCLE).area >= 0.95
+    assert len(polygon.interiors) == 1
+    assert outlines.area_mm2(polygon) == pytest.approx(np.pi * (1.0**2 - 0.24**2), rel=0.05)
+
+
+def test_the_scale_of_the_sheet_counts(tmp_path, write_slide, image):
+    """At half the um per pixel the same pixels are a quarter of the area, and no longer 0.7 mm2."""
+    slide = write_slide(image, file_mpp=2.0, sheet_mpp=1.0)
+    (row,) = run(tmp_path, slide)
+    outlines = Outlines.read(row.path)
+    assert outlines.area_mm2(outlines.polygons[0]) == pytest.approx(np.pi * (0.5**2 - 0.12**2), rel=0.05)
+    with pytest.raises(StageError, match="no tissue"):
+        run(tmp_path, slide, settings=replace(SETTINGS, min_area_mm2=1.0))
+
+
+def test_the_picture_shows_the_outline_on_the_slide(tmp_path, write_slide, image):
+    run(tmp_path, write_slide(image, file_mpp=2.0, downsamples=(4,)))
+    picture = cv2.imread(str(tmp_path / "tissue/slide.jpg"))[..., ::-1].astype(int)
+    assert max(picture.shape) == 1024
+    scale = 1024 / 1800
+    pink, glass = picture[int(1000 * scale), int(800 * scale)], picture[int(100 * scale), int(800 * scale)]
+    assert np.abs(pink - (205, 130, 180)).max() < 12
+    assert np.abs(glass - (243, 241, 244)).max() < 12
+    for angle in np.linspace(0, 2 * np.pi, 12, endpoint=False):
+        x, y = (800 + 500 * np.cos(angle)) * scale, (700 + 500 * np.sin(angle)) * scale
+        around = picture[int(y) - 8 : int(y) + 9, int(x) - 8 : int(x) + 9]
+        green = (around[..., 1] - around[..., [0, 2]].max(axis=-1)).max()
+        assert green > 50, f"no outline at {np.degrees(angle):.0f} degrees"
+
+
+def files(tmp_path):
+    return {path.name: path.stat().st_mtime_ns for path in (tmp_path / "tissue").glob("slide.*")}
+
+
+def test_a_finished_slide_is_not_made_again(tmp_path, write_slide, image):
+    slide = write_slide(image, file_mpp=2.0)
+    (first,) = run(tmp_path, slide)
+    before = files(tmp_path)
+    assert set(before) == {"slide.geojson", "slide.jpg"}
+    assert run(tmp_path, slide) == [first]
+    assert files(tmp_path) == before
+    (tmp_path / "tissue/slide.jpg").unlink()
+    assert run(tmp_path, slide) == [first]
+    assert files(tmp_path).keys() == before.keys()
+
+
+@pytest.mark.parametrize("change", ["settings", "scale", "content"])
+def test_what_the_outlines_depend_on_makes_them_again(tmp_path, write_slide, image, change):
+    slide = write_slide(image, file_mpp=2.0)
+    (first,) = run(tmp_path, slide)
+    before = files(tmp_path)
+    settings = SETTINGS
+    if change == "settings":
+        settings = replace(SETTINGS, min_hole_mm2=0.5)
+    elif change == "scale":
+        slide = replace(slide, mpp=2.01)
+    else:
+        slide = write_slide(image[::-1], file_mpp=2.0)
+    (again,) = run(tmp_path, slide, settings=settings)
+    assert again.key != first.key
+    assert all(files(tmp_path)[name] != before[name] for name in before)
+
+
+def test_a_blank_slide_has_no_tissue(tmp_path, write_slide):
+    slide = write_slide(np.full((1400, 1800, 3), 243, np.uint8), file_mpp=2.0)
+    with pytest.raises(SlideError, match="no tissue on the slide") as caught:
+        TissueStage(tmp_path / "tissue", SETTINGS).make(slide, None, "key")
+    assert "slide slide" in caught.value.where
+    assert not list((tmp_path / "tissue").glob("*"))
+
+
+def test_bad_slides_do_not_stop_the_others_and_are_named(tmp_path, write_slide, image):
+    bad = []
+    for name, content in (("empty", b""), ("text", b"some text")):
+        path = tmp_path / f"{name}.svs"
+        path.write_bytes(content)
+        bad.append(Slide(name, "p", path, 0.5))
+    bad.append(Slide("absent", "p", tmp_path / "absent.svs", 0.5))
+    bad.append(write_slide(image[:300], name="unscaled"))
+    good = write_slide(image, name="good", file_mpp=2.0)
+    with pytest.raises(StageError) as caught:
+        run(tmp_path, *bad, good)
+    assert all(f"slide {slide.slide_id}" in str(caught.value) for slide in bad)
+    assert (tmp_path / "tissue/good.geojson").exists()
+    assert not (tmp_path / "tissue/manifests/0.tsv").exists()
+    rows = run(tmp_path, *bad, good, on_bad_slide="exclude")
+    assert [row.status for row in rows] == ["excluded"] * 4 + ["ok"]
+    assert [row.status for row in read_manifest(tmp_path / "tissue/manifests/0.tsv")] == [row.status for row in rows]
+
+
+def test_real_slides(tmp_path, real_data):
+    folder = real_data / "slides"
+    cmu = Slide("cmu", "p", folder / "cmu_small_region.svs", None)
+    tcga = Slide("tcga", "p", folder / "tcga-cr-7395-01a-01-ts1.svs", 0.25)
+    rows = run(tmp_path, cmu, tcga, replace(tcga, slide_id="unscaled", mpp=None), on_bad_slide="exclude")
+    assert [row.status for row in rows] == ["ok", "ok", "excluded"]
+    assert "`mpp`" in rows[2].message
+    inside, outside = {}, {}
+    for row in rows[:2]:
+        outlines = Outlines.read(row.path)
+        inside[row.slide_id] = [
+            Point(p) for p in {"cmu": [(1200, 2000), (900, 1100)], "tcga": [(1500, 2500)]}[row.slide_id]
+        ]
+        outside[row.slide_id] = [
+            Point(p) for p in {"cmu": [(300, 2000), (2100, 700)], "tcga": [(500, 500)]}[row.slide_id]
+        ]
+        assert all(any(polygon.contains(p) for polygon in outlines.polygons) for p in inside[row.slide_id])
+        assert not any(polygon.contains(p) for p in outside[row.slide_id] for polygon in outlines.polygons)
+        # Judged by eye on the pictures: some 0.64 mm2 each.
+        assert sum(outlines.area_mm2(polygon) for polygon in outlines.polygons) == pytest.approx(0.64, abs=0.04)
