@@ -21,9 +21,9 @@ import pandas as pd
 import tifffile
 import torch
 
+from ccl.config.sections import EmbedSettings
 from ccl.io.formats import ManifestRow, Slide, Tiles, write_manifest
 from ccl.io.shards import Shard, run_shard
-from ccl.wsi.embed import EmbedSettings
 from ccl.wsi.embed.stage import EmbedStage
 
 PATCH_PX = 256

@@ -27,15 +27,12 @@ from sksurv.linear_model import CoxPHSurvivalAnalysis
 from sksurv.util import Surv
 from threadpoolctl import threadpool_limits
 
-from ccl.cluster import ClusterSettings
 from ccl.cluster.run import cluster_cohort
-from ccl.cohort import CohortSettings
 from ccl.cohort.run import make_cohort
+from ccl.config.sections import ClusterSettings, CohortSettings, DemoSettings, GenomicsSettings, TrainSettings
 from ccl.data.fold import Inputs, Side, load_fold
-from ccl.demo import DemoSettings
 from ccl.demo.make import make_demo
 from ccl.evaluate.concordance import concordance_index
-from ccl.genomics import GenomicsSettings
 from ccl.genomics.run import group_genomics
 from ccl.io.errors import ModelError
 from ccl.io.files import read_table, write_table
@@ -43,7 +40,6 @@ from ccl.io.formats import Clusters, Features, Genomics
 from ccl.io.interop.importing import import_features
 from ccl.methods import get_method, hyper, load
 from ccl.nn.replicas import Replicas
-from ccl.train import TrainSettings
 from ccl.train.loop import train_replicas
 from ccl.train.tracks import unified
 

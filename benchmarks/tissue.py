@@ -22,11 +22,10 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from ccl.config.sections import TileSettings, TissueSettings
 from ccl.io.formats import Slide
 from ccl.io.shards import Shard, run_shard
-from ccl.wsi.tile import TileSettings
 from ccl.wsi.tile.stage import TileStage
-from ccl.wsi.tissue import TissueSettings
 from ccl.wsi.tissue.stage import TissueStage
 
 RUNS = 3

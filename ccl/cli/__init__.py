@@ -17,19 +17,22 @@ import click
 from ccl import __version__
 from ccl.cli.options import DEVICE, ON_BAD_SLIDE, PATH, THREADS
 from ccl.cli.results import RESULTS
-from ccl.cluster import ClusterSettings
-from ccl.cohort import CohortSettings
-from ccl.config.settings import settings_options
-from ccl.demo import DemoSettings
-from ccl.genomics import GenomicsSettings
+from ccl.config.options import settings_options
+from ccl.config.sections import (
+    BundleSettings,
+    ClusterSettings,
+    CohortSettings,
+    DemoSettings,
+    EmbedSettings,
+    GenomicsSettings,
+    PredictSettings,
+    TileSettings,
+    TissueSettings,
+    TrainSettings,
+)
 from ccl.io.errors import CclError
 from ccl.io.interop import LAYOUTS
-from ccl.predict import BundleSettings, PredictSettings
-from ccl.train import TrainSettings
 from ccl.train.tracks import TRACKS
-from ccl.wsi.embed import EmbedSettings
-from ccl.wsi.tile import TileSettings
-from ccl.wsi.tissue import TissueSettings
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -9,11 +9,9 @@ from typing import Any
 import click
 
 from ccl.cli.options import PATH, THREADS
-from ccl.config.settings import settings_options
-from ccl.evaluate import EvaluateSettings
-from ccl.explain import ExplainSettings
+from ccl.config.options import settings_options
+from ccl.config.sections import EvaluateSettings, ExplainSettings, ReportSettings
 from ccl.paper.figures import FIGURES
-from ccl.report import ReportSettings
 
 
 @click.command("evaluate")

@@ -13,9 +13,10 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ccl.cluster import VERSION, ClusterSettings
+from ccl.cluster import VERSION
 from ccl.cluster.bag import Bag
 from ccl.cluster.kmeans import kmeans
+from ccl.config.sections import ClusterSettings
 from ccl.io.bags import mixed_encoders, read_features, read_members, weights_in_one
 from ccl.io.errors import InputError, StageError
 from ccl.io.files import digest

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ccl.cohort import CohortSettings
+from ccl.config.sections import CohortSettings
 from ccl.io.errors import InputError
 from ccl.io.files import read_table, row_of
 from ccl.io.sheets import check_ids

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 from lifelines import KaplanMeierFitter
 
-from ccl.cohort import CohortSettings
 from ccl.cohort.draw import draw_folds
 from ccl.cohort.folds import check_events, read_folds
 from ccl.cohort.patients import read_patients
+from ccl.config.sections import CohortSettings
 from ccl.io.errors import InputError
 from ccl.io.files import identified, write_json, write_table
 from ccl.io.formats import SLIDE_COLUMNS, Slide

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
+from ccl.config.sections import TrainSettings
 from ccl.data.bags import Bags, check_bags
 from ccl.data.batch import Batch, Outcomes, Shape
 from ccl.data.inner import check_inner, hold_out
@@ -22,7 +23,6 @@ from ccl.io.errors import ConfigError, ModelError
 from ccl.io.files import read_table
 from ccl.io.formats import Clusters, Family, Genomics
 from ccl.methods import Method
-from ccl.train import TrainSettings
 
 CPU = torch.device("cpu")
 

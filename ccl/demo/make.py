@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ccl.demo import VERSION, DemoSettings
+from ccl.config.sections import DemoSettings
+from ccl.demo import VERSION
 from ccl.demo.bags import bag_sheet, make_bags
 from ccl.demo.omics import Omics, draw_omics
 from ccl.demo.risk import Risk, draw_follow_up, draw_risk

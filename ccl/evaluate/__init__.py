@@ -15,10 +15,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, get_args
-
-from ccl.config.settings import setting
 
 VERSION = 3
 """Bumped when the stage's output changes for the same input."""
@@ -34,12 +31,3 @@ GIVEN = "given"
 
 MONTHS = (12.0, 36.0, 60.0)
 """Times of the time-dependent statistics where none are chosen, as far as they lie within follow-up."""
-
-
-@dataclass(frozen=True)
-class EvaluateSettings:
-    """What a method is judged by."""
-
-    months: tuple[float, ...] = setting(
-        "times of AUC, Brier score and calibration; without any 12, 36 and 60 as far as within follow-up"
-    )

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-from ccl.config.settings import setting
 
 VERSION = 3
 """Bumped when the stage's output changes for the same input."""
@@ -62,11 +59,3 @@ EXPLAINED: Mapping[str, str] = {
 
 It stands here because Snakemake, which must know, does not load torch.
 """
-
-
-@dataclass(frozen=True)
-class ExplainSettings:
-    """Who is explained."""
-
-    patients: tuple[str, ...] = setting("patients to explain; without any, as many as count says")
-    count: int = setting("patients to explain where none are named, of the highest and the lowest risk in equal parts")

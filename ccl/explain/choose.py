@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ccl.config.sections import ExplainSettings
 from ccl.evaluate.folds import FoldRun
-from ccl.explain import ExplainSettings
 from ccl.io.errors import ConfigError
 
 

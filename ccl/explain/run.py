@@ -12,10 +12,11 @@ import torch
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from ccl.config.sections import ExplainSettings
 from ccl.data.fold import Tables, read_tables
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.evaluate.survival import kaplan_meier
-from ccl.explain import EXPLAINED, ExplainSettings, figures
+from ccl.explain import EXPLAINED, figures
 from ccl.explain.again import check_patient
 from ccl.explain.choose import Case, choose
 from ccl.explain.network import Explanation, explain

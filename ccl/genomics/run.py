@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ccl.genomics import GenomicsSettings
+from ccl.config.sections import GenomicsSettings
 from ccl.genomics.gmt import read_gmt
 from ccl.genomics.tables import SUFFIXES, read_omics
 from ccl.io.errors import InputError

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ccl.genomics import GenomicsSettings
+from ccl.config.sections import GenomicsSettings
 from ccl.io.errors import InputError
 from ccl.io.files import read_table, row_of
 

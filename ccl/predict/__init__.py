@@ -6,27 +6,8 @@ one model, ``bundle.json`` (:class:`ccl.predict.card.Card`) all that is needed t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from ccl.config.settings import setting
-
 VERSION = 1
 """Bumped when the stage's output changes for the same input."""
 
 BUNDLE_VERSION = 1
 """The same of bundles."""
-
-
-@dataclass(frozen=True)
-class BundleSettings:
-    """On what terms a bundle is given away."""
-
-    licence: str = setting("terms under which the bundle may be used")
-    intended_use: str = setting("what the bundle is for, and what not")
-
-
-@dataclass(frozen=True)
-class PredictSettings:
-    """What is told of each patient."""
-
-    months: tuple[float, ...] = setting("when survival is told; none takes 12, 36 and 60 within the training follow-up")

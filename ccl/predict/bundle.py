@@ -15,17 +15,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ccl import __version__
+from ccl.config.sections import BundleSettings, TrainSettings
 from ccl.data.fold import Fold, Inputs, Tables, load_fold, read_tables
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.io.bags import read_members
 from ccl.io.errors import InputError
 from ccl.io.files import atomic_path, read_table, sha256
 from ccl.methods import get_method
-from ccl.predict import BundleSettings
 from ccl.predict.card import WEIGHTS, Card
 from ccl.predict.patients import mean_patches, source_of
 from ccl.predict.ranges import FeatureRange, GeneRange, scales_of
-from ccl.train import TrainSettings
 from ccl.train.store import read_tensors
 from ccl.wsi.encoders import ENCODERS
 

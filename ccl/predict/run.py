@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ccl import __version__
+from ccl.config.sections import PredictSettings
 from ccl.data.fold import read_tables
 from ccl.io.bags import read_members
 from ccl.io.devices import pick_device
@@ -19,7 +20,6 @@ from ccl.io.errors import ConfigError
 from ccl.io.files import write_json, write_table
 from ccl.methods import get_method
 from ccl.methods.interface import risk, survival
-from ccl.predict import PredictSettings
 from ccl.predict.ensemble import Bundle, load_bundle, survival_at
 from ccl.predict.patients import Patients, gather, mean_patches
 from ccl.predict.ranges import SHARE_OUTSIDE, other_scales

@@ -15,10 +15,10 @@ import yaml
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ccl.config.sections import ReportSettings
 from ccl.evaluate import PROTOCOLS
 from ccl.methods import METHODS
 from ccl.pages.provenance import git_commit, software
-from ccl.report import ReportSettings
 from ccl.report.choices import choices
 from ccl.report.comparisons import ALL_PAIRS_OF
 from ccl.report.components import components

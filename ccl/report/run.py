@@ -10,11 +10,12 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ccl.components.figures import one_evaluation
+from ccl.config.sections import ReportSettings
 from ccl.evaluate import PROTOCOLS
 from ccl.io.files import write_table, write_text
 from ccl.io.progress import progress
 from ccl.pages import style
-from ccl.report import ReportSettings, figures
+from ccl.report import figures
 from ccl.report.html import render
 from ccl.report.latex import latex_tables
 from ccl.report.patients import read_explained

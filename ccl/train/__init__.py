@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
-
-from ccl.config.settings import setting
-
 VERSION = 3
 """Bumped when the stage's output changes for the same input."""
 
@@ -17,27 +12,3 @@ NATIVE_VERSIONS = {"dtfd-mil": 1, "gpdbn": 1}
 def version(method: str, track: str) -> int:
     """Return a number that changes when what the stage makes of a method on a track changes."""
     return VERSION + (NATIVE_VERSIONS.get(method, 0) if track == "native" else 0)
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """How a method is trained."""
-
-    epochs: int = setting("passes over the training patients")
-    lr: float = setting("learning rate of SGD")
-    weight_decay: float = setting("L2 penalty of SGD")
-    intervals: int = setting("survival intervals n")
-    intervals_from: Literal["train", "cohort"] = setting(
-        "whose times the interval edges come from; cohort includes test patients"
-    )
-    sampling: Literal["uniform", "weighted"] = setting(
-        "uniform: each training patient once an epoch; weighted: drawn so that all classes are equally frequent"
-    )
-    seeds: tuple[int, ...] = setting("one model per seed, trained side by side")
-    inner: float | None = field(
-        default=None, metadata={"help": "share of the training patients held out to choose the epoch by"}
-    )
-
-    def stated(self) -> dict[str, Any]:
-        """Return the settings by name; one that says nothing is left out, as if there were no such setting."""
-        return {name: value for name, value in asdict(self).items() if value is not None}

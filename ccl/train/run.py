@@ -14,13 +14,14 @@ import pandas as pd
 import torch
 
 from ccl import __version__
+from ccl.config.sections import TrainSettings
 from ccl.data.fold import Fold, Inputs, load_fold
 from ccl.io.devices import peak_memory_mb, pick_device
 from ccl.io.files import digest, sha256, write_json, write_table
 from ccl.methods import get_method, hyper, load
 from ccl.methods.interface import SurvivalModel
 from ccl.methods.recipes import Recipe
-from ccl.train import VERSION, TrainSettings
+from ccl.train import VERSION
 from ccl.train.loop import Course, Trained, train_replicas
 from ccl.train.store import load_checkpoint, save_checkpoint, save_models
 from ccl.train.tracks import Track, recipe_of

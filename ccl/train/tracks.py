@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Literal, get_args
 
+from ccl.config.sections import TrainSettings
 from ccl.io.errors import ConfigError
 from ccl.methods.recipes import Recipe
-from ccl.train import TrainSettings
 
 Track = Literal["unified", "native"]
 TRACKS: tuple[Track, ...] = get_args(Track)

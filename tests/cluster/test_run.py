@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccl.cluster import ClusterSettings
 from ccl.cluster.run import cluster_cohort
+from ccl.config.sections import ClusterSettings
 from ccl.io.errors import CclError, InputError, StageError
 from ccl.io.files import digest, write_table
 from ccl.io.formats import Clusters, Features, ManifestRow, write_manifest

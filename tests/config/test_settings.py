@@ -11,19 +11,22 @@ from typing import Literal
 import click
 import pytest
 import yaml
+from ccl.config.settings import setting, settings_options, to_flags
 from click.testing import CliRunner
 
-from ccl.cluster import ClusterSettings
-from ccl.cohort import CohortSettings
-from ccl.config.settings import setting, settings_options, to_flags
-from ccl.evaluate import EvaluateSettings
-from ccl.genomics import GenomicsSettings
-from ccl.predict import BundleSettings, PredictSettings
-from ccl.report import ReportSettings
-from ccl.train import TrainSettings
-from ccl.wsi.embed import EmbedSettings
-from ccl.wsi.tile import TileSettings
-from ccl.wsi.tissue import TissueSettings
+from ccl.config.sections import (
+    BundleSettings,
+    ClusterSettings,
+    CohortSettings,
+    EmbedSettings,
+    EvaluateSettings,
+    GenomicsSettings,
+    PredictSettings,
+    ReportSettings,
+    TileSettings,
+    TissueSettings,
+    TrainSettings,
+)
 
 SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
 

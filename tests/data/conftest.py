@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 import torch
 
+from ccl.config.sections import TrainSettings
 from ccl.data.fold import Inputs
 from ccl.io.files import write_table
 from ccl.io.formats import Clusters, Family, Genomics
-from ccl.train import TrainSettings
 from ccl.train.run import train_fold
 
 torch.set_num_threads(1)

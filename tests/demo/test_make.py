@@ -10,11 +10,9 @@ import pandas as pd
 import pytest
 from sksurv.metrics import concordance_index_censored
 
-from ccl.cohort import CohortSettings
 from ccl.cohort.run import make_cohort
-from ccl.demo import DemoSettings
+from ccl.config.sections import CohortSettings, DemoSettings, GenomicsSettings
 from ccl.demo.make import make_demo
-from ccl.genomics import GenomicsSettings
 from ccl.genomics.run import group_genomics
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import read_json

@@ -23,12 +23,12 @@ from scipy.stats import spearmanr
 from shapely.geometry import shape
 from shapely.ops import unary_union
 
+from ccl.config.sections import EmbedSettings, ExplainSettings, TileSettings, TissueSettings, TrainSettings
 from ccl.data.fold import Inputs, read_tables
 from ccl.demo.anatomy import Look, draw_anatomy
 from ccl.demo.render import draw_textures, render
 from ccl.demo.slides import SlidePlan, slide_sheet, truth, write_slide
 from ccl.evaluate.folds import read_folds
-from ccl.explain import ExplainSettings
 from ccl.explain.choose import choose
 from ccl.explain.network import explain
 from ccl.explain.slides import slide_maps, write_geojson
@@ -37,13 +37,9 @@ from ccl.io.files import write_table
 from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import read_slide_sheet
 from ccl.methods import get_method
-from ccl.train import TrainSettings
 from ccl.train.run import train_fold
-from ccl.wsi.embed import EmbedSettings
 from ccl.wsi.embed.stage import EmbedStage
-from ccl.wsi.tile import TileSettings
 from ccl.wsi.tile.stage import TileStage
-from ccl.wsi.tissue import TissueSettings
 from ccl.wsi.tissue.stage import TissueStage
 
 PATIENTS = tuple(f"P{number:02d}" for number in range(24))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ccl.demo import DemoSettings
+from ccl.config.sections import DemoSettings
 from ccl.demo.make import make_demo
 from tests.workflow.workspace import Workspace
 

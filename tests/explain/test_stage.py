@@ -15,9 +15,10 @@ import pytest
 import torch
 from shapely.geometry import box, shape
 
+from ccl.config.sections import ExplainSettings
 from ccl.data.fold import read_tables
 from ccl.evaluate.folds import read_folds
-from ccl.explain import EXPLAINED, ExplainSettings
+from ccl.explain import EXPLAINED
 from ccl.explain.choose import Case, choose
 from ccl.explain.network import Explanation, explain
 from ccl.io.errors import ConfigError, InputError

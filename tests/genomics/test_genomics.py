@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ccl.genomics import GenomicsSettings
+from ccl.config.sections import GenomicsSettings
 from ccl.genomics.run import group_genomics
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.formats import Genomics

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 
 import ccl.methods
+from ccl.config.sections import TrainSettings
 from ccl.data.fold import Inputs
 from ccl.io.files import write_table
 from ccl.io.formats import Family, Features, Genomics, ManifestRow, write_manifest
 from ccl.methods import METHODS, Method
-from ccl.train import TrainSettings
 from ccl.train.run import train_fold
 
 PAGE = (Path(__file__).parents[2] / "docs" / "adding-a-model.md").read_text()

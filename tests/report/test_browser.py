@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from ccl.report import ReportSettings
+from ccl.config.sections import ReportSettings
 from ccl.report.run import write_report
 
 # One process makes the report that these tests look at.

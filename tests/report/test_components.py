@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ccl.report import ReportSettings
+from ccl.config.sections import ReportSettings
 from ccl.report.run import write_report
 from tests.paper.figures.conftest import write_components
 

@@ -14,12 +14,12 @@ import pandas as pd
 import pytest
 from markupsafe import Markup
 
+from ccl.config.sections import ReportSettings
 from ccl.evaluate.compare import compare_evaluations
 from ccl.io.errors import InputError
 from ccl.io.formats import Genomics, ManifestRow, write_manifest
 from ccl.methods import hyper
 from ccl.pages import provenance
-from ccl.report import ReportSettings
 from ccl.report.comparisons import comparisons
 from ccl.report.figures import format_p
 from ccl.report.html import render

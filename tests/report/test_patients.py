@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ccl.config.sections import ReportSettings
 from ccl.io.errors import InputError
 from ccl.pages.style import house_style, panel, save
-from ccl.report import ReportSettings
 from ccl.report.patients import MAP_BYTES, MAPS, compress, read_explained
 from ccl.report.run import write_report
 

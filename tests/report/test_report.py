@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from ccl.config.sections import ReportSettings
 from ccl.io.errors import InputError
-from ccl.report import ReportSettings, figures
+from ccl.report import figures
 from ccl.report.run import write_report
 from ccl.report.tables import evaluations_of
 from ccl.results.gather import gather

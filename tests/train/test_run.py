@@ -24,7 +24,6 @@ from ccl.nn.replicas import Replicas
 from ccl.train.loop import train_replicas
 from ccl.train.store import load_checkpoint, load_model
 from ccl.train.tracks import unified
-
 from tests.data.conftest import SETTINGS
 
 SMALL = {"ccl": {"width": 16}, "snn": {"width": 16}}

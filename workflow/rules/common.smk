@@ -26,7 +26,7 @@ from ccl.io.errors import CclError, ConfigError
 from ccl.io.files import digest, read_table
 from ccl.io.interop.naming import find_features
 from ccl.methods import get_method, hyper
-from ccl.config.settings import to_flags
+from ccl.config.options import to_flags
 from ccl.io.shards import shard_of, shard_slides
 
 SETTINGS = {

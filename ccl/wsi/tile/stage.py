@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from ccl.config.sections import TileSettings
 from ccl.io.errors import SlideError
 from ccl.io.files import digest
 from ccl.io.formats import ManifestRow, Slide, Tiles, stored_key
@@ -18,7 +19,7 @@ from ccl.io.shards import SlideStage
 from ccl.wsi.reader.opening import open_slide
 from ccl.wsi.reader.patches import best_level
 from ccl.wsi.reader.pictures import Picture, overview
-from ccl.wsi.tile import VERSION, TileSettings
+from ccl.wsi.tile import VERSION
 from ccl.wsi.tile.grid import grid_positions, nominal_magnification, tissue_fractions
 from ccl.wsi.tissue.outlines import Outlines
 

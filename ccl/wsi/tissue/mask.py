@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ccl.wsi.tissue import TissueSettings
+from ccl.config.sections import TissueSettings
 
 CLOSING_UM = 8.0
 """Gaps up to twice this are closed: tissue is full of white slits."""

@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
+from ccl.config.sections import TissueSettings
 from ccl.io.errors import SlideError
 from ccl.io.files import digest
 from ccl.io.formats import ManifestRow, Slide
@@ -18,7 +19,7 @@ from ccl.wsi.reader.opening import open_slide, slide_fingerprint
 from ccl.wsi.reader.patches import thumbnail
 from ccl.wsi.reader.pictures import overview
 from ccl.wsi.reader.protocol import SlideReader
-from ccl.wsi.tissue import VERSION, TissueSettings
+from ccl.wsi.tissue import VERSION
 from ccl.wsi.tissue.annotation import annotation_digest, read_annotation
 from ccl.wsi.tissue.mask import tissue_mask
 from ccl.wsi.tissue.outlines import Outlines, pieces_of, stored_outlines, trace

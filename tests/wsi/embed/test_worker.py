@@ -11,10 +11,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from ccl.config.sections import EmbedSettings
 from ccl.io.errors import StageError
 from ccl.io.formats import Features, ManifestRow, Slide, Tiles, write_manifest
 from ccl.io.shards import Shard, run_shard
-from ccl.wsi.embed import EmbedSettings
 from ccl.wsi.embed.stage import EmbedStage
 
 

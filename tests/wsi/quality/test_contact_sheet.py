@@ -18,14 +18,13 @@ from click.testing import CliRunner
 from playwright.sync_api import Page as BrowserPage
 
 from ccl.cli import cli
+from ccl.config.sections import TileSettings, TissueSettings
 from ccl.io.errors import InputError
 from ccl.io.files import write_table
 from ccl.io.formats import Slide
 from ccl.io.shards import Shard, run_shard, shard_slides
 from ccl.wsi.quality.run import make_contact_sheet
-from ccl.wsi.tile import TileSettings
 from ccl.wsi.tile.stage import TileStage
-from ccl.wsi.tissue import TissueSettings
 from ccl.wsi.tissue.stage import TissueStage
 
 TISSUE = TissueSettings(mpp=8.0, threshold=0.06, min_area_mm2=0.002, min_hole_mm2=0.01, annotation="replace")

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 from shapely.geometry import Point, box
 
+from ccl.config.sections import TileSettings, TissueSettings
 from ccl.io.errors import StageError
 from ccl.io.formats import Slide, Tiles
 from ccl.io.shards import Shard, run_shard
 from ccl.wsi.reader.opening import open_slide
 from ccl.wsi.reader.patches import patches
-from ccl.wsi.tile import TileSettings
 from ccl.wsi.tile.stage import TileStage
-from ccl.wsi.tissue import TissueSettings
 from ccl.wsi.tissue.outlines import Outlines
 from ccl.wsi.tissue.stage import TissueStage
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from shapely.geometry import LineString, Point, box, mapping
 
+from ccl.config.sections import TissueSettings
 from ccl.io.errors import SlideError, StageError
 from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import read_slide_sheet
-from ccl.wsi.tissue import TissueSettings
 from ccl.wsi.tissue.annotation import read_annotation
 from ccl.wsi.tissue.outlines import Outlines
 from ccl.wsi.tissue.stage import TissueStage

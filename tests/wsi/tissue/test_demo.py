@@ -14,13 +14,12 @@ from shapely.geometry import Polygon, box, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
+from ccl.config.sections import TileSettings, TissueSettings
 from ccl.demo.risk import draw_risk
 from ccl.demo.slides import make_slides, plan_slides
 from ccl.io.formats import Slide, Tiles
 from ccl.io.shards import Shard, run_shard
-from ccl.wsi.tile import TileSettings
 from ccl.wsi.tile.stage import TileStage
-from ccl.wsi.tissue import TissueSettings
 from ccl.wsi.tissue.outlines import Outlines
 from ccl.wsi.tissue.stage import TissueStage
 from tests.workflow.workspace import ROOT

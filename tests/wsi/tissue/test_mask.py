@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ccl.wsi.tissue import TissueSettings
+from ccl.config.sections import TissueSettings
 from ccl.wsi.tissue.mask import tissue_mask
 
 SETTINGS = TissueSettings(mpp=8.0, threshold=0.06, min_area_mm2=0.05, min_hole_mm2=0.01, annotation="restrict")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from shapely.geometry import Point, Polygon
 
+from ccl.config.sections import TissueSettings
 from ccl.io.errors import SlideError, StageError
 from ccl.io.formats import Slide, read_manifest
 from ccl.io.shards import Shard, run_shard
-from ccl.wsi.tissue import TissueSettings
 from ccl.wsi.tissue.outlines import Outlines
 from ccl.wsi.tissue.stage import TissueStage
 
