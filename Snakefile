@@ -3,7 +3,10 @@
 #   snakemake --cores 8 --resources gpu=1 --configfile config/my.yaml
 #
 # One rule file per stage; docs/formats.md describes the files between them, config/README.md the config.
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
+
+from ccl.io.errors import CclError
+from ccl.plan import make_plan
 
 min_version("9.27")
 
@@ -14,11 +17,14 @@ if "cohorts" not in config:
     configfile: "config/config.yaml"
 
 
-validate(config, "workflow/schemas/config.schema.yaml")
+try:
+    plan = make_plan(config, workflow.configfiles)
+except CclError as error:
+    raise WorkflowError(str(error)) from None
 
 
 pathvars:
-    results=config["results"],
+    results=plan.config.results,
     logs="<results>/logs",
     benchmarks="<results>/benchmarks",
 
@@ -26,11 +32,6 @@ pathvars:
 report: "workflow/report/workflow.rst"
 
 
-include: "workflow/rules/common.smk"
-include: "workflow/rules/ablated.smk"
-include: "workflow/rules/bundles.smk"
-include: "workflow/rules/explained.smk"
-include: "workflow/rules/drawn.smk"
 include: "workflow/rules/cohort.smk"
 include: "workflow/rules/tissue.smk"
 include: "workflow/rules/tile.smk"
@@ -51,20 +52,15 @@ include: "workflow/rules/predict.smk"
 
 
 wildcard_constraints:
-    cohort=one_of(config["cohorts"]),
-    encoder=one_of(all_encoders()),
-    model=one_of(MODELS),
-    shard=r"\d+",
-    fold=r"\d+",
-    k=r"\d+",
+    **plan.constraints,
 
 
 rule all:
     default_target: True
     input:
-        targets(),
+        plan.targets.default(rules.report.output),
     localrule: True
 
 
 onsuccess:
-    print(closing_words())
+    print(plan.targets.closing_words())

@@ -22,8 +22,9 @@ import tifffile
 import torch
 
 from ccl.config.sections import EmbedSettings
-from ccl.io.formats import ManifestRow, Slide, Tiles, write_manifest
+from ccl.io.formats import ManifestRow, Tiles, write_manifest
 from ccl.io.shards import Shard, run_shard
+from ccl.io.sheets import Slide
 from ccl.wsi.embed.stage import EmbedStage
 
 PATCH_PX = 256

@@ -21,7 +21,8 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from ccl.io.formats import Slide, Tiles
+from ccl.io.formats import Tiles
+from ccl.io.sheets import Slide
 from ccl.wsi.reader.by_openslide import CACHE_BYTES
 from ccl.wsi.reader.direct import DirectReader
 from ccl.wsi.reader.patches import patches

@@ -23,8 +23,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from ccl.config.sections import TileSettings, TissueSettings
-from ccl.io.formats import Slide
 from ccl.io.shards import Shard, run_shard
+from ccl.io.sheets import Slide
 from ccl.wsi.tile.stage import TileStage
 from ccl.wsi.tissue.stage import TissueStage
 

@@ -21,7 +21,7 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 from playwright.sync_api import Page as BrowserPage
 
-from ccl.io.formats import Slide
+from ccl.io.sheets import Slide
 
 ROOT = Path(__file__).parents[1]
 

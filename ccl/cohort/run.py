@@ -16,8 +16,7 @@ from ccl.cohort.patients import read_patients
 from ccl.config.sections import CohortSettings
 from ccl.io.errors import InputError
 from ccl.io.files import identified, write_json, write_table
-from ccl.io.formats import SLIDE_COLUMNS, Slide
-from ccl.io.sheets import read_slide_sheet
+from ccl.io.sheets import SLIDE_COLUMNS, Slide, read_slide_sheet
 
 
 def make_cohort(

@@ -15,7 +15,8 @@ from ccl.explain.network import Explanation
 from ccl.io.bags import read_features
 from ccl.io.errors import SlideError
 from ccl.io.files import write_text
-from ccl.io.formats import Clusters, Features, ManifestRow, Slide, Tiles
+from ccl.io.formats import Clusters, Features, ManifestRow, Tiles
+from ccl.io.sheets import Slide
 from ccl.wsi.reader.opening import open_slide
 from ccl.wsi.reader.patches import patches
 from ccl.wsi.reader.pictures import Picture, overview

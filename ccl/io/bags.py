@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccl.io.errors import InputError
-from ccl.io.formats import Features, ManifestRow, Slide, read_manifest
-from ccl.io.sheets import read_slide_sheet
+from ccl.io.formats import Features, ManifestRow, read_manifest
+from ccl.io.sheets import Slide, read_slide_sheet
 
 MAKE_FEATURES_AGAIN = "run `snakemake --forcerun embed`, or put the imported file back"
 

@@ -81,25 +81,6 @@ def _text(values: Any) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Slide:
-    """One row of a slide sheet: a slide, its patient, its file, and its scale where the user gave one."""
-
-    slide_id: str
-    patient_id: str
-    path: Path
-    mpp: float | None
-    """Micrometres per pixel at level 0 from the sample sheet; None leaves it to the file."""
-    annotation: Path | None = None
-    """The user's own outlines of its tissue, GeoJSON or a mask image, where there are any."""
-
-
-MIN_MPP, MAX_MPP = 0.05, 20.0
-"""Scales at level 0 outside this range (um/px) are taken for mistakes, in a sheet as in a slide."""
-
-SLIDE_COLUMNS = ("slide_id", "patient_id", "path", "mpp", "annotation")
-
-
-@dataclass(frozen=True)
 class Tiles:
     """Where the patches of one slide lie: TRIDENT's coordinate layout (``tile/{slide}.h5``)."""
 

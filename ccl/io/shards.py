@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from ccl.io.errors import CclError, StageError
-from ccl.io.formats import ManifestRow, Slide, read_manifest, write_manifest
+from ccl.io.formats import ManifestRow, read_manifest, write_manifest
 from ccl.io.progress import progress
+from ccl.io.sheets import Slide
 
 T = TypeVar("T")
 

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from ccl.io.errors import InputError
 from ccl.io.files import read_table, row_of
-from ccl.io.formats import MAX_MPP, MIN_MPP, SLIDE_COLUMNS, Slide
+
+
+@dataclass(frozen=True)
+class Slide:
+    """One row of a slide sheet: a slide, its patient, its file, and its scale where the user gave one."""
+
+    slide_id: str
+    patient_id: str
+    path: Path
+    mpp: float | None
+    """Micrometres per pixel at level 0 from the sample sheet; None leaves it to the file."""
+    annotation: Path | None = None
+    """The user's own outlines of its tissue, GeoJSON or a mask image, where there are any."""
+
+
+MIN_MPP, MAX_MPP = 0.05, 20.0
+"""Scales at level 0 outside this range (um/px) are taken for mistakes, in a sheet as in a slide."""
+
+SLIDE_COLUMNS = ("slide_id", "patient_id", "path", "mpp", "annotation")
 
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 """A slide's identifier becomes a file name on every system."""

@@ -20,8 +20,7 @@ from ccl.demo.anatomy import GRID_SIDE, Anatomy, Look, draw_anatomy
 from ccl.demo.slides import plan_slides
 from ccl.io.errors import SlideError
 from ccl.io.files import read_json
-from ccl.io.formats import Slide
-from ccl.io.sheets import read_slide_sheet
+from ccl.io.sheets import Slide, read_slide_sheet
 from ccl.wsi.reader.opening import open_slide
 
 REGIONS_APART = ("Tumour", "Lymphocytes", "Myxoid stroma")

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccl.io.errors import SlideError, StageError
-from ccl.io.formats import ManifestRow, Slide, read_manifest
+from ccl.io.formats import ManifestRow, read_manifest
 from ccl.io.shards import Shard, SlideStage, run_shard, shard_of, shard_slides
+from ccl.io.sheets import Slide
 
 
 class Copy(SlideStage):

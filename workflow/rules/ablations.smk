@@ -1,11 +1,11 @@
 # Not part of the default target: `snakemake ablations` asks for all of it, `snakemake table4` to `table8` for one table.
-for number, table in ablating.TABLES.items():
+for number, table in plan.targets.ablations.items():
 
     rule:
         name:
             f"table{number}"
         input:
-            partial(ablation_evaluations, table=number),
+            plan.inputs.ablation(number),
         output:
             report(
                 expand(
@@ -26,8 +26,8 @@ for number, table in ablating.TABLES.items():
             mem_mb=4000,
             runtime=30,
         params:
-            version=ablating.VERSION,
-            base=json.dumps(BASE, sort_keys=True),
+            version=plan.version("ablations"),
+            base=plan.options.base,
             table=number,
             out=subpath(output[0], parent=True),
         shell:
@@ -36,10 +36,10 @@ for number, table in ablating.TABLES.items():
 
 rule ablations:
     input:
-        evaluations=ablation_evaluations,
+        evaluations=plan.inputs.ablations,
         tables=expand(
             "<results>/ablations/table{number}.{kind}",
-            number=list(ablating.TABLES),
+            number=list(plan.targets.ablations),
             kind=["csv", "tex"],
         ),
     output:
@@ -59,9 +59,9 @@ rule ablations:
         mem_mb=4000,
         runtime=30,
     params:
-        version=ablating.VERSION,
-        base=json.dumps(BASE, sort_keys=True),
-        without=" ".join(f"--without {name}" for name in ablated()[1]),
+        version=plan.version("ablations"),
+        base=plan.options.base,
+        without=plan.options.without,
         out=subpath(output.html, parent=True),
     shell:
         "ccl ablations {input.evaluations:q} --out {params.out:q} --base {params.base:q} {params.without} > {log:q} 2>&1"

@@ -1,7 +1,7 @@
 rule cluster:
     input:
-        slides=slide_sheet,
-        manifests=lambda w: manifests(w.cohort),
+        slides=ancient(plan.inputs.slide_sheet),
+        manifests=plan.inputs.feature_manifests,
     output:
         "<results>/{cohort}/cluster/{encoder}/k{k}.h5",
     log:
@@ -15,11 +15,11 @@ rule cluster:
         mem_mb=16000,
         runtime=240,
     params:
-        on_bad_slide=config["on_bad_slide"],
-        version=cluster.VERSION,
-        inputs=as_options,
-        flags=lambda w: flags("cluster", k=int(w.k)),
-        owners=owners,
+        on_bad_slide=plan.config.on_bad_slide,
+        version=plan.version("cluster"),
+        inputs=plan.options.inputs,
+        flags=plan.options.cluster,
+        owners=plan.options.owners,
     shell:
         "ccl cluster {params.inputs} --out {output:q} --on-bad-slide {params.on_bad_slide} --threads {threads}"
         " {params.flags} > {log:q} 2>&1"

@@ -1,8 +1,6 @@
 rule cohort:
     input:
-        patients=lambda w: cohort_path(w.cohort, "patients"),
-        slides=lambda w: cohort_path(w.cohort, "slides"),
-        folds=lambda w: cohort_folds(w.cohort),
+        unpack(plan.inputs.cohort),
     output:
         patients="<results>/{cohort}/cohort/patients.csv",
         slides="<results>/{cohort}/cohort/slides.csv",
@@ -18,9 +16,9 @@ rule cohort:
         mem_mb=2000,
         runtime=10,
     params:
-        version=cohort.VERSION,
-        inputs=as_options,
-        flags=cohort_flags,
+        version=plan.version("cohort"),
+        inputs=plan.options.inputs,
+        flags=plan.options.cohort,
         out=subpath(output.patients, parent=True),
     shell:
         "ccl cohort --name {wildcards.cohort} {params.inputs} --out {params.out:q} {params.flags} > {log:q} 2>&1"

@@ -1,6 +1,6 @@
 rule components:
     input:
-        unpack(network_input),
+        unpack(plan.inputs.components),
     output:
         components="<results>/{cohort}/components/{encoder}/{model}/components.csv",
         similarity="<results>/{cohort}/components/{encoder}/{model}/similarity.csv",
@@ -15,8 +15,8 @@ rule components:
         mem_mb=8000,
         runtime=60,
     params:
-        version=decomposing.VERSION,
-        inputs=network_options,
+        version=plan.version("components"),
+        inputs=plan.options.network_inputs,
         out=subpath(output.components, parent=True),
     shell:
         "ccl components {params.inputs} --out {params.out:q} > {log:q} 2>&1"

@@ -1,7 +1,8 @@
 rule embed:
     input:
-        slides=slide_sheet,
+        slides=ancient(plan.inputs.slide_sheet),
         upstream="<results>/{cohort}/tile/manifests/{shard}.tsv",
+        weights=plan.inputs.weights,
     output:
         manifest="<results>/{cohort}/embed/{encoder}/manifests/{shard}.tsv",
     log:
@@ -13,16 +14,16 @@ rule embed:
     threads: 4
     resources:
         # How a job uses the machine, not what it computes: a change runs nothing again.
-        gpu=gpus("embed"),
-        device=config["embed"]["device"],
-        batch_size=config["embed"]["batch_size"],
+        gpu=plan.options.gpus("embed"),
+        device=plan.config.embed.device,
+        batch_size=plan.config.embed.batch_size,
         mem_mb=16000,
         runtime=720,
     params:
-        shards=config["shards"],
-        on_bad_slide=config["on_bad_slide"],
-        version=embed.VERSION,
-        flags=embed_flags,
+        shards=plan.config.shards,
+        on_bad_slide=plan.config.on_bad_slide,
+        version=plan.version("embed"),
+        flags=plan.options.embed,
         out=subpath(output.manifest, ancestor=2),
     shell:
         "ccl embed --slides {input.slides:q} --upstream {input.upstream:q}"

@@ -1,9 +1,6 @@
 rule evaluate:
     input:
-        lambda w: [
-            f"<results>/{{cohort}}/train/{{encoder}}/{{model}}/fold{fold}/run.json"
-            for fold in range(FOLDS[w.cohort])
-        ],
+        plan.inputs.evaluate,
     output:
         evaluation="<results>/{cohort}/evaluate/{encoder}/{model}/evaluation.json",
         risks="<results>/{cohort}/evaluate/{encoder}/{model}/risks.csv",
@@ -19,9 +16,9 @@ rule evaluate:
         mem_mb=4000,
         runtime=30,
     params:
-        version=evaluate.VERSION,
-        runs=run_folders,
-        flags=flags("evaluate"),
+        version=plan.version("evaluate"),
+        runs=plan.options.run_folders,
+        flags=plan.options.section("evaluate"),
         out=subpath(output.evaluation, parent=True),
     shell:
         "ccl evaluate {params.runs:q} --out {params.out:q} {params.flags} > {log:q} 2>&1"

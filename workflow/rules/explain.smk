@@ -1,13 +1,15 @@
 # The report asks for the patients explained with CCL, `snakemake explain` for those of every model that can be explained.
 rule explain:
     input:
-        explained,
+        plan.targets.explain,
     localrule: True
 
 
 rule explain_model:
     input:
-        unpack(explain_input),
+        unpack(plan.inputs.explain),
+        slides=ancient(plan.inputs.slide_sheet),
+        manifests=plan.inputs.feature_manifests,
     output:
         report(
             directory("<results>/{cohort}/explain/{encoder}/{model}"),
@@ -25,9 +27,9 @@ rule explain_model:
         mem_mb=16000,
         runtime=120,
     params:
-        version=explaining.VERSION,
-        owners=owners,
-        inputs=network_options,
-        flags=explain_flags,
+        version=plan.version("explain"),
+        owners=plan.options.owners,
+        inputs=plan.options.network_inputs,
+        flags=plan.options.explain,
     shell:
         "ccl explain {params.inputs} --out {output:q} --threads {threads} {params.flags} > {log:q} 2>&1"

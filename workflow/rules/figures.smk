@@ -1,31 +1,31 @@
 # Not part of the default target: `snakemake figure6` to `figure9` ask for one figure of the paper each.
 rule figure6:
     input:
-        judged_figures("6"),
+        plan.targets.judged_figure("6"),
     localrule: True
 
 
 rule figure7:
     input:
-        judged_figures("7"),
+        plan.targets.judged_figure("7"),
     localrule: True
 
 
 rule figure8:
     input:
-        figure8_files,
+        plan.targets.figure8,
     localrule: True
 
 
 rule figure9:
     input:
-        figure9_files,
+        plan.targets.figure9,
     localrule: True
 
 
 rule draw_evaluations:
     input:
-        judged_input,
+        plan.inputs.draw_evaluations,
     output:
         multiext(
             "<results>/figures/figure{number}.{encoder}.{model}",
@@ -39,14 +39,14 @@ rule draw_evaluations:
     benchmark:
         "<benchmarks>/figures/figure{number}.{encoder}.{model}.tsv"
     wildcard_constraints:
-        number=one_of(drawing.JUDGED),
+        number="6|7",
     conda:
         "../../envs/ccl.yaml"
     resources:
         mem_mb=4000,
         runtime=30,
     params:
-        version=drawing.VERSION,
+        version=plan.version("figures"),
         out=subpath(output[0], parent=True),
     shell:
         "ccl figures --figure {wildcards.number} {input:q} --out {params.out:q} > {log:q} 2>&1"
@@ -54,7 +54,7 @@ rule draw_evaluations:
 
 rule draw_components:
     input:
-        component_input,
+        plan.inputs.draw_components,
     output:
         multiext("<results>/figures/figure8.{encoder}.{model}", ".svg", ".png"),
     log:
@@ -67,7 +67,7 @@ rule draw_components:
         mem_mb=4000,
         runtime=30,
     params:
-        version=drawing.VERSION,
+        version=plan.version("figures"),
         out=subpath(output[0], parent=True),
     shell:
         "ccl figures --figure 8 {input:q} --out {params.out:q} > {log:q} 2>&1"

@@ -1,10 +1,6 @@
 rule genomics:
     input:
-        wide=lambda w: omics_path(w.cohort, "wide"),
-        rna=lambda w: omics_path(w.cohort, "rna"),
-        cnv=lambda w: omics_path(w.cohort, "cnv"),
-        snv=lambda w: omics_path(w.cohort, "snv"),
-        gmt=lambda w: cohort_path(w.cohort, "gmt"),
+        unpack(plan.inputs.genomics),
     output:
         "<results>/{cohort}/genomics/genomics.h5",
     log:
@@ -17,8 +13,8 @@ rule genomics:
         mem_mb=8000,
         runtime=30,
     params:
-        version=genomics.VERSION,
-        inputs=as_options,
-        flags=genomics_flags,
+        version=plan.version("genomics"),
+        inputs=plan.options.inputs,
+        flags=plan.options.genomics,
     shell:
         "ccl genomics {params.inputs} --out {output:q} {params.flags} > {log:q} 2>&1"

@@ -1,7 +1,7 @@
 rule import_features:
     input:
-        slides=slide_sheet,
-        files=feature_files,
+        slides=ancient(plan.inputs.slide_sheet),
+        files=plan.inputs.feature_files,
     output:
         manifest="<results>/{cohort}/import/{encoder}/manifest.tsv",
     log:
@@ -14,10 +14,10 @@ rule import_features:
         mem_mb=8000,
         runtime=240,
     params:
-        on_bad_slide=config["on_bad_slide"],
-        version=interop.VERSION,
-        features=feature_folder,
-        rows=feature_names,
+        on_bad_slide=plan.config.on_bad_slide,
+        version=plan.version("import"),
+        features=plan.options.feature_folder,
+        rows=plan.options.slide_names,
     shell:
         "ccl import --slides {input.slides:q} --features {params.features:q} --manifest {output.manifest:q}"
         " --on-bad-slide {params.on_bad_slide} > {log:q} 2>&1"

@@ -1,16 +1,15 @@
 # `snakemake bundle`, no part of the default target, packs every model of the config for new patients.
 rule bundle:
     input:
-        [
-            f"<results>/{cohort}/bundle/{encoder}/{model}/bundle.json"
-            for cohort, encoder, model in runs()
-        ],
+        plan.targets.bundles(),
     localrule: True
 
 
 rule bundle_model:
     input:
-        unpack(bundle_input),
+        unpack(plan.inputs.bundle),
+        slides=ancient(plan.inputs.model_sheet),
+        manifests=plan.inputs.model_manifests,
     output:
         card="<results>/{cohort}/bundle/{encoder}/{model}/bundle.json",
         weights="<results>/{cohort}/bundle/{encoder}/{model}/model.safetensors",
@@ -24,11 +23,11 @@ rule bundle_model:
         mem_mb=8000,
         runtime=120,
     params:
-        version=predict.BUNDLE_VERSION,
-        owners=lambda w: owners(w) if reads_slides(w.model) else "",
-        inputs=network_options,
-        preprocessing=preprocessing,
-        flags=flags("bundle"),
+        version=plan.version("bundle"),
+        owners=plan.options.owners_of_model,
+        inputs=plan.options.network_inputs,
+        preprocessing=plan.options.preprocessing,
+        flags=plan.options.section("bundle"),
         out=subpath(output.card, parent=True),
     shell:
         "ccl bundle {params.inputs} --preprocessing {params.preprocessing:q} --out {params.out:q}"
@@ -37,13 +36,15 @@ rule bundle_model:
 
 rule predict:
     input:
-        asked_predictions,
+        plan.targets.predict,
     localrule: True
 
 
 rule predict_cohort:
     input:
-        unpack(predict_input),
+        unpack(plan.inputs.predict),
+        slides=ancient(plan.inputs.bundle_sheet),
+        manifests=plan.inputs.bundle_manifests,
     output:
         risk="<results>/{cohort}/predict/{bundle}/risk.csv",
         left_out="<results>/{cohort}/predict/{bundle}/left_out.csv",
@@ -56,16 +57,16 @@ rule predict_cohort:
         "../../envs/ccl.yaml"
     resources:
         # How a job uses the machine, not what it computes: a change runs nothing again.
-        gpu=gpus("train"),
-        device=config["train"]["device"],
+        gpu=plan.options.gpus("train"),
+        device=plan.config.train.device,
         mem_mb=8000,
         runtime=120,
     params:
-        version=predict.VERSION,
-        folder=lambda w: str(bundle_folder(w.cohort, w.bundle)),
-        owners=lambda w: owners(w) if CARDS[w.cohort, w.bundle].reads_slides else "",
-        inputs=lambda w, input: as_options(w, input, without=("bundle",)),
-        flags=flags("predict"),
+        version=plan.version("predict"),
+        folder=plan.options.bundle_folder,
+        owners=plan.options.owners_of_bundle,
+        inputs=plan.options.predict_inputs,
+        flags=plan.options.section("predict"),
         out=subpath(output.risk, parent=True),
     shell:
         "ccl predict --bundle {params.folder:q} {params.inputs} --out {params.out:q} --device {resources.device}"

@@ -1,8 +1,8 @@
 rule quality:
     input:
-        slides=slide_sheet,
-        tissue=lambda w: shard_manifests(w.cohort, "tissue"),
-        tile=lambda w: shard_manifests(w.cohort, "tile"),
+        slides=ancient(plan.inputs.slide_sheet),
+        tissue=plan.inputs.tissue_manifests,
+        tile=plan.inputs.tile_manifests,
     output:
         table=report(
             "<results>/{cohort}/quality/slides.csv",
@@ -20,12 +20,10 @@ rule quality:
         mem_mb=4000,
         runtime=60,
     params:
-        version=quality.VERSION,
-        inputs=as_options,
-        owners=owners,
-        kind=lambda w: (
-            "--synthetic" if config["cohorts"][w.cohort]["synthetic"] else "--real"
-        ),
+        version=plan.version("quality"),
+        inputs=plan.options.inputs,
+        owners=plan.options.owners,
+        kind=plan.options.label,
         out=subpath(output.page, parent=True),
     shell:
         "ccl quality --cohort {wildcards.cohort} {params.inputs} --out {params.out:q} {params.kind} > {log:q} 2>&1"

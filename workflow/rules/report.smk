@@ -1,11 +1,8 @@
 rule report:
     input:
-        evaluations=[
-            f"<results>/{cohort}/evaluate/{encoder}/{model}/evaluation.json"
-            for cohort, encoder, model in runs()
-        ],
-        explained=explained_in_report,
-        components=component_facts(),
+        evaluations=plan.targets.evaluations(),
+        explained=plan.targets.explained_in_report,
+        components=plan.targets.components(),
     output:
         html=report(
             "<results>/report/report.html",
@@ -33,22 +30,22 @@ rule report:
             category="Cohorts",
         ),
         kaplan_meier=report(
-            report_figures("kaplan_meier", runs()),
+            plan.targets.report_figures("kaplan_meier", plan.runs),
             caption="../report/kaplan_meier.rst",
             category="Kaplan-Meier",
         ),
         t_test=report(
-            report_figures("t_test", runs()),
+            plan.targets.report_figures("t_test", plan.runs),
             caption="../report/t_test.rst",
             category="T-test",
         ),
         learning_curve=report(
-            report_figures("learning_curve", runs()),
+            plan.targets.report_figures("learning_curve", plan.runs),
             caption="../report/learning_curve.rst",
             category="Learning curves",
         ),
         components=report(
-            report_figures("components", decomposed()),
+            plan.targets.report_figures("components", plan.targets.decomposed()),
             caption="../report/components.rst",
             category="Knowledge components",
         ),
@@ -62,12 +59,10 @@ rule report:
         mem_mb=4000,
         runtime=30,
     params:
-        version=reporting.VERSION,
-        flags=flags("report"),
-        config=json.dumps(config, sort_keys=True),
-        inputs=lambda wildcards, input: as_options(
-            wildcards, input, without=("evaluations",)
-        ),
+        version=plan.version("report"),
+        flags=plan.options.section("report"),
+        config=plan.options.config,
+        inputs=plan.options.report_inputs,
         out=subpath(output.html, parent=True),
     shell:
         "ccl report {input.evaluations:q} {params.inputs} --out {params.out:q} --config {params.config:q}"

@@ -1,10 +1,7 @@
 # Not part of the default target: `snakemake table1` asks for it.
 rule table1:
     input:
-        [
-            f"<results>/{cohort}/evaluate/{encoder}/{model}/evaluation.json"
-            for cohort, encoder, model in runs()
-        ],
+        plan.targets.table1,
     output:
         html=report(
             "<results>/table1/table1.html",
@@ -36,8 +33,8 @@ rule table1:
         mem_mb=4000,
         runtime=30,
     params:
-        version=comparing.VERSION,
-        blanks=json.dumps(blanks()),
+        version=plan.version("table1"),
+        blanks=plan.options.blanks,
         out=subpath(output.html, parent=True),
     shell:
         "ccl table1 {input:q} --out {params.out:q} --blanks {params.blanks:q} > {log:q} 2>&1"

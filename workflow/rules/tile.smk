@@ -1,6 +1,6 @@
 rule tile:
     input:
-        slides=slide_sheet,
+        slides=ancient(plan.inputs.slide_sheet),
         upstream="<results>/{cohort}/tissue/manifests/{shard}.tsv",
     output:
         manifest="<results>/{cohort}/tile/manifests/{shard}.tsv",
@@ -14,10 +14,10 @@ rule tile:
         mem_mb=4000,
         runtime=120,
     params:
-        shards=config["shards"],
-        on_bad_slide=config["on_bad_slide"],
-        version=tile.VERSION,
-        flags=flags("tile"),
+        shards=plan.config.shards,
+        on_bad_slide=plan.config.on_bad_slide,
+        version=plan.version("tile"),
+        flags=plan.options.section("tile"),
         out=subpath(output.manifest, ancestor=2),
     shell:
         "ccl tile --slides {input.slides:q} --upstream {input.upstream:q}"

@@ -1,7 +1,7 @@
 rule tissue:
     input:
-        slides=slide_sheet,
-        files=slide_files,
+        slides=ancient(plan.inputs.slide_sheet),
+        files=plan.inputs.slide_files,
     output:
         manifest="<results>/{cohort}/tissue/manifests/{shard}.tsv",
     log:
@@ -14,11 +14,11 @@ rule tissue:
         mem_mb=4000,
         runtime=240,
     params:
-        shards=config["shards"],
-        on_bad_slide=config["on_bad_slide"],
-        version=tissue.VERSION,
-        flags=flags("tissue"),
-        rows=slide_rows,
+        shards=plan.config.shards,
+        on_bad_slide=plan.config.on_bad_slide,
+        version=plan.version("tissue"),
+        flags=plan.options.section("tissue"),
+        rows=plan.options.shard_rows,
         out=subpath(output.manifest, ancestor=2),
     shell:
         "ccl tissue --slides {input.slides:q} --shard {wildcards.shard} --shards {params.shards}"

@@ -1,6 +1,8 @@
 rule train:
     input:
-        unpack(train_input),
+        unpack(plan.inputs.train),
+        slides=ancient(plan.inputs.bag_sheet),
+        manifests=plan.inputs.bag_manifests,
     output:
         history="<results>/{cohort}/train/{encoder}/{model}/fold{fold}/history.csv",
         predictions="<results>/{cohort}/train/{encoder}/{model}/fold{fold}/predictions.csv",
@@ -14,22 +16,20 @@ rule train:
         "../../envs/ccl.yaml"
     resources:
         # How a job uses the machine, not what it computes: a change runs nothing again.
-        gpu=gpus("train"),
-        device=config["train"]["device"],
-        bags=config["train"]["bags"],
+        gpu=plan.options.gpus("train"),
+        device=plan.config.train.device,
+        bags=plan.config.train.bags,
         mem_mb=8000,
         runtime=480,
     params:
-        version=lambda w: train.version(method_of(w.model), track_of(w.model)),
-        method=lambda w: method_of(w.model),
-        track=lambda w: track_of(w.model),
-        owners=lambda w: owners(w) if "bags" in reads(w.model) else "",
-        inputs=as_options,
-        flags=train_flags,
-        overrides=overrides,
-        kind=lambda w: (
-            "--synthetic" if config["cohorts"][w.cohort]["synthetic"] else "--real"
-        ),
+        version=plan.options.train_version,
+        method=plan.options.method,
+        track=plan.options.track,
+        owners=plan.options.owners_of_bags,
+        inputs=plan.options.inputs,
+        flags=plan.options.train,
+        overrides=plan.options.overrides,
+        kind=plan.options.label,
         out=subpath(output.run, parent=True),
     shell:
         "ccl train --cohort {wildcards.cohort} --encoder {wildcards.encoder} --model {wildcards.model}"

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from ccl.io.errors import CclError, InputError, StageError
 from ccl.io.files import atomic_path, digest
-from ccl.io.formats import Features, ManifestRow, Slide, Tiles, holds_tiles, new_h5, read_manifest, stored_key
+from ccl.io.formats import Features, ManifestRow, Tiles, holds_tiles, new_h5, read_manifest, stored_key
 from ccl.io.interop import VERSION
 from ccl.io.interop.naming import slide_stem
 from ccl.io.progress import progress
-from ccl.io.sheets import read_slide_sheet
+from ccl.io.sheets import Slide, read_slide_sheet
 
 STAMP_VERSION = "2.1.0"
 """The first with these attributes: a STAMP refuses files of a newer one than itself."""

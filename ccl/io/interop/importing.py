@@ -8,12 +8,12 @@ import numpy as np
 
 from ccl.io.errors import CclError, InputError, StageError
 from ccl.io.files import digest, existing, fingerprint
-from ccl.io.formats import Features, ManifestRow, Slide, write_manifest
+from ccl.io.formats import Features, ManifestRow, write_manifest
 from ccl.io.interop import VERSION
 from ccl.io.interop.naming import candidates, find_features
 from ccl.io.progress import progress
 from ccl.io.shards import OnBadSlide
-from ccl.io.sheets import read_slide_sheet
+from ccl.io.sheets import Slide, read_slide_sheet
 
 
 def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slide: OnBadSlide) -> None:

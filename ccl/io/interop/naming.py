@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ccl.io.formats import Slide
+from ccl.io.sheets import Slide
 
 SLIDE_SUFFIX = re.compile(
     r"(\.ome)?\.(svs|tiff?|ndpi|mrxs|scn|bif|vms|vmu|svslide|qptiff|czi|dcm|isyntax|sdpc|zarr|png|jpe?g)", re.IGNORECASE

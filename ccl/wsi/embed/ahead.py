@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ccl.io.formats import Slide, Tiles
+from ccl.io.formats import Tiles
 from ccl.io.shards import Job
+from ccl.io.sheets import Slide
 from ccl.wsi.reader.opening import open_slide
 from ccl.wsi.reader.patches import Patches, patches
 

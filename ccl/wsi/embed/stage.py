@@ -20,8 +20,9 @@ from tqdm import tqdm
 from ccl.config.sections import EmbedSettings
 from ccl.io.errors import SlideError
 from ccl.io.files import digest
-from ccl.io.formats import Features, ManifestRow, Slide, Tiles, stored_key
+from ccl.io.formats import Features, ManifestRow, Tiles, stored_key
 from ccl.io.shards import Job
+from ccl.io.sheets import Slide
 from ccl.wsi.embed import VERSION
 from ccl.wsi.embed.ahead import Batch, ReadAhead
 from ccl.wsi.encoders import get_encoder

@@ -10,8 +10,9 @@ import pandas as pd
 
 from ccl.io.errors import InputError
 from ccl.io.files import existing
-from ccl.io.formats import ManifestRow, Slide, read_manifest
+from ccl.io.formats import ManifestRow, read_manifest
 from ccl.io.progress import progress
+from ccl.io.sheets import Slide
 from ccl.wsi.tissue.outlines import Outlines
 
 

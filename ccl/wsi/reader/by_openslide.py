@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ccl.io.errors import SlideError
-from ccl.io.formats import Slide
+from ccl.io.sheets import Slide
 from ccl.wsi.reader.protocol import Level
 from ccl.wsi.reader.scale import level0_mpp
 

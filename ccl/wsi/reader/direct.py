@@ -14,7 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ccl.io.formats import Slide
+from ccl.io.sheets import Slide
 from ccl.wsi.reader.by_openslide import OpenSlideReader, damaged_region
 from ccl.wsi.reader.protocol import Level
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ccl.io.files import digest, fingerprint
-from ccl.io.formats import Slide
+from ccl.io.sheets import Slide
 from ccl.wsi.reader.by_openslide import entry_file
 from ccl.wsi.reader.direct import DirectReader
 from ccl.wsi.reader.protocol import SlideReader

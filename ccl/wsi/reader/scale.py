@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from tqdm import tqdm
 
 from ccl.io.errors import SlideError
-from ccl.io.formats import MAX_MPP, MIN_MPP, Slide
+from ccl.io.sheets import MAX_MPP, MIN_MPP, Slide
 
 MAX_ANISOTROPY = 0.02
 """How much the scales of x and y may differ (relative): patches are square in pixels and in um."""

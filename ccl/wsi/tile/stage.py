@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from ccl.config.sections import TileSettings
 from ccl.io.errors import SlideError
 from ccl.io.files import digest
-from ccl.io.formats import ManifestRow, Slide, Tiles, stored_key
+from ccl.io.formats import ManifestRow, Tiles, stored_key
 from ccl.io.shards import SlideStage
+from ccl.io.sheets import Slide
 from ccl.wsi.reader.opening import open_slide
 from ccl.wsi.reader.patches import best_level
 from ccl.wsi.reader.pictures import Picture, overview

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from ccl.io.errors import SlideError
 from ccl.io.files import sha256
-from ccl.io.formats import Slide
+from ccl.io.sheets import Slide
 from ccl.wsi.tissue.outlines import pieces_of, trace
 
 OUTLINES = (".geojson", ".json")

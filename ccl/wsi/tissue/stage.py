@@ -13,8 +13,9 @@ from shapely.geometry import Polygon
 from ccl.config.sections import TissueSettings
 from ccl.io.errors import SlideError
 from ccl.io.files import digest
-from ccl.io.formats import ManifestRow, Slide
+from ccl.io.formats import ManifestRow
 from ccl.io.shards import SlideStage
+from ccl.io.sheets import Slide
 from ccl.wsi.reader.opening import open_slide, slide_fingerprint
 from ccl.wsi.reader.patches import thumbnail
 from ccl.wsi.reader.pictures import overview

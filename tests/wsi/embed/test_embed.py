@@ -12,8 +12,9 @@ import torch
 
 from ccl.config.sections import EmbedSettings
 from ccl.io.errors import StageError
-from ccl.io.formats import Features, ManifestRow, Slide, Tiles, read_manifest, write_manifest
+from ccl.io.formats import Features, ManifestRow, Tiles, read_manifest, write_manifest
 from ccl.io.shards import Shard, run_shard
+from ccl.io.sheets import Slide
 from ccl.wsi.embed.stage import EmbedStage
 from ccl.wsi.encoders import get_encoder
 from ccl.wsi.encoders.build import build_encoder

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from ccl.config.sections import EmbedSettings
 from ccl.io.errors import StageError
-from ccl.io.formats import Features, ManifestRow, Slide, Tiles, write_manifest
+from ccl.io.formats import Features, ManifestRow, Tiles, write_manifest
 from ccl.io.shards import Shard, run_shard
+from ccl.io.sheets import Slide
 from ccl.wsi.embed.stage import EmbedStage
 
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccl.io.errors import SlideError
-from ccl.io.formats import Slide, Tiles
+from ccl.io.formats import Tiles
+from ccl.io.sheets import Slide
 from ccl.wsi.reader import direct
 from ccl.wsi.reader.by_openslide import OpenSlideReader
 from ccl.wsi.reader.direct import DirectReader

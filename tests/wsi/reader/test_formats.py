@@ -11,7 +11,8 @@ import numpy as np
 import openslide
 import pytest
 
-from ccl.io.formats import Slide, Tiles
+from ccl.io.formats import Tiles
+from ccl.io.sheets import Slide
 from ccl.wsi.reader.by_openslide import OpenSlideReader
 from ccl.wsi.reader.opening import open_slide, slide_fingerprint
 from ccl.wsi.reader.patches import patches

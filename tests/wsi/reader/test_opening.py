@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ccl.io.errors import SlideError
-from ccl.io.formats import Slide
+from ccl.io.sheets import Slide
 from ccl.wsi.reader.opening import open_slide, slide_fingerprint
 from ccl.wsi.reader.scale import level0_mpp
 

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from ccl.io.errors import SlideError
-from ccl.io.formats import Slide, Tiles
+from ccl.io.formats import Tiles
+from ccl.io.sheets import Slide
 from ccl.wsi.reader import patches as patches_module
 from ccl.wsi.reader.opening import open_slide
 from ccl.wsi.reader.patches import best_level, patches, thumbnail

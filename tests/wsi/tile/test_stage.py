@@ -12,8 +12,9 @@ from shapely.geometry import Point, box
 
 from ccl.config.sections import TileSettings, TissueSettings
 from ccl.io.errors import StageError
-from ccl.io.formats import Slide, Tiles
+from ccl.io.formats import Tiles
 from ccl.io.shards import Shard, run_shard
+from ccl.io.sheets import Slide
 from ccl.wsi.reader.opening import open_slide
 from ccl.wsi.reader.patches import patches
 from ccl.wsi.tile.stage import TileStage

@@ -17,8 +17,9 @@ from shapely.ops import unary_union
 from ccl.config.sections import TileSettings, TissueSettings
 from ccl.demo.risk import draw_risk
 from ccl.demo.slides import make_slides, plan_slides
-from ccl.io.formats import Slide, Tiles
+from ccl.io.formats import Tiles
 from ccl.io.shards import Shard, run_shard
+from ccl.io.sheets import Slide
 from ccl.wsi.tile.stage import TileStage
 from ccl.wsi.tissue.outlines import Outlines
 from ccl.wsi.tissue.stage import TissueStage

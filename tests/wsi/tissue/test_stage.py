@@ -11,8 +11,9 @@ from shapely.geometry import Point, Polygon
 
 from ccl.config.sections import TissueSettings
 from ccl.io.errors import SlideError, StageError
-from ccl.io.formats import Slide, read_manifest
+from ccl.io.formats import read_manifest
 from ccl.io.shards import Shard, run_shard
+from ccl.io.sheets import Slide
 from ccl.wsi.tissue.outlines import Outlines
 from ccl.wsi.tissue.stage import TissueStage
 

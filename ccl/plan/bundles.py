@@ -1,0 +1,106 @@
+"""The bundles that cohorts are predicted with, checked before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ccl.config import sections
+from ccl.config.keys import default_of, keys_of
+from ccl.io.errors import ConfigError
+from ccl.plan.cohorts import Cohort
+from ccl.predict.card import Card, read_card
+
+SECTIONS: Mapping[str, type] = {"tile": sections.TileSettings, "cluster": sections.ClusterSettings}
+
+
+def bundle_folder(cohort: Cohort, bundle: str) -> Path:
+    """Return the folder of a bundle."""
+    assert cohort.entry.predict_with is not None
+    return Path(cohort.path(cohort.entry.predict_with[bundle]))
+
+
+def read_cards(cohorts: Mapping[str, Cohort], values: Mapping[str, Any]) -> dict[tuple[str, str], Card]:
+    """Return the card of each bundle, by cohort and the bundle's name.
+
+    Raises
+    ------
+    InputError
+        A bundle is missing or was changed.
+    ConfigError
+        A bundle asks for data that a cohort does not have, or was trained on slides that were prepared otherwise.
+    """
+    cards: dict[tuple[str, str], Card] = {}
+    for name, cohort in cohorts.items():
+        for bundle in cohort.entry.predict_with or {}:
+            card = read_card(bundle_folder(cohort, bundle))
+            _check_card(card, cohort, values, place=f"cohorts: {name}: predict_with: {bundle}")
+            cards[name, bundle] = card
+    return cards
+
+
+def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], *, place: str) -> None:
+    wanted = {"slides": card.reads_slides, "omics": "genomics" in card.reads}
+    lacking = [key for key in wanted if wanted[key] and getattr(cohort.entry, key) is None]
+    if lacking:
+        raise ConfigError(
+            "a bundle asks for data that a cohort does not have",
+            where=f"config, {place}",
+            found=f"no {' and no '.join(lacking)}",
+            expected=f"what {card.method} reads",
+            todo=f"give {cohort.name} its data, or take the bundle out",
+        )
+    if not card.reads_slides:
+        return
+    if card.encoder not in cohort.encoders:
+        raise ConfigError(
+            "a bundle was trained with another encoder",
+            where=f"config, {place}",
+            found=", ".join(cohort.encoders),
+            expected=card.encoder,
+            todo="name it in `embed: encoders`, or in the cohort's `features`",
+        )
+    for section, key, here, there in _differences(card, cohort, values):
+        raise ConfigError(
+            "the config prepares slides otherwise than those that a bundle was trained on",
+            where=f"config, {section}: {key}, and {place}",
+            found=str(here),
+            expected=str(there),
+            todo=f"set `{section}: {key}: {there}`",
+        )
+    if cohort.entry.features is None:
+        _check_weights_kind(card, cohort, place=place)
+
+
+def _differences(card: Card, cohort: Cohort, values: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, Any]]:
+    """Yield the keys by which slides are prepared otherwise than the bundle's: section, key, value here and there.
+
+    A key that is younger than the bundle had its default's effect when the bundle was made.
+    """
+    compared: list[tuple[str, tuple[str, ...]]] = []
+    if cohort.entry.features is None:
+        compared.append(("tile", ()))
+    if "clusters" in card.reads:
+        compared.append(("cluster", ("k",)))
+    for section, apart in compared:
+        if section not in card.preprocessing:
+            continue
+        for key, info in keys_of(SECTIONS[section]).items():
+            here, there = values[section][key], card.preprocessing[section].get(key, default_of(info))
+            if key not in apart and here != there:
+                yield section, key, here, there
+
+
+def _check_weights_kind(card: Card, cohort: Cohort, *, place: str) -> None:
+    """Refuse weights that cannot be the bundle's before days are spent on features; the stage compares their hash."""
+    weights = cohort.config.embed.encoders[card.encoder].weights
+    kind = weights if weights in ("hub", "random") else "file"
+    if kind not in [each.split(":")[0] for each in card.weights.split(", ")]:
+        raise ConfigError(
+            "a bundle was trained with other weights of the encoder",
+            where=f"config, embed: encoders: {card.encoder}: weights, and {place}",
+            found=weights,
+            expected=card.weights,
+            todo="name the weights that the bundle was trained with",
+        )

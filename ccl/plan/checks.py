@@ -1,0 +1,81 @@
+"""What can be refused while planning, before any slide is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ccl.config.check import mistakes
+from ccl.io.errors import ConfigError
+from ccl.methods import hyper
+from ccl.plan.cohorts import Cohort
+from ccl.wsi.encoders import check_source
+
+if TYPE_CHECKING:
+    from ccl.plan.plan import Plan
+
+
+def check_sources(plan: Plan, files: Sequence[str | Path] = ()) -> None:
+    """Refuse files and folders of the config that do not exist, all in one message.
+
+    Slides and feature files are not looked for here: one that is missing is the stage's to refuse, slide by slide.
+
+    Raises
+    ------
+    ConfigError
+        A file does not exist, or an encoder or its source of weights is unknown.
+    """
+    missing = [
+        f"{place}: there is no {path}"
+        for cohort in plan.cohorts.values()
+        for place, path in _sources(cohort)
+        if not Path(path).exists()
+    ]
+    if missing:
+        raise mistakes(missing, files)
+    if any(cohort.reads_slides for cohort in plan.cohorts.values()):
+        for encoder, weights in plan.config.embed.encoders.items():
+            check_source(encoder, weights.weights)
+
+
+def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
+    """Yield the config's keys that name files of a cohort, each with the path."""
+    place, entry = f"cohorts: {cohort.name}", cohort.entry
+    for key in ("patients", "slides", "gmt", "folds"):
+        if path := getattr(entry, key):
+            yield f"{place}: {key}", cohort.path(path)
+    for kind in ("wide", "rna", "cnv", "snv"):
+        for path in cohort.omics(kind):
+            yield f"{place}: omics: {kind}", path
+    for key in ("features", "predict_with"):
+        for name, path in (getattr(entry, key) or {}).items():
+            yield f"{place}: {key}: {name}", cohort.path(path)
+    if cohort.reads_slides:
+        for encoder in cohort.encoders:
+            if path := cohort.weights_file(encoder):
+                yield f"embed: encoders: {encoder}: weights", path
+
+
+def check_models(plan: Plan) -> None:
+    """Refuse hyper-parameters that a method does not have, and models that a cohort cannot train.
+
+    Raises
+    ------
+    ConfigError
+        A hyper-parameter or a method is unknown, or a cohort lacks what a model reads and ``missing_modality`` is
+        ``fail``.
+    """
+    for name in plan.config.models:
+        model = plan.models[name]
+        if model.overrides:
+            hyper(model.method, model.overrides)
+    for blank in plan.blanks if plan.config.missing_modality == "fail" else ():
+        raise ConfigError(
+            "a method asks for data that a cohort does not have",
+            where=f"config, models: {blank.model} and cohorts: {blank.cohort}",
+            found=blank.reason,
+            expected=f"what {blank.model} reads",
+            todo=f"give {blank.cohort} its data, run the method in a config of its own, or set"
+            " `missing_modality: blank` to go on without this pair",
+        )

@@ -1,0 +1,131 @@
+"""A cohort of the config: where its files lie, and its slides in shards."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ccl.cohort.folds import fold_files
+from ccl.config import sections
+from ccl.io.files import digest
+from ccl.io.interop.naming import find_features
+from ccl.io.shards import shard_of
+from ccl.io.sheets import Slide, read_slide_sheet
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """One entry of ``cohorts``."""
+
+    name: str
+    config: sections.Config
+
+    @property
+    def entry(self) -> sections.Cohort:
+        """What the config says of the cohort."""
+        return self.config.cohorts[self.name]
+
+    def path(self, path: str) -> str:
+        """Return a path of the config: relative ones start from the ``data`` folder."""
+        return str(Path(self.config.data) / path)
+
+    def table(self, key: str) -> list[str]:
+        """Return the file that the cohort names under `key`, or nothing."""
+        path = getattr(self.entry, key)
+        return [self.path(path)] if path else []
+
+    def omics(self, kind: str) -> list[str]:
+        """Return the omics table of one kind, or nothing."""
+        path = getattr(self.entry.omics, kind) if self.entry.omics else None
+        return [self.path(path)] if path else []
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether there is follow-up, so that models are trained on the cohort."""
+        return self.entry.patients is not None
+
+    @property
+    def reads_slides(self) -> bool:
+        """Whether slides are read, not features made elsewhere."""
+        return self.entry.slides is not None and self.entry.features is None
+
+    @property
+    def encoders(self) -> list[str]:
+        """The encoders whose features the cohort has: those imported, else those of the config."""
+        return list(self.entry.features or self.config.embed.encoders)
+
+    def weights_file(self, encoder: str) -> str | None:
+        """Return the local file of an encoder's weights, or None where there is none."""
+        weights = self.config.embed.encoders[encoder].weights
+        return None if weights in ("hub", "random") else self.path(weights)
+
+    @cached_property
+    def fold_files(self) -> list[str]:
+        """The files of the folds; none where folds are drawn."""
+        folder = self.entry.folds
+        return [str(path) for path in fold_files(Path(self.path(folder)))] if folder else []
+
+    @property
+    def n_folds(self) -> int:
+        """How many folds there are."""
+        return len(self.fold_files) or self.config.cohort.n_folds
+
+    @cached_property
+    def slides(self) -> list[Slide]:
+        """The rows of the slide sheet, sorted by slide."""
+        return [slide for path in self.table("slides") for slide in read_slide_sheet(Path(path))]
+
+    @cached_property
+    def shards(self) -> Mapping[int, Sequence[Slide]]:
+        """The slides of each shard that has any, in the order of the shards."""
+        found: dict[int, list[Slide]] = defaultdict(list)
+        for slide in self.slides:
+            found[shard_of(slide.slide_id, self.config.shards)].append(slide)
+        return dict(sorted(found.items()))
+
+    @cached_property
+    def owners(self) -> str:
+        """Which slide belongs to which patient, as one value."""
+        return digest([(slide.slide_id, slide.patient_id) for slide in self.slides])
+
+    @property
+    def slide_names(self) -> str:
+        """By which names ready features are found, as one value."""
+        return digest([(slide.slide_id, str(slide.path)) for slide in self.slides])
+
+    def shard_rows(self, shard: int) -> str:
+        """Return the sheet's rows of a shard's slides as one value: rows of other slides do not concern the shard."""
+        return digest([(s.slide_id, str(s.path), s.mpp, str(s.annotation)) for s in self.shards[shard]])
+
+    def shard_files(self, shard: int) -> list[str]:
+        """Return the slides and annotations of a shard.
+
+        One that does not exist is left to the stage, which refuses that slide without stopping the others.
+        """
+        paths = [path for slide in self.shards[shard] for path in (slide.path, slide.annotation) if path]
+        return [str(path) for path in paths if path.exists()]
+
+    def feature_folder(self, encoder: str) -> str:
+        """Return the folder of ready features."""
+        assert self.entry.features is not None
+        return self.path(self.entry.features[encoder])
+
+    def feature_files(self, encoder: str) -> list[str]:
+        """Return the files of ready features; one that does not exist is left to the import, as with slides."""
+        folder = Path(self.feature_folder(encoder))
+        found = [find_features(folder, slide) for slide in self.slides]
+        return sorted({str(file) for file in found if file is not None})
+
+    def manifests(self, stage: str) -> list[str]:
+        """Return the manifests of all shards of a slide stage, with a wildcard for the cohort."""
+        return [f"<results>/{{cohort}}/{stage}/manifests/{shard}.tsv" for shard in self.shards]
+
+    @property
+    def feature_manifests(self) -> list[str]:
+        """The manifests that list the features, with wildcards for cohort and encoder."""
+        if self.entry.features:
+            return ["<results>/{cohort}/import/{encoder}/manifest.tsv"]
+        return self.manifests("embed/{encoder}")

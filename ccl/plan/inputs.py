@@ -1,0 +1,196 @@
+"""The input files of every rule.
+
+A method is called as its rule and takes the job's wildcards.  Paths have Snakemake's own form: ``<results>`` stands for
+the folder of results, and a wildcard may be left in braces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ccl.paper import ablations
+from ccl.plan.bundles import bundle_folder
+from ccl.plan.cohorts import Cohort
+from ccl.plan.models import Model, Run
+from ccl.predict.card import CARD, WEIGHTS, Card
+
+if TYPE_CHECKING:
+    from ccl.plan.plan import Plan
+
+Wildcards = Any
+"""Snakemake's wildcards of a job: attributes ``cohort``, ``encoder``, ``model``, ``shard``, ..."""
+
+Files = dict[str, str | list[str]]
+"""Files by the names of their options."""
+
+NETWORK = ("model.safetensors", "run.json", "predictions.csv")
+"""What training leaves of a fold."""
+
+
+def evaluation(run: Run) -> str:
+    """Return the file that says how good a run is."""
+    return f"<results>/{run.cohort}/evaluate/{run.encoder}/{run.model}/evaluation.json"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The input files of rules."""
+
+    plan: Plan
+
+    def _cohort(self, wildcards: Wildcards) -> Cohort:
+        return self.plan.cohorts[wildcards.cohort]
+
+    def _model(self, wildcards: Wildcards) -> Model:
+        return self.plan.models[wildcards.model]
+
+    def cohort(self, wildcards: Wildcards) -> Files:
+        """Return the user's tables of a cohort."""
+        cohort = self._cohort(wildcards)
+        return {"patients": cohort.table("patients"), "slides": cohort.table("slides"), "folds": cohort.fold_files}
+
+    def genomics(self, wildcards: Wildcards) -> Files:
+        """Return the user's omics tables and gene families."""
+        cohort = self._cohort(wildcards)
+        kinds: Files = {kind: cohort.omics(kind) for kind in ("wide", "rna", "cnv", "snv")}
+        return {**kinds, "gmt": cohort.table("gmt")}
+
+    def slide_sheet(self, wildcards: Wildcards) -> list[str]:
+        """Return the slide sheet."""
+        return self._cohort(wildcards).table("slides")
+
+    def slide_files(self, wildcards: Wildcards) -> list[str]:
+        """Return the slides and annotations of a shard."""
+        return self._cohort(wildcards).shard_files(int(wildcards.shard))
+
+    def weights(self, wildcards: Wildcards) -> list[str]:
+        """Return the local file of an encoder's weights, if that is where they come from."""
+        path = self._cohort(wildcards).weights_file(wildcards.encoder)
+        return [path] if path else []
+
+    def feature_files(self, wildcards: Wildcards) -> list[str]:
+        """Return the ready features of a cohort."""
+        return self._cohort(wildcards).feature_files(wildcards.encoder)
+
+    def tissue_manifests(self, wildcards: Wildcards) -> list[str]:
+        """Return what the tissue stage made of a cohort."""
+        return self._cohort(wildcards).manifests("tissue")
+
+    def tile_manifests(self, wildcards: Wildcards) -> list[str]:
+        """Return what the tile stage made of a cohort."""
+        return self._cohort(wildcards).manifests("tile")
+
+    def feature_manifests(self, wildcards: Wildcards) -> list[str]:
+        """Return the manifests of a cohort's features."""
+        return self._cohort(wildcards).feature_manifests
+
+    def train(self, wildcards: Wildcards) -> Files:
+        """Return the tables that a model is trained on; bags are apart."""
+        model = self._model(wildcards)
+        files: Files = {
+            "patients": "<results>/{cohort}/cohort/patients.csv",
+            "folds": "<results>/{cohort}/cohort/folds.csv",
+        }
+        if "genomics" in model.reads:
+            files["genomics"] = "<results>/{cohort}/genomics/genomics.h5"
+        if "clusters" in model.reads:
+            files["clusters"] = f"<results>/{{cohort}}/cluster/{{encoder}}/k{model.k}.h5"
+        return files
+
+    def bag_sheet(self, wildcards: Wildcards) -> list[str]:
+        """Return the slide sheet for a model that reads bags, else nothing."""
+        return self.slide_sheet(wildcards) if "bags" in self._model(wildcards).reads else []
+
+    def bag_manifests(self, wildcards: Wildcards) -> list[str]:
+        """Return the manifests of features for a model that reads bags, else nothing."""
+        return self.feature_manifests(wildcards) if "bags" in self._model(wildcards).reads else []
+
+    def model_sheet(self, wildcards: Wildcards) -> list[str]:
+        """Return the slide sheet for a model that reads slides in any form, else nothing."""
+        return self.slide_sheet(wildcards) if self._model(wildcards).reads_slides else []
+
+    def model_manifests(self, wildcards: Wildcards) -> list[str]:
+        """Return the manifests of features for a model that reads slides in any form, else nothing."""
+        return self.feature_manifests(wildcards) if self._model(wildcards).reads_slides else []
+
+    def evaluate(self, wildcards: Wildcards) -> list[str]:
+        """Return what training left of every fold of a run."""
+        folds = range(self._cohort(wildcards).n_folds)
+        return [f"<results>/{{cohort}}/train/{{encoder}}/{{model}}/fold{fold}/run.json" for fold in folds]
+
+    def _networks(self, wildcards: Wildcards) -> list[str]:
+        return [
+            f"<results>/{{cohort}}/train/{{encoder}}/{{model}}/fold{fold}/{name}"
+            for fold in range(self._cohort(wildcards).n_folds)
+            for name in NETWORK
+        ]
+
+    def components(self, wildcards: Wildcards) -> Files:
+        """Return the networks of a run, and the tables that they were trained on."""
+        files: Files = {"models": self._networks(wildcards), **self.train(wildcards)}
+        return {name: paths for name, paths in files.items() if name not in ("patients", "folds")}
+
+    def explain(self, wildcards: Wildcards) -> Files:
+        """Return the networks of a run, the tables that they were trained on, and the follow-up."""
+        return {**self.components(wildcards), "outcomes": self.train(wildcards)["patients"]}
+
+    def bundle(self, wildcards: Wildcards) -> Files:
+        """Return the networks of a run, and the tables that they were trained on."""
+        return {"models": self._networks(wildcards), **self.train(wildcards)}
+
+    def predict(self, wildcards: Wildcards) -> Files:
+        """Return the files of a bundle, and the tables of the new patients that its method reads."""
+        card = self._card(wildcards)
+        folder = bundle_folder(self._cohort(wildcards), wildcards.bundle)
+        files: Files = {"bundle": [str(folder / CARD), str(folder / WEIGHTS)]}
+        if "genomics" in card.reads:
+            files["genomics"] = "<results>/{cohort}/genomics/genomics.h5"
+        if "clusters" in card.reads:
+            files["clusters"] = f"<results>/{{cohort}}/cluster/{card.encoder}/k{card.shape['clusters']}.h5"
+        return files
+
+    def _card(self, wildcards: Wildcards) -> Card:
+        return self.plan.cards[wildcards.cohort, wildcards.bundle]
+
+    def bundle_sheet(self, wildcards: Wildcards) -> list[str]:
+        """Return the slide sheet of the new patients for a bundle that reads slides, else nothing."""
+        return self.slide_sheet(wildcards) if self._card(wildcards).reads_slides else []
+
+    def bundle_manifests(self, wildcards: Wildcards) -> list[str]:
+        """Return the manifests of the new patients' features for a bundle that reads slides, else nothing."""
+        card = self._card(wildcards)
+        manifests = self._cohort(wildcards).feature_manifests if card.reads_slides else []
+        return [path.replace("{encoder}", card.encoder) for path in manifests]
+
+    def ablations(self, wildcards: Wildcards) -> list[str]:
+        """Return the evaluations of every point of all tables, and of the default model."""
+        return self._ablations(None)
+
+    def ablation(self, table: int) -> Callable[[Wildcards], list[str]]:
+        """Return the input function of one table: the evaluations of its points, and of the default model."""
+        return lambda wildcards: self._ablations(table)
+
+    def _ablations(self, table: int | None) -> list[str]:
+        return [
+            evaluation(Run(cohort.name, encoder, model))
+            for cohort in self.plan.targets.ablated()
+            for encoder in cohort.encoders
+            for model in ablations.models_of(self.plan.base, table)
+        ]
+
+    def _cohorts_of(self, wildcards: Wildcards) -> list[str]:
+        """Return the cohorts that a model is trained on with an encoder."""
+        wanted = (wildcards.encoder, wildcards.model)
+        return [run.cohort for run in self.plan.runs if run[1:] == wanted]
+
+    def draw_evaluations(self, wildcards: Wildcards) -> list[str]:
+        """Return the evaluations of a model with an encoder, of all cohorts."""
+        cohorts = self._cohorts_of(wildcards)
+        return [f"<results>/{cohort}/evaluate/{{encoder}}/{{model}}/evaluation.json" for cohort in cohorts]
+
+    def draw_components(self, wildcards: Wildcards) -> list[str]:
+        """Return the components of a model with an encoder, of all cohorts."""
+        cohorts = self._cohorts_of(wildcards)
+        return [f"<results>/{cohort}/components/{{encoder}}/{{model}}/components.json" for cohort in cohorts]

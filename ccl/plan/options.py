@@ -1,0 +1,202 @@
+"""The options and parameters of every rule: a job runs again when one of them changes."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ccl.config import sections
+from ccl.config.options import to_flags
+from ccl.plan.bundles import bundle_folder
+from ccl.plan.cohorts import Cohort
+from ccl.plan.inputs import Wildcards
+from ccl.plan.models import Model
+from ccl.train import version
+
+if TYPE_CHECKING:
+    from ccl.plan.plan import Plan
+
+SETTINGS = {
+    "tissue": sections.TissueSettings,
+    "tile": sections.TileSettings,
+    "evaluate": sections.EvaluateSettings,
+    "bundle": sections.BundleSettings,
+    "predict": sections.PredictSettings,
+    "report": sections.ReportSettings,
+}
+"""Sections whose keys are the options of their stage, and nothing else is."""
+
+
+def input_options(input: Any, without: Sequence[str] = ()) -> str:
+    """Return the inputs of a job as options of the same names; an input that a cohort does not have gives none."""
+    pairs = [
+        (name, path)
+        for name in input.keys()  # noqa: SIM118 (Snakemake's inputs are a list with names)
+        if name not in without
+        for path in ([input[name]] if isinstance(input[name], str) else input[name])
+    ]
+    return " ".join(f"--{name} {shlex.quote(path)}" for name, path in pairs)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of rules."""
+
+    plan: Plan
+
+    def _cohort(self, wildcards: Wildcards) -> Cohort:
+        return self.plan.cohorts[wildcards.cohort]
+
+    def _model(self, wildcards: Wildcards) -> Model:
+        return self.plan.models[wildcards.model]
+
+    def section(self, name: str) -> str:
+        """Return the options of a stage whose section of the config holds them all."""
+        return to_flags(SETTINGS[name], self.plan.values[name])
+
+    def inputs(self, wildcards: Wildcards, input: Any) -> str:
+        """Return all inputs of a job as options."""
+        return input_options(input)
+
+    def predict_inputs(self, wildcards: Wildcards, input: Any) -> str:
+        """Return the inputs of a prediction as options; the bundle is named by its folder."""
+        return input_options(input, without=("bundle",))
+
+    def report_inputs(self, wildcards: Wildcards, input: Any) -> str:
+        """Return the inputs of the report as options; evaluations are arguments."""
+        return input_options(input, without=("evaluations",))
+
+    def network_inputs(self, wildcards: Wildcards, input: Any) -> str:
+        """Return the folders of the folds' networks, and the other inputs as options."""
+        folders = dict.fromkeys(str(Path(path).parent) for path in input.models)
+        return f"{shlex.join(folders)} {input_options(input, without=('models',))}"
+
+    def run_folders(self, wildcards: Wildcards, input: Any) -> list[str]:
+        """Return the folders of the inputs."""
+        return [str(Path(path).parent) for path in input]
+
+    def label(self, wildcards: Wildcards) -> str:
+        """Return the option that says whether a cohort is synthetic."""
+        return "--synthetic" if self._cohort(wildcards).entry.synthetic else "--real"
+
+    def owners(self, wildcards: Wildcards) -> str:
+        """Return which slide belongs to which patient, as one value."""
+        return self._cohort(wildcards).owners
+
+    def owners_of_model(self, wildcards: Wildcards) -> str:
+        """Return the same for a model that reads slides in any form, else nothing."""
+        return self.owners(wildcards) if self._model(wildcards).reads_slides else ""
+
+    def owners_of_bundle(self, wildcards: Wildcards) -> str:
+        """Return the same for a bundle that reads slides, else nothing."""
+        card = self.plan.cards[wildcards.cohort, wildcards.bundle]
+        return self.owners(wildcards) if card.reads_slides else ""
+
+    def owners_of_bags(self, wildcards: Wildcards) -> str:
+        """Return the same for a model that reads all patches, else nothing: clusters are of patients already."""
+        return self.owners(wildcards) if "bags" in self._model(wildcards).reads else ""
+
+    def shard_rows(self, wildcards: Wildcards) -> str:
+        """Return what the sheet says of a shard's slides, as one value."""
+        return self._cohort(wildcards).shard_rows(int(wildcards.shard))
+
+    def slide_names(self, wildcards: Wildcards) -> str:
+        """Return what the sheet says of the names of ready features, as one value."""
+        return self._cohort(wildcards).slide_names
+
+    def feature_folder(self, wildcards: Wildcards) -> str:
+        """Return the folder of ready features."""
+        return self._cohort(wildcards).feature_folder(wildcards.encoder)
+
+    def bundle_folder(self, wildcards: Wildcards) -> str:
+        """Return the folder of a bundle."""
+        return str(bundle_folder(self._cohort(wildcards), wildcards.bundle))
+
+    def gpus(self, stage: str) -> int:
+        """Return how many GPUs a job of a stage takes from ``--resources gpu=``."""
+        return 0 if self.plan.values[stage]["device"] == "cpu" else 1
+
+    def cohort(self, wildcards: Wildcards) -> str:
+        """Return the options of the cohort stage."""
+        values = {**self.plan.values["cohort"], **self.plan.values["cohorts"][wildcards.cohort]}
+        return to_flags(sections.CohortSettings, values)
+
+    def embed(self, wildcards: Wildcards) -> str:
+        """Return the options of an encoder."""
+        embed = self.plan.values["embed"]
+        values = {"encoder": wildcards.encoder, "dtype": embed["dtype"], **embed["encoders"][wildcards.encoder]}
+        if path := self._cohort(wildcards).weights_file(wildcards.encoder):
+            values["weights"] = path
+        return to_flags(sections.EmbedSettings, values)
+
+    def genomics(self, wildcards: Wildcards) -> str:
+        """Return the options of the genomics stage."""
+        column = self.plan.values["cohorts"][wildcards.cohort]["patient_column"]
+        return to_flags(sections.GenomicsSettings, {**self.plan.values["genomics"], "patient_column": column})
+
+    def cluster(self, wildcards: Wildcards) -> str:
+        """Return the options of K-means."""
+        return to_flags(sections.ClusterSettings, {**self.plan.values["cluster"], "k": int(wildcards.k)})
+
+    def train(self, wildcards: Wildcards) -> str:
+        """Return the options of training, `inner` only where it holds patients out.
+
+        What was trained before there was such a key is so still valid.
+        """
+        train = self.plan.values["train"]
+        return to_flags(sections.TrainSettings, {**train, "inner": train["inner"] or None})
+
+    def method(self, wildcards: Wildcards) -> str:
+        """Return a model's method."""
+        return self._model(wildcards).method
+
+    def track(self, wildcards: Wildcards) -> str:
+        """Return a model's track."""
+        return self._model(wildcards).track
+
+    def train_version(self, wildcards: Wildcards) -> int:
+        """Return the version of what training makes of a model."""
+        model = self._model(wildcards)
+        return version(model.method, model.track)
+
+    def overrides(self, wildcards: Wildcards) -> str:
+        """Return the hyper-parameters that the config sets, as JSON."""
+        return json.dumps(self._model(wildcards).overrides, sort_keys=True)
+
+    def preprocessing(self, wildcards: Wildcards) -> str:
+        """Return the sections of the config that made a model's inputs, as JSON."""
+        model, names = self._model(wildcards), []
+        if model.reads_slides and self._cohort(wildcards).entry.features is None:
+            names += ["tissue", "tile"]
+        if "clusters" in model.reads:
+            names.append("cluster")
+        return json.dumps({name: self.plan.values[name] for name in names}, sort_keys=True)
+
+    def explain(self, wildcards: Wildcards) -> str:
+        """Return the options of the explain stage: the patients of this cohort among those that the config names."""
+        named = self.plan.targets.patients_named(self._cohort(wildcards))
+        return to_flags(sections.ExplainSettings, {**self.plan.values["explain"], "patients": named})
+
+    @property
+    def base(self) -> str:
+        """The model that ablations change, as JSON."""
+        return json.dumps(self.plan.base, sort_keys=True)
+
+    @property
+    def without(self) -> str:
+        """The cohorts that ablations leave out."""
+        return " ".join(f"--without {name}" for name in self.plan.targets.not_ablated())
+
+    @property
+    def blanks(self) -> str:
+        """What the tables leave blank, as JSON."""
+        return json.dumps(self.plan.blanks)
+
+    @property
+    def config(self) -> str:
+        """The whole config as JSON, for the report."""
+        return json.dumps(self.plan.values, sort_keys=True)

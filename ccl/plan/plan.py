@@ -1,0 +1,146 @@
+"""The plan: a checked config with its cohorts, models and runs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ccl.config import sections
+from ccl.config.check import check_config, filled
+from ccl.paper import ablations
+from ccl.plan.bundles import read_cards
+from ccl.plan.checks import check_models, check_sources
+from ccl.plan.cohorts import Cohort
+from ccl.plan.inputs import Inputs
+from ccl.plan.models import Blank, Model, Run
+from ccl.plan.options import Options
+from ccl.plan.targets import Targets
+from ccl.plan.versions import VERSIONS
+from ccl.predict.card import Card
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What runs, from a config."""
+
+    config: sections.Config
+    values: Mapping[str, Any]
+    """The config as the user wrote it, with every default; the parameters of jobs are made of these."""
+
+    @cached_property
+    def cohorts(self) -> dict[str, Cohort]:
+        """The cohorts by name."""
+        return {name: Cohort(name, self.config) for name in self.config.cohorts}
+
+    @property
+    def followed(self) -> dict[str, Cohort]:
+        """The cohorts with follow-up, on which models are trained."""
+        return {name: cohort for name, cohort in self.cohorts.items() if cohort.is_followed}
+
+    @cached_property
+    def base(self) -> dict[str, Any]:
+        """The entry of the model that ablations change, with its clusters."""
+        return {"k": self.config.cluster.k, **self.values["models"].get(ablations.DEFAULT, {})}
+
+    @cached_property
+    def models(self) -> dict[str, Model]:
+        """Every model by name: those of the config, and the points that ablations alone ask for."""
+        entries = ablations.models_of(self.base) | self.values["models"]
+        return {name: Model(name, entry, self.config.cluster.k) for name, entry in entries.items()}
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """Every model of the config with every cohort that it can be trained on, and every encoder that it reads."""
+        return [
+            Run(cohort.name, encoder, name)
+            for cohort in self.followed.values()
+            for name in self.config.models
+            if not self.models[name].lacks(cohort)
+            for encoder in (cohort.encoders if self.models[name].reads_slides else ["none"])
+        ]
+
+    @cached_property
+    def blanks(self) -> list[Blank]:
+        """What :attr:`runs` leaves out."""
+        return [
+            Blank(name, cohort.name, f"the cohort has no {' and no '.join(lacking)}")
+            for cohort in self.followed.values()
+            for name in self.config.models
+            if (lacking := self.models[name].lacks(cohort))
+        ]
+
+    @cached_property
+    def cards(self) -> dict[tuple[str, str], Card]:
+        """What each bundle that a cohort is predicted with says of itself, by cohort and the bundle's name."""
+        return read_cards(self.cohorts, self.values)
+
+    @property
+    def encoders(self) -> list[str]:
+        """Every encoder that a folder of results is named after."""
+        return sorted({"none"}.union(*(cohort.encoders for cohort in self.cohorts.values())))
+
+    @property
+    def constraints(self) -> dict[str, str]:
+        """What the wildcards of paths may be."""
+        return {
+            "cohort": one_of(self.cohorts),
+            "encoder": one_of(self.encoders),
+            "model": one_of(self.models),
+            "shard": r"\d+",
+            "fold": r"\d+",
+            "k": r"\d+",
+        }
+
+    def version(self, stage: str) -> int:
+        """Return the version of what a stage makes."""
+        return VERSIONS[stage]
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """The input files of rules."""
+        return Inputs(self)
+
+    @cached_property
+    def options(self) -> Options:
+        """The options and parameters of rules."""
+        return Options(self)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """What can be asked for."""
+        return Targets(self)
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Return a wildcard constraint that admits exactly these names."""
+    return "|".join(re.escape(name) for name in names)
+
+
+def make_plan(values: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Plan:
+    """Check a config and everything that can be known before a slide is read, and return what follows from it.
+
+    Parameters
+    ----------
+    values : mapping
+        The config as YAML gives it.
+    files : sequence
+        The files that it comes from, for messages.
+
+    Raises
+    ------
+    CclError
+        The config has a mistake, or a file that it names cannot be used.
+    """
+    config = check_config(values, files)
+    plan = Plan(config, filled(config, json.loads(json.dumps(values, default=str))))
+    check_sources(plan, files)
+    check_models(plan)
+    for cohort in plan.cohorts.values():
+        _ = cohort.shards, cohort.fold_files
+    _ = plan.cards
+    return plan

@@ -1,0 +1,191 @@
+"""What can be asked for, and the files that this takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ccl.components import DECOMPOSED
+from ccl.explain import EXPLAINED
+from ccl.io.errors import ConfigError
+from ccl.io.files import read_table
+from ccl.paper import ablations
+from ccl.paper.figures import JUDGED
+from ccl.plan.cohorts import Cohort
+from ccl.plan.inputs import Wildcards, evaluation
+from ccl.plan.models import Run
+
+if TYPE_CHECKING:
+    from ccl.plan.plan import Plan
+
+PATIENTS = "patients: `explain: count` of 1 or more, or `explain: patients`"
+
+
+def _nothing(what: str, target: str, needed: str) -> ConfigError:
+    return ConfigError(f"there is nothing to {what}", where=f"snakemake {target}", expected=needed)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What can be asked for."""
+
+    plan: Plan
+
+    def default(self, report: Sequence[str]) -> list[str]:
+        """Return what `snakemake` makes: the report, predictions and contact sheets; features where no model is named.
+
+        Every file of the report is asked for.  A new model in the config gives it new files; Snakemake does not
+        compare a job with its record while one of its files has none, and would find that the page alone exists.
+        """
+        if self.plan.runs:
+            return [*report, *self.predictions(), *self.contact_sheets()]
+        features = [
+            path.format(cohort=cohort.name, encoder=encoder)
+            for cohort in self.plan.cohorts.values()
+            for encoder in cohort.encoders
+            for path in cohort.feature_manifests
+        ]
+        return [*features, *self.predictions(), *self.contact_sheets()]
+
+    def contact_sheets(self) -> list[str]:
+        """Return the pages on the slides of each cohort whose slides are read."""
+        read = [cohort.name for cohort in self.plan.cohorts.values() if cohort.reads_slides and cohort.slides]
+        return [f"<results>/{name}/quality/contact_sheet.html" for name in read]
+
+    def predictions(self) -> list[str]:
+        """Return the risks of every cohort by every bundle that it names."""
+        return [f"<results>/{cohort}/predict/{bundle}/risk.csv" for cohort, bundle in self.plan.cards]
+
+    def predict(self, wildcards: Wildcards) -> list[str]:
+        """Return what `snakemake predict` makes."""
+        if not self.plan.cards:
+            raise _nothing("predict", "predict", "a cohort with `predict_with`")
+        return self.predictions()
+
+    def bundles(self) -> list[str]:
+        """Return what `snakemake bundle` makes: a bundle of every run."""
+        return [f"<results>/{c}/bundle/{encoder}/{model}/bundle.json" for c, encoder, model in self.plan.runs]
+
+    def evaluations(self) -> list[str]:
+        """Return the evaluations of all runs."""
+        return [evaluation(run) for run in self.plan.runs]
+
+    def table1(self, wildcards: Wildcards) -> list[str]:
+        """Return what Tables I to III are made of."""
+        if not self.plan.runs:
+            raise _nothing("compare", "table1", "`models`, and a cohort with follow-up")
+        return self.evaluations()
+
+    # ---- single patients ------------------------------------------------------------------------------------------
+
+    def patients_named(self, cohort: Cohort) -> list[str]:
+        """Return the patients of a cohort that the config asks to explain by name."""
+        own = {slide.patient_id for slide in cohort.slides}
+        return [name for name in self.plan.config.explain.patients if name in own]
+
+    def _explained(self, methods: Sequence[str]) -> list[str]:
+        """Return a folder for each run of some methods, in cohorts with a patient to explain."""
+        asked = self.plan.config.explain
+        named = {cohort.name: self.patients_named(cohort) for cohort in self.plan.followed.values()}
+        unknown = set(asked.patients).difference(*named.values())
+        if unknown:
+            raise ConfigError(
+                "no cohort has such a patient with a slide",
+                where="config, explain: patients",
+                found=", ".join(sorted(unknown)),
+                todo="correct the name, or remove it",
+            )
+        return [
+            f"<results>/{run.cohort}/explain/{run.encoder}/{run.model}"
+            for run in self.plan.runs
+            if self.plan.models[run.model].method in methods and (named[run.cohort] if asked.patients else asked.count)
+        ]
+
+    def explain(self, wildcards: Wildcards) -> list[str]:
+        """Return what `snakemake explain` makes: the patients, by every model that can be explained."""
+        found = self._explained(list(EXPLAINED))
+        if not found:
+            needed = f"a model of one of {', '.join(EXPLAINED)}, a cohort with what it reads, and {PATIENTS}"
+            raise _nothing("explain", "explain", needed)
+        return found
+
+    def explained_in_report(self, wildcards: Wildcards) -> list[str]:
+        """Return what the report shows of single patients: those explained with CCL."""
+        return self._explained(["ccl"])
+
+    # ---- the paper's tables and figures ----------------------------------------------------------------------------
+
+    @property
+    def ablations(self) -> Mapping[int, ablations.Table]:
+        """The tables of ablations by number."""
+        return ablations.TABLES
+
+    def ablated(self) -> list[Cohort]:
+        """Return the cohorts that the points of the ablations are trained on."""
+        whole = [c for c in self.plan.followed.values() if c.entry.slides and c.entry.omics]
+        if not whole or self.plan.models[ablations.DEFAULT].method != "ccl":
+            needed = "a cohort with `slides` and `omics`, and a model named ccl, if the config has one, of method ccl"
+            raise _nothing("ablate", "ablations", needed)
+        return whole
+
+    def not_ablated(self) -> list[str]:
+        """Return the cohorts that the ablations leave out, which their page names."""
+        return [c.name for c in self.plan.followed.values() if not (c.entry.slides and c.entry.omics)]
+
+    def decomposed(self) -> list[Run]:
+        """Return every run with knowledge components."""
+        return [run for run in self.plan.runs if self.plan.models[run.model].method in DECOMPOSED]
+
+    def components(self) -> list[str]:
+        """Return the facts about the components of these runs."""
+        return [
+            f"<results>/{c}/components/{encoder}/{model}/components.json" for c, encoder, model in self.decomposed()
+        ]
+
+    def report_figures(self, kind: str, runs: Sequence[Run]) -> list[str]:
+        """Return the report's figures of one kind, one for each of some runs."""
+        return [f"<results>/report/figures/{c}.{encoder}.{model}.{kind}.svg" for c, encoder, model in runs]
+
+    def _figures(self, number: str, runs: Sequence[Run]) -> list[str]:
+        """Return a figure for each encoder and model, and for each protocol where it shows how good they are."""
+        suffixes = ["", ".best-on-test"] if number in JUDGED else [""]
+        return [
+            f"<results>/figures/figure{number}.{encoder}.{model}{suffix}.{kind}"
+            for encoder, model in dict.fromkeys((run.encoder, run.model) for run in runs)
+            for suffix in suffixes
+            for kind in ("svg", "png")
+        ]
+
+    def judged_figure(self, number: str) -> Callable[[Wildcards], list[str]]:
+        """Return the input function of Figure 6 or 7."""
+
+        def files(wildcards: Wildcards) -> list[str]:
+            if not self.plan.runs:
+                raise _nothing("draw", f"figure{number}", "a model, and a cohort with follow-up")
+            return self._figures(number, self.plan.runs)
+
+        return files
+
+    def figure8(self, wildcards: Wildcards) -> list[str]:
+        """Return the files of Figure 8."""
+        if not self.decomposed():
+            raise _nothing("draw", "figure8", "a model of the method ccl, and a cohort with slides and omics")
+        return self._figures("8", self.decomposed())
+
+    def figure9(self, wildcards: Wildcards) -> list[str]:
+        """Return the folders of Figure 9."""
+        found = self.explained_in_report(wildcards)
+        if not found:
+            needed = f"a model of the method ccl, a cohort with slides and omics, and {PATIENTS}"
+            raise _nothing("draw", "figure9", needed)
+        return found
+
+    def closing_words(self) -> str:
+        """Return the table of C-indices and where the report is, for the end of a run."""
+        folder = Path(self.plan.config.results) / "report"
+        table = folder / "tables" / "c_index.csv"
+        if not table.exists():
+            return ""
+        return f"\n{read_table(table).to_string(index=False)}\n\nReport: {folder / 'report.html'}\n"
