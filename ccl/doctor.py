@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,13 +12,13 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from packaging.requirements import Requirement
 
-from ccl.io.errors import CclError
+from ccl.config.check import check_config, read_config
+from ccl.io.errors import CclError, ConfigError
+from ccl.plan import make_plan
 
 GB = 1e9
-SCHEMA = Path("workflow/schemas/config.schema.yaml")
 LITTLE_DISK_GB, NO_DISK_GB = 50, 1
 LITTLE_GPU_GB = 8
 
@@ -48,14 +45,17 @@ def examine(config: Path | None) -> Iterator[Finding]:
     checks = {"python": python, "packages": packages, "torch": torch_and_gpu, "openslide": openslide, "jpeg": jpeg}
     for what, check in checks.items():
         yield _guarded(what, check)
-    values = _read(config) if config else {}
-    if isinstance(values, Finding):
-        yield values
+    if config is None:
+        yield _guarded("disk", lambda: disk(Path("results")))
         return
-    yield _guarded("disk", lambda: disk(Path(values.get("results", "results"))))
-    if config:
-        yield _guarded("config", lambda: plan(config))
-        yield from _encoders(values)
+    try:
+        values = read_config(config)
+    except CclError as error:
+        yield Finding("fail", "config", error.line)
+        return
+    yield _guarded("disk", lambda: disk(Path(str(values.get("results", "results")))))
+    yield _guarded("config", lambda: plannable(config, values))
+    yield from _encoders(values)
 
 
 def _guarded(what: str, check: Callable[[], Finding]) -> Finding:
@@ -142,45 +142,22 @@ def disk(results: Path) -> Finding:
     return Finding("ok", "disk", found)
 
 
-def _read(config: Path) -> dict[str, Any] | Finding:
-    """Return the config with the schema's defaults, or why it has none."""
-    if not SCHEMA.exists():
-        return Finding("fail", "config", f"no {SCHEMA} here", "run `ccl doctor` in the folder that holds the Snakefile")
-    try:
-        values = yaml.safe_load(config.read_text())
-        defaults = yaml.safe_load(SCHEMA.read_text())["properties"]
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        return Finding("fail", "config", " ".join(str(error).split())[:300], "correct the file")
-    if not isinstance(values, dict):
-        return Finding("fail", "config", f"{config} holds no keys", "see config/README.md")
-    values.setdefault("embed", {})
-    if isinstance(values["embed"], dict):
-        values["embed"].setdefault("encoders", defaults["embed"]["properties"]["encoders"]["default"])
-    return values
-
-
-def plan(config: Path) -> Finding:
-    """Let Snakemake plan a run: it checks the config, the tables and the sheets, and does nothing."""
-    command = [sys.executable, "-m", "snakemake", "--configfile", str(config), "--cores", "1"]
-    done = subprocess.run(
-        [*command, "--dry-run", "--nolock", "--quiet", "all"], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        said = done.stderr + done.stdout
-        error = re.search(r"^\w*(Error|Exception)\b.*", said, re.MULTILINE | re.DOTALL)
-        lines = (error.group() if error else said).splitlines()
-        return Finding("fail", "config", " | ".join(filter(None, map(str.strip, lines)))[:1500], f"correct {config}")
-    return Finding("ok", "config", f"{config} can be planned")
+def plannable(config: Path, values: Mapping[str, Any]) -> Finding:
+    """Check a config and the tables and sheets that it names, as a run would before its first job."""
+    made = make_plan(values, [config])
+    return Finding("ok", "config", f"{config}: {len(made.cohorts)} cohorts, {len(made.runs)} models to train")
 
 
 def _encoders(values: Mapping[str, Any]) -> Iterator[Finding]:
     """Check the weights of the encoders that a cohort with slides will need."""
-    cohorts, embed = values.get("cohorts"), values["embed"]
-    if not isinstance(cohorts, dict) or not isinstance(embed, dict) or not isinstance(embed["encoders"], dict):
-        return  # `plan` has said so
-    if any(isinstance(c, dict) and "slides" in c and "features" not in c for c in cohorts.values()):
-        for name, settings in embed["encoders"].items():
-            yield _guarded(f"encoder {name}", partial(encoder_weights, name, **(settings or {})))
+    try:
+        config = check_config(values)
+    except ConfigError:
+        return  # `plannable` has said so
+    if any(cohort.slides and not cohort.features for cohort in config.cohorts.values()):
+        for name, entry in config.embed.encoders.items():
+            path = entry.weights if entry.weights in ("hub", "random") else str(Path(config.data) / entry.weights)
+            yield _guarded(f"encoder {name}", partial(encoder_weights, name, path, entry.sha256))
 
 
 def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None) -> Finding:

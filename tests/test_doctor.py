@@ -95,7 +95,7 @@ def test_a_config_is_planned_and_its_encoders_are_looked_for(config: Path) -> No
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        ({"shrads": 3}, "'shrads' was unexpected"),
+        ({"shrads": 3}, "there is no such key; do you mean `shards`?"),
         ({"cohorts": {"c": {"patients": "patients.csv", "slides": "none.csv"}}}, "none.csv"),
     ],
 )

@@ -330,6 +330,19 @@ def doctor(config: Path | None) -> None:
     sys.exit(failed)
 
 
+@cli.command("config")
+@click.option("--tables", type=PATH, help="page whose tables of keys to write anew, such as config/README.md")
+def config(tables: Path | None) -> None:
+    """Print the JSON schema of the config, by which editors complete and check it."""
+    from ccl.config.page import fill_tables, json_schema
+    from ccl.io.files import write_text
+
+    if tables:
+        write_text(tables, fill_tables(tables.read_text()))
+    else:
+        click.echo(json_schema())
+
+
 @cli.command("encoders")
 def encoders() -> None:
     """List the known encoders; any other model of timm goes by its name there."""

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from ccl.config.keys import keys_of, wording
 from ccl.config.sections import Config
 from ccl.io.errors import ConfigError
+from ccl.io.files import existing
 
 MOST = 8
 """Mistakes that are listed; more would push the first ones off the screen."""
@@ -26,11 +27,13 @@ def read_config(path: Path) -> dict[str, Any]:
 
     Raises
     ------
+    InputError
+        There is no such file.
     ConfigError
-        The file is not YAML (with the line), or not a list of keys.
+        The file is not YAML (with the line), or has no keys.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.safe_load(existing(path).read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise ConfigError(

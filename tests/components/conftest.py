@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from ccl.components.run import find_components
 from ccl.config.sections import TrainSettings
@@ -30,9 +29,6 @@ class Drawn:
 
     def train(self, out: Path, *, settings: dict[str, Any] | None = None, **overrides: Any) -> list[Path]:
         """Train all folds of CCL and return their folders."""
-        schema = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
-        keys = schema["properties"]["train"]["properties"]
-        defaults = TrainSettings(**{item.name: keys[item.name]["default"] for item in fields(TrainSettings)})
         chosen = {"epochs": 2, "lr": 0.01, "intervals": 2, "seeds": (0, 1)} | (settings or {})
         folders = [out / f"fold{fold}" for fold in range(self.folds)]
         for fold, folder in enumerate(folders):
@@ -43,7 +39,7 @@ class Drawn:
                 method="ccl",
                 fold=fold,
                 overrides={"width": 16, "groups": 2, **overrides},
-                settings=replace(defaults, **chosen),
+                settings=TrainSettings(**chosen),
                 track="unified",
                 inputs=Inputs(
                     self.folder / "patients.csv",

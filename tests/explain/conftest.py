@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-import yaml
 
 from ccl.cluster.run import cluster_cohort
 from ccl.config.sections import ClusterSettings, ExplainSettings, TrainSettings
@@ -59,9 +58,7 @@ class Planted:
 
     def train(self, method: str, out: Path, **options: Any) -> list[Path]:
         """Train two folds and return their folders."""
-        schema = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
-        keys = schema["properties"]["train"]["properties"]
-        settings = TrainSettings(**{item.name: keys[item.name]["default"] for item in fields(TrainSettings)})
+        settings = TrainSettings()
         chosen = {"epochs": 12, "lr": 0.02, "intervals": 2, "seeds": (0, 1)} | options.pop("settings", {})
         small, known = {"width": 16, "dropout": 0.0}, {item.name for item in fields(load(method).Hyper)}
         folders = [out / f"fold{fold}" for fold in (0, 1)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from scipy.stats import spearmanr
 from shapely.geometry import shape
 from shapely.ops import unary_union
@@ -45,14 +44,6 @@ from ccl.wsi.tissue.stage import TissueStage
 PATIENTS = tuple(f"P{number:02d}" for number in range(24))
 EXTENT = 0.5
 """Of each region, on every slide."""
-
-SCHEMA = yaml.safe_load((Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml").read_text())
-
-
-def settings(section: str, kind: Any, **chosen: Any) -> Any:
-    """Return a stage's settings: the defaults of the config, but for those chosen."""
-    keys = SCHEMA["properties"][section]["properties"]
-    return kind(**{f.name: chosen[f.name] if f.name in chosen else keys[f.name]["default"] for f in fields(kind)})
 
 
 @dataclass(frozen=True)
@@ -96,8 +87,8 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> Slides:
     draw(folder, darkness, seed)
     torch.set_num_threads(1)
     stages = {
-        "tissue": TissueStage(folder / "tissue", settings("tissue", TissueSettings, min_area_mm2=0.02)),
-        "tile": TileStage(folder / "tile", settings("tile", TileSettings, patch_size=96)),
+        "tissue": TissueStage(folder / "tissue", TissueSettings(min_area_mm2=0.02)),
+        "tile": TileStage(folder / "tile", TileSettings(patch_size=96)),
         "embed": EmbedStage(
             folder / "embed", EmbedSettings("test_vit", "random", None, "float32"), 64, torch.device("cpu"), 1
         ),
@@ -131,7 +122,7 @@ def train(slides: Slides, risk: np.ndarray, out: Path, seed: int) -> list[Path]:
             method="attmil",
             fold=fold,
             overrides={"width": 16, "dropout": 0.0},
-            settings=settings("train", TrainSettings, epochs=120, lr=0.05, intervals=2, seeds=(seed,)),
+            settings=TrainSettings(epochs=120, lr=0.05, intervals=2, seeds=(seed,)),
             track="unified",
             inputs=Inputs(out / "patients.csv", out / "folds.csv", None, None, slides.sheet, (slides.manifest,)),
             out=folder,

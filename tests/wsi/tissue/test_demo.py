@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import yaml
 from shapely import get_parts
 from shapely.geometry import Polygon, box, shape
 from shapely.geometry.base import BaseGeometry
@@ -23,17 +22,11 @@ from ccl.io.sheets import Slide
 from ccl.wsi.tile.stage import TileStage
 from ccl.wsi.tissue.outlines import Outlines
 from ccl.wsi.tissue.stage import TissueStage
-from tests.workflow.workspace import ROOT
 
 PATIENTS = 16
 
 
-def defaults(stage: str) -> dict[str, Any]:
-    schema = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
-    return {key: item["default"] for key, item in schema["properties"][stage]["properties"].items()}
-
-
-TISSUE = TissueSettings(**{**defaults("tissue"), "min_area_mm2": 0.02})
+TISSUE = TissueSettings(min_area_mm2=0.02)
 """The slides are smaller than a millimetre, and so are their pieces of tissue."""
 
 
@@ -59,7 +52,7 @@ def slides(tmp_path_factory: pytest.TempPathFactory) -> list[Found]:
     sheet = [Slide(plan.slide_id, "P", folder / plan.path, plan.mpp) for plan in plans]
     tissue, tile = (folder / stage / "manifests" / "0.tsv" for stage in ("tissue", "tile"))
     outlined = run_shard(TissueStage(folder / "tissue", TISSUE), Shard(sheet, None, tissue))
-    tiled = run_shard(TileStage(folder / "tile", TileSettings(**defaults("tile"))), Shard(sheet, tissue, tile))
+    tiled = run_shard(TileStage(folder / "tile", TileSettings()), Shard(sheet, tissue, tile))
     return [found(folder, *rows) for rows in zip(outlined, tiled, strict=True)]
 
 
