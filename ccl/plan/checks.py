@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ccl.config.check import mistakes
 from ccl.io.errors import ConfigError
-from ccl.methods import hyper
+from ccl.methods import get_method, hyper
 from ccl.plan.cohorts import Cohort
 from ccl.wsi.encoders import check_source
 
@@ -68,6 +68,7 @@ def check_models(plan: Plan) -> None:
     """
     for name in plan.config.models:
         model = plan.models[name]
+        get_method(model.method)
         if model.overrides:
             hyper(model.method, model.overrides)
     for blank in plan.blanks if plan.config.missing_modality == "fail" else ():

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -53,29 +52,16 @@ def test_each_job_has_a_log_and_a_benchmark(finished: Workspace) -> None:
     assert len(logs) == 2 + 3 * 2 + 1 + 1 + 2 + 2 + 8 + 4 + 2 + 2 + 1
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "expected"),
-    [
-        ("train.lrr", 0.1, "'lrr' was unexpected"),
-        ("tiel", {}, "'tiel' was unexpected"),
-        ("train.lr", "fast", "'fast' is not of type 'number'"),
-        ("models", {"cll": {}}, "cll"),
-        ("models", {"ccl": {"cohort_wait": 1}}, "cohort_wait"),
-        ("embed.encoders", {"resnet51": {}}, "unknown encoder"),
-        ("cohorts.tiny.slides", "nowhere.csv", "no such file"),
-        ("cohorts.bags.folds", "bags", "no splits_"),
-        ("cohorts", {"a/b": {"patients": "tiny/patients.csv"}}, "a/b"),
-        ("cohorts", {"genes": {"patients": "tiny/patients.csv"}}, "a method asks for data"),
-    ],
-)
-def test_a_wrong_config_is_refused_before_anything_runs(
-    workspace: Workspace, key: str, value: Any, expected: str
-) -> None:
-    workspace.set(key, value)
+def test_a_wrong_config_is_refused_before_anything_runs(workspace: Workspace) -> None:
+    workspace.set("train.lrr", 0.1)
+    workspace.set("modles", {})
     result = workspace.snakemake("--dry-run")
     assert result.returncode != 0
-    assert expected in result.stdout
+    assert "modles: there is no such key; do you mean `models`?" in result.stdout
+    assert "train: lrr: there is no such key; do you mean `lr`?" in result.stdout
     assert "Traceback" not in result.stdout
+    said = result.stdout[result.stdout.index("WorkflowError") :]
+    assert len(said.strip().splitlines()) <= 10
 
 
 def test_a_bad_slide_costs_the_others_nothing(workspace: Workspace) -> None:

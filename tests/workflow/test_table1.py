@@ -48,14 +48,3 @@ def test_a_cohort_without_slides_is_an_error_or_by_choice_a_blank(workspace: Wor
     blank = table[(table["model"] == "ccl") & (table["cohort"] == "tiny")]
     assert set(blank["reason"]) == {"the cohort has no slides"}
     assert blank["c_index"].isna().all()
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "expected"),
-    [("models.snn", {"track": "their own"}, "unified"), ("models.nope", {}, "unknown method")],
-)
-def test_an_unknown_method_or_track_is_refused(workspace: Workspace, key: str, value: object, expected: str) -> None:
-    workspace.set(key, value)
-    result = workspace.snakemake("table1", "--dry-run")
-    assert result.returncode != 0
-    assert expected in result.stdout

@@ -1,0 +1,76 @@
+"""A bundle is compared with the config before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ccl.io.errors import CclError
+from ccl.plan import Plan
+from ccl.predict.card import Card
+from tests.plan.conftest import job
+
+Make = Callable[..., Plan]
+TILE = {"patch_size": 256, "mpp": 0.5, "min_tissue": 0.5}
+CLUSTER = {"k": 6, "restarts": 3, "empty": "reseed", "normalise": "none"}
+
+
+@pytest.fixture
+def bundled(plan: Make, config: dict[str, Any], tmp_path: Path) -> Make:
+    """Return a function that plans a prediction by a bundle that recorded some preprocessing."""
+
+    def make(preprocessing: dict[str, Any], *, without: str = "", weights: str = "random", **sections: Any) -> Plan:
+        card = Card(
+            model="ccl", method="ccl", hyper={}, shape={"clusters": 6}, seeds=[0], folds=[{"fold": 0}], families={},
+            encoder="resnet50", features_encoder="resnet50", weights=weights, scales={}, distance_limit=None, cut=0.0,
+            cohort="blca", synthetic=False, n_patients=9, n_events=5, preprocessing=preprocessing, encoder_licence="",
+            licence="", intended_use="", versions={}, sha256="",
+        )  # fmt: skip
+        card.write(tmp_path / "bundle")
+        entry = {**config["cohorts"]["blca"], "predict_with": {"ours": "bundle"}}
+        cohort = {key: value for key, value in entry.items() if key not in ("patients", without)}
+        if without == "omics":
+            cohort.pop("gmt")
+        return plan(cohorts={"fresh": cohort}, **sections)
+
+    return make
+
+
+def test_a_bundle_that_fits_is_read(bundled: Make) -> None:
+    made = bundled({"tile": {**TILE, "unit": "microns"}, "cluster": CLUSTER})
+    assert made.targets.predict(job()) == ["<results>/fresh/predict/ours/risk.csv"]
+    files = made.inputs.predict(job(cohort="fresh", bundle="ours"))
+    assert files["clusters"] == "<results>/{cohort}/cluster/resnet50/k6.h5"
+    assert made.inputs.bundle_manifests(job(cohort="fresh", bundle="ours"))[0].startswith(
+        "<results>/{cohort}/embed/resnet50"
+    )
+
+
+def test_a_key_younger_than_the_bundle_had_its_default_then(bundled: Make) -> None:
+    bundled({"tile": TILE, "cluster": CLUSTER})  # `unit` is not recorded
+    with pytest.raises(CclError, match="unit: microns"):
+        bundled({"tile": TILE, "cluster": CLUSTER}, tile={"unit": "magnification"})
+
+
+@pytest.mark.parametrize(
+    ("recorded", "options", "expected"),
+    [
+        ({"tile": {**TILE, "mpp": 1.0}, "cluster": CLUSTER}, {}, "tile: mpp: 1.0"),
+        ({"tile": TILE, "cluster": {**CLUSTER, "normalise": "l2"}}, {}, "cluster: normalise: l2"),
+        ({}, {"without": "omics"}, "no omics"),
+        ({}, {"embed": {"encoders": {"uni": {}}}}, "another encoder"),
+        ({}, {"weights": "hub"}, "other weights of the encoder"),
+    ],
+)
+def test_what_a_bundle_was_not_trained_for_is_refused(
+    bundled: Make, recorded: dict[str, Any], options: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(CclError, match=expected):
+        bundled(recorded, **options)
+
+
+def test_the_number_of_clusters_is_the_bundle_s_own(bundled: Make) -> None:
+    bundled({"tile": TILE, "cluster": {**CLUSTER, "k": 9}})

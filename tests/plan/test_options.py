@@ -1,0 +1,94 @@
+"""Parameters of jobs: what they are made of runs a job again, so they stay as they are from version to version."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ccl.plan import Plan
+from ccl.plan.options import input_options
+from tests.plan.conftest import job
+
+Make = Callable[..., Plan]
+WILDCARDS = job(cohort="blca", encoder="uni", model="attmil", fold="0", k="6", shard="1")
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [
+        (
+            "cohort",
+            "--patient-column patient_id --months-column months --censorship-column censorship --n-folds 5"
+            " --fold-seed 0 --no-synthetic",
+        ),
+        ("embed", "--encoder uni --weights hub --dtype float32"),
+        ("genomics", "--patient-column patient_id --missing error"),
+        ("cluster", "--k 6 --restarts 3 --empty reseed --normalise none"),
+        (
+            "train",
+            "--epochs 30 --lr 0.001 --weight-decay 1e-05 --intervals 4 --intervals-from train --sampling uniform"
+            " --seeds 0",
+        ),
+        ("overrides", '{"width": 64}'),
+        ("explain", "--count 2"),
+        ("label", "--real"),
+        ("train_version", 3),
+    ],
+)
+def test_options_of_a_job(plan: Make, stage: str, expected: Any) -> None:
+    assert getattr(plan().options, stage)(WILDCARDS) == expected
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ("tissue", "--mpp 8.0 --threshold 0.06 --min-area-mm2 0.05 --min-hole-mm2 0.005 --annotation restrict"),
+        ("tile", "--patch-size 256 --mpp 1 --unit microns --min-tissue 0.5"),
+        ("evaluate", "--months 12 --months 36.5"),
+        ("predict", ""),
+    ],
+)
+def test_options_of_a_section_are_written_as_in_the_config(plan: Make, section: str, expected: str) -> None:
+    assert plan(tile={"mpp": 1}, evaluate={"months": [12, 36.5]}).options.section(section) == expected
+
+
+def test_inner_is_an_option_only_where_it_holds_patients_out(plan: Make) -> None:
+    assert plan(train={"inner": 0.2}).options.train(WILDCARDS).endswith("--seeds 0 --inner 0.2")
+    assert "--inner" not in plan(train={"inner": 0}).options.train(WILDCARDS)
+
+
+class Files(SimpleNamespace):
+    """Named inputs, as Snakemake gives them."""
+
+    def keys(self) -> list[str]:
+        return list(vars(self))
+
+    def __getitem__(self, name: str) -> Any:
+        return vars(self)[name]
+
+
+def test_inputs_are_options_of_the_same_names() -> None:
+    files = Files(patients="a b.csv", manifests=["0.tsv", "1.tsv"], slides=[])
+    assert input_options(files) == "--patients 'a b.csv' --manifests 0.tsv --manifests 1.tsv"
+    assert input_options(files, without=("manifests",)) == "--patients 'a b.csv'"
+
+
+@pytest.mark.parametrize(("device", "expected"), [("auto", 1), ("cuda", 1), ("cpu", 0)])
+def test_a_job_takes_a_gpu_unless_its_device_is_cpu(plan: Make, device: str, expected: int) -> None:
+    assert plan(train={"device": device}).options.gpus("train") == expected
+
+
+def test_the_way_a_cohort_is_labelled(plan: Make, config: dict[str, Any]) -> None:
+    cohort = {**config["cohorts"]["blca"], "synthetic": True}
+    assert plan(cohorts={"blca": cohort}).options.label(WILDCARDS) == "--synthetic"
+
+
+def test_features_made_elsewhere_were_not_tiled_here(plan: Make, config: dict[str, Any]) -> None:
+    of_ccl = job(cohort="blca", model="ccl")
+    assert '"tile"' in plan().options.preprocessing(of_ccl)
+    made = plan(cohorts={"blca": {**config["cohorts"]["blca"], "features": {"uni": "."}}})
+    assert '"tile"' not in made.options.preprocessing(of_ccl)
+    assert '"cluster"' in made.options.preprocessing(of_ccl)

@@ -1,0 +1,130 @@
+"""What runs, from a config."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ccl.io.errors import CclError, ConfigError
+from ccl.io.shards import shard_of
+from ccl.plan import Plan
+from tests.plan.conftest import SLIDES, job
+
+Make = Callable[..., Plan]
+
+
+def test_a_model_runs_on_each_cohort_and_encoder_that_it_reads(plan: Make) -> None:
+    assert plan().runs == [
+        ("blca", "resnet50", "ccl"),
+        ("blca", "uni", "ccl"),
+        ("blca", "none", "snn"),
+        ("blca", "resnet50", "attmil"),
+        ("blca", "uni", "attmil"),
+        ("genes", "none", "snn"),
+    ]
+    assert plan().blanks == [
+        ("ccl", "genes", "the cohort has no slides"),
+        ("attmil", "genes", "the cohort has no slides"),
+    ]
+
+
+def test_a_pair_without_data_is_an_error_unless_the_config_leaves_it_blank(plan: Make) -> None:
+    with pytest.raises(ConfigError, match="missing_modality: blank"):
+        plan(missing_modality="fail")
+
+
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        ({"models": {"cll": {}}}, "cll"),
+        ({"models": {"ccl": {"cohort_wait": 1}}}, "cohort_wait"),
+        ({"models": {"snn": {"track": "own"}}}, "one of unified, native"),
+        ({"embed": {"encoders": {"resnet51": {}}}}, "unknown encoder"),
+        ({"embed": {"encoders": {"hipt": {}}}}, "not on the hub"),
+        ({"embed": {"encoders": {"uni": {"weights": "uni.pth"}}}}, "embed: encoders: uni: weights: there is no "),
+    ],
+)
+def test_what_cannot_run_is_refused(plan: Make, sections: dict[str, Any], expected: str) -> None:
+    with pytest.raises(CclError, match=expected):
+        plan(**sections)
+
+
+def test_all_files_that_do_not_exist_are_named_at_once(plan: Make, config: dict[str, Any]) -> None:
+    cohort = {**config["cohorts"]["blca"], "patients": "patient.csv", "slides": "slide.csv", "folds": "splits"}
+    with pytest.raises(ConfigError) as caught:
+        plan(cohorts={"blca": cohort})
+    said = str(caught.value)
+    assert said.startswith("mine.yaml has 3 mistakes")
+    for words in ("cohorts: blca: patients: there is no ", "patient.csv", "slide.csv", "splits"):
+        assert words in said
+
+
+def test_a_folder_without_folds_is_refused(plan: Make, config: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "splits").mkdir()
+    with pytest.raises(CclError, match=r"no splits_\*\.csv"):
+        plan(cohorts={"blca": {**config["cohorts"]["blca"], "folds": "splits"}})
+
+
+def test_each_slide_is_in_its_shard(plan: Make) -> None:
+    shards = plan().cohorts["blca"].shards
+    assert sorted(shards) == list(shards)
+    assert sum(map(len, shards.values())) == SLIDES
+    assert all(shard_of(slide.slide_id, 3) == shard for shard, slides in shards.items() for slide in slides)
+
+
+def test_slides_that_do_not_exist_are_left_to_their_stage(plan: Make, tmp_path: Path) -> None:
+    (tmp_path / "S3.svs").touch()
+    found = [file for shard in plan().cohorts["blca"].shards for file in plan().cohorts["blca"].shard_files(shard)]
+    assert found == [str(tmp_path / "S3.svs")]
+
+
+def test_what_the_sheet_says_of_others_does_not_concern_a_shard(plan: Make, tmp_path: Path) -> None:
+    before = {shard: plan().cohorts["blca"].shard_rows(shard) for shard in range(3)}
+    sheet = tmp_path / "slides.csv"
+    sheet.write_text(sheet.read_text().replace("S3.svs,0.5", "S3.svs,0.25"))
+    after = {shard: plan().cohorts["blca"].shard_rows(shard) for shard in range(3)}
+    assert [shard for shard in range(3) if before[shard] != after[shard]] == [shard_of("S3", 3)]
+
+
+@pytest.mark.parametrize(
+    ("model", "tables", "sheet"),
+    [
+        ("snn", {"patients", "folds", "genomics"}, False),
+        ("ccl", {"patients", "folds", "genomics", "clusters"}, False),
+        ("attmil", {"patients", "folds"}, True),
+    ],
+)
+def test_a_model_is_trained_on_what_its_method_reads(plan: Make, model: str, tables: set[str], sheet: bool) -> None:
+    inputs, wildcards = plan().inputs, job(cohort="blca", encoder="uni", model=model)
+    assert set(inputs.train(wildcards)) == tables
+    assert bool(inputs.bag_sheet(wildcards)) == bool(inputs.bag_manifests(wildcards)) == sheet
+
+
+def test_a_model_has_clusters_of_its_own(plan: Make) -> None:
+    made = plan(models={"ccl": {}, "ccl9": {"method": "ccl", "k": 9}}, cluster={"k": 4})
+    clusters = [made.inputs.train(job(cohort="blca", model=name))["clusters"] for name in made.config.models]
+    assert clusters == ["<results>/{cohort}/cluster/{encoder}/k4.h5", "<results>/{cohort}/cluster/{encoder}/k9.h5"]
+
+
+def test_a_file_of_weights_starts_from_the_data_folder_and_is_an_input(plan: Make, tmp_path: Path) -> None:
+    (tmp_path / "uni.pth").touch()
+    made = plan(embed={"encoders": {"uni": {"weights": "uni.pth"}, "resnet50": {"weights": "random"}}})
+    wildcards = job(cohort="blca", encoder="uni")
+    assert made.inputs.weights(wildcards) == [str(tmp_path / "uni.pth")]
+    assert f"--weights {tmp_path / 'uni.pth'}" in made.options.embed(wildcards)
+    assert made.inputs.weights(job(cohort="blca", encoder="resnet50")) == []
+
+
+def test_planning_loads_no_torch_and_no_snakemake(config: dict[str, Any]) -> None:
+    code = (
+        "import sys, json; from ccl.plan import make_plan; make_plan(json.loads(sys.argv[1]));"
+        "print({'torch', 'snakemake', 'sklearn', 'matplotlib'} & set(sys.modules))"
+    )
+    command = [sys.executable, "-c", code, json.dumps(config)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "set()"
