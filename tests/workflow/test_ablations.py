@@ -70,26 +70,6 @@ def test_a_config_without_ccl_has_the_default_trained_too(workspace: Workspace) 
     assert workspace.planned("ablations")["train"] == POINTS * 2 * 2  # the default's files are still there
 
 
-def test_cohorts_without_slides_are_left_out_and_named(workspace: Workspace) -> None:
-    workspace.set("models", {"snn": {}})
-    bags = workspace.config["cohorts"].pop("bags")
-    workspace.set("cohorts.bags", {key: bags[key] for key in ("patients", "omics", "gmt", "folds", "synthetic")})
-    assert "Ablations leave out bags" in workspace.snakemake("ablations", "--dry-run").stdout
-    assert workspace.planned("ablations")["train"] == POINTS * 2
-    assert "leave out" not in workspace.snakemake("--dry-run").stdout
-    del workspace.config["cohorts"]["tiny"]
-    result = workspace.snakemake("ablations", "--dry-run")
-    assert result.returncode != 0
-    assert "There is nothing to ablate" in result.stdout
-
-
-def test_another_method_under_the_name_is_refused(workspace: Workspace) -> None:
-    workspace.set("models", {"ccl": {"method": "snn"}})
-    result = workspace.snakemake("ablations", "--dry-run")
-    assert result.returncode != 0
-    assert "whose method is ccl" in result.stdout
-
-
 def test_points_run_again_only_where_they_changed(workspace: Workspace, tmp_path: Path) -> None:
     del workspace.config["cohorts"]["tiny"]
     stand_in = tmp_path / "bin" / "ccl"

@@ -74,33 +74,3 @@ def test_slides_go_through_every_stage_to_a_prediction(packed: Path) -> None:
     apart = (risks["risk"] - tested["risk"]).abs()
     assert len(apart) == 8
     np.testing.assert_allclose(apart, risks["spread"], atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "expected"),
-    [
-        ("tile.mpp", 0.6, "set `tile: mpp: 0.5`"),
-        ("cluster.normalise", "l2", "set `cluster: normalise: none`"),
-        ("embed.encoders", {"resnet50": {"weights": "hub"}}, "other weights"),
-        ("embed.encoders", {"uni": {"weights": "random"}}, "another encoder"),
-        ("cohorts.fresh.predict_with.ccl", "results/nowhere", "no such file"),
-        ("cohorts.fresh", {"slides": "tiny/slides.csv", "predict_with": {"ccl": SLIDES}}, "no omics"),
-        ("cohorts.fresh", {"slides": "tiny/slides.csv"}, "'patients' is a required property"),
-    ],
-)
-def test_what_a_bundle_was_not_trained_for_is_refused_before_anything_runs(
-    packed: Path, key: str, value: Any, expected: str
-) -> None:
-    workspace = Workspace(packed)
-    workspace.config["cohorts"] = {"fresh": newcomers("tiny", predict_with={"ccl": SLIDES})}
-    workspace.set(key, value)
-    result = workspace.snakemake("predict", "--dry-run")
-    assert result.returncode != 0
-    assert expected in result.stdout
-    assert "Traceback" not in result.stdout
-
-
-def test_nobody_to_predict_is_said(packed: Path) -> None:
-    result = Workspace(packed).snakemake("predict", "--dry-run")
-    assert result.returncode != 0
-    assert "predict_with" in result.stdout
