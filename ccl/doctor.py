@@ -146,7 +146,7 @@ def disk(results: Path) -> Finding:
 def _read(config: Path) -> dict[str, Any] | Finding:
     """Return the config with the schema's defaults, or why it has none."""
     if not SCHEMA.exists():
-        return Finding("fail", "config", f"no {SCHEMA} here", "run `ccl doctor` in a checkout of ccl, by its Snakefile")
+        return Finding("fail", "config", f"no {SCHEMA} here", "run `ccl doctor` in the root of a checkout of ccl")
     try:
         values = yaml.safe_load(config.read_text())
         defaults = yaml.safe_load(SCHEMA.read_text())["properties"]

@@ -100,7 +100,7 @@ def test_doctor_says_that_a_config_is_checked_in_a_checkout(installed: Path, tmp
     result = call(installed / "ccl", "doctor", "--config", "config.yaml", cwd=tmp_path)
     assert result.returncode == 1
     assert "\nfail  config: no workflow/schemas/config.schema.yaml here" in result.stdout
-    assert "run `ccl doctor` in a checkout of ccl" in result.stdout
+    assert "run `ccl doctor` in the root of a checkout" in result.stdout
 
 
 def test_the_citation_is_valid_and_of_this_version() -> None:
