@@ -21,6 +21,7 @@ from ccl.plan import make_plan
 GB = 1e9
 LITTLE_DISK_GB, NO_DISK_GB = 50, 1
 LITTLE_GPU_GB = 8
+REINSTALL = "install ccl again (in a checkout: `make install`)"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def _guarded(what: str, check: Callable[[], Finding]) -> Finding:
         return Finding("fail", what, error.line)
     except Exception as error:  # a broken installation fails in ways of its own
         found = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        return Finding("fail", what, found, "run `make install` again")
+        return Finding("fail", what, found, REINSTALL)
 
 
 def python() -> Finding:
@@ -87,7 +88,7 @@ def packages() -> Finding:
         if not requirement.specifier.contains(found, prereleases=True):
             wrong.append(f"{requirement} is wanted, {found} is installed")
     if wrong:
-        return Finding("fail", "packages", "; ".join(wrong), "run `make install` again")
+        return Finding("fail", "packages", "; ".join(wrong), REINSTALL)
     return Finding("ok", "packages", f"all {len(wanted)} that ccl {version('ccl-survival')} requires")
 
 
@@ -122,7 +123,7 @@ def jpeg() -> Finding:
     picture = np.full((16, 16, 3), 100, np.uint8)
     decoded = simplejpeg.decode_jpeg(simplejpeg.encode_jpeg(picture, quality=95))
     if np.abs(decoded.astype(int) - 100).max() > 3:
-        return Finding("fail", "jpeg", "a picture came back changed", "run `make install` again")
+        return Finding("fail", "jpeg", "a picture came back changed", REINSTALL)
     return Finding("ok", "jpeg", f"simplejpeg {version('simplejpeg')}")
 
 
