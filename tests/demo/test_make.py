@@ -12,8 +12,10 @@ from sksurv.metrics import concordance_index_censored
 
 from ccl.cohort import CohortSettings
 from ccl.cohort.run import make_cohort
+from ccl.cohort.sheets import read_slide_sheet
 from ccl.demo import DemoSettings
 from ccl.demo.make import make_demo
+from ccl.demo.plan import demo_files, demo_slides, is_made
 from ccl.errors import ConfigError, InputError
 from ccl.files import read_json
 from ccl.formats import Genomics
@@ -115,6 +117,29 @@ def test_a_finished_cohort_is_left_untouched(tmp_path: Path) -> None:
     (tmp_path / "rna.csv").write_text("mine\n")
     make_demo(tmp_path, FEW)
     assert (tmp_path / "rna.csv").read_text() == "mine\n"
+
+
+def test_a_cohort_with_a_part_missing_is_made_again(tmp_path: Path) -> None:
+    make_demo(tmp_path, FEW)
+    (tmp_path / "slides.csv").unlink()
+    (tmp_path / "features" / "DEMO-002-A.h5").unlink()
+    assert not is_made(tmp_path, FEW)
+    make_demo(tmp_path, FEW)
+    assert is_made(tmp_path, FEW)
+    assert len(read_slide_sheet(tmp_path / "slides.csv")) == FEW.patients
+
+
+def test_folders_without_files_are_not_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "features" / "empty").mkdir(parents=True)
+    make_demo(tmp_path, FEW)
+    assert is_made(tmp_path, FEW)
+
+
+def test_slides_and_files_are_known_before_they_are_made(cohort: Path) -> None:
+    settings = DemoSettings(**read_json(cohort / "demo.json")["settings"])
+    assert demo_slides(cohort, settings) == read_slide_sheet(cohort / "slides.csv")
+    written = {path for path in cohort.rglob("*") if path.is_file() and cohort / "truth" not in path.parents}
+    assert set(demo_files(cohort, settings)) == written - {cohort / "README.md", cohort / "demo.json"}
 
 
 def test_an_interrupted_cohort_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from shapely.ops import unary_union
 
 from ccl.cohort.sheets import read_slide_sheet
 from ccl.demo.anatomy import GRID_SIDE, Anatomy, Look, draw_anatomy
-from ccl.demo.slides import plan_slides
+from ccl.demo.plan import plan_slides
 from ccl.errors import SlideError
 from ccl.files import read_json
 from ccl.formats import Slide

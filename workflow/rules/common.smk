@@ -21,6 +21,8 @@ from ccl import report as reporting
 from ccl import table1 as comparing
 from ccl.cohort.folds import fold_files
 from ccl.cohort.sheets import read_slide_sheet
+from ccl.demo import DemoSettings
+from ccl.demo.plan import demo_files, demo_slides, is_made
 from ccl.encoders import check_source
 from ccl.errors import CclError, ConfigError
 from ccl.files import digest, read_table
@@ -173,21 +175,36 @@ def check_config():
             )
 
 
-def read_sheets():
-    """Slides of each cohort, in shards."""
-    sheets = {
-        cohort: [Path(p) for p in cohort_path(cohort, "slides")]
-        for cohort in config["cohorts"]
-    }
-    return {
-        cohort: read_slide_sheet(sheet[0]) if sheet else []
-        for cohort, sheet in sheets.items()
-    }
+def demo_settings():
+    """The demo cohort that the config declares."""
+    return DemoSettings(**config["demo"], bags=False, shuffle_risk=False)
+
+
+def demo_flags():
+    return to_flags(DemoSettings, vars(demo_settings()))
+
+
+def declared_demo():
+    """The files of the demo cohort, if the config declares one; a `data` folder with anything else is refused."""
+    if "demo" not in config:
+        return []
+    is_made(Path(config["data"]), demo_settings())
+    return [str(path) for path in demo_files(Path(config["data"]), demo_settings())]
+
+
+def read_sheet(cohort):
+    """The slides of a cohort; those of the demo are known before it is made."""
+    for path in cohort_path(cohort, "slides"):
+        if path in DEMO_FILES and not Path(path).exists():
+            return demo_slides(Path(config["data"]), demo_settings())
+        return read_slide_sheet(Path(path))
+    return []
 
 
 try:
     check_config()
-    SLIDES = read_sheets()
+    DEMO_FILES = declared_demo()
+    SLIDES = {cohort: read_sheet(cohort) for cohort in config["cohorts"]}
     FOLDS = {cohort: n_folds(cohort) for cohort in config["cohorts"]}
 except CclError as error:
     raise WorkflowError(str(error))
@@ -256,10 +273,10 @@ def slides_of(wildcards):
 
 
 def slide_files(wildcards):
-    """Slides of a shard and the user's annotations of them; one that is not there is for the stage to refuse, so that
-    it costs the others nothing."""
+    """Slides of a shard and the user's annotations of them; one that neither is there nor will be made is for the stage
+    to refuse, so that it costs the others nothing."""
     paths = [p for s in slides_of(wildcards) for p in (s.path, s.annotation) if p]
-    return [str(path) for path in paths if path.exists()]
+    return [str(path) for path in paths if path.exists() or str(path) in DEMO_FILES]
 
 
 def slide_rows(wildcards):
