@@ -26,8 +26,8 @@ from shapely.ops import unary_union
 from ccl.bags import read_members
 from ccl.cohort.sheets import read_slide_sheet
 from ccl.demo.anatomy import Look, draw_anatomy
-from ccl.demo.render import draw_textures, render
 from ccl.demo.plan import SlidePlan, slide_sheet
+from ccl.demo.render import draw_textures, render
 from ccl.demo.slides import truth, write_slide
 from ccl.embed import EmbedSettings
 from ccl.embed.stage import EmbedStage

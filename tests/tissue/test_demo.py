@@ -14,8 +14,8 @@ from shapely.geometry import Polygon, box, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
-from ccl.demo.risk import draw_risk
 from ccl.demo.plan import plan_slides
+from ccl.demo.risk import draw_risk
 from ccl.demo.slides import make_slides
 from ccl.formats import Slide, Tiles
 from ccl.shards import Shard, run_shard

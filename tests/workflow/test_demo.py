@@ -64,6 +64,11 @@ def test_the_plain_command_goes_from_nothing_to_the_report(tmp_path: Path) -> No
     assert not (tmp_path / "data").exists()
 
 
+def test_snakemake_finds_nothing_to_criticise(fresh: Workspace) -> None:
+    result = fresh.snakemake("--lint")
+    assert result.returncode == 0, result.stdout
+
+
 def test_the_default_config_trains_ccl_its_genomic_half_and_the_floors_wherever_there_is_a_gpu() -> None:
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     assert set(config["models"]) == {"ccl", "snn", "cox-genomics", "cox-pathology", "cox-multimodal"}
