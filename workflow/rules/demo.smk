@@ -13,6 +13,6 @@ rule demo:
         runtime=60,
     params:
         flags=demo_flags(),
-        out=config["data"],
+        out=subpath(output[0], parent=True),
     shell:
         "ccl demo {params.out:q} {params.flags} > {log:q} 2>&1"
