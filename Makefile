@@ -8,7 +8,7 @@ PIP_FLAGS ?=
 # Snakemake's shell jobs find `ccl` here, also from a path with a space in it.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: install demo-data demo test check bench clean
+.PHONY: install demo test check bench clean
 
 install: .venv/installed
 
@@ -18,22 +18,19 @@ install: .venv/installed
 	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --editable ".[dev]"
 	touch $@
 
-# Does nothing where the cohort is there already.
-demo-data: install
-	ccl demo data/demo --patients 40 --seed 0
-
-demo: demo-data
-	snakemake --cores $(CORES) --configfile config/demo.yaml
+# The default config: it makes the demo cohort if it is not there, and takes it to the report.
+demo: install
+	snakemake --cores $(CORES) --resources gpu=1
 
 test: install
 	python -m pytest --numprocesses $(CORES) --dist loadgroup
 
-check: demo-data
+check: install
 	ruff check .
 	ruff format --check .
 	mypy
 	snakefmt --check Snakefile workflow
-	snakemake --lint --configfile config/demo.yaml
+	snakemake --lint
 
 bench: demo
 	for script in benchmarks/*.py; do python "$$script" || exit 1; done

@@ -1,6 +1,7 @@
 # From whole-slide images, omics tables and follow-up to survival risk and a report.
 #
-#   snakemake --cores 8 --resources gpu=1 --configfile config/my.yaml
+#   snakemake --cores 8 --resources gpu=1                                  the demo, from nothing to the report
+#   snakemake --cores 8 --resources gpu=1 --configfile config/mine.yaml    your own cohort
 #
 # One rule file per stage; docs/formats.md describes the files between them, config/README.md the config.
 from snakemake.utils import min_version
@@ -49,6 +50,11 @@ include: "workflow/rules/explain.smk"
 include: "workflow/rules/components.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/predict.smk"
+
+
+if plan.demo:
+
+    include: "workflow/rules/demo.smk"
 
 
 wildcard_constraints:

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from ccl import __version__
-from ccl.cli.options import DEVICE, ON_BAD_SLIDE, PATH, THREADS
+from ccl.cli.options import DEVICE, FILE, FOLDER, ON_BAD_SLIDE, PATH, THREADS
 from ccl.cli.results import RESULTS
 from ccl.config.options import settings_options
 from ccl.config.sections import (
@@ -65,6 +65,22 @@ def demo(out: Path, settings: DemoSettings) -> None:
     from ccl.demo.make import make_demo
 
     make_demo(out, settings)
+
+
+@cli.command("init")
+@click.option("--slides", type=FOLDER, required=True, help="folder of slides, in folders of their own or not")
+@click.option("--patients", type=FILE, required=True, help="table of follow-up, a row per patient or slide")
+@click.option("--wide", type=FILE, help="one table of GENE_rnaseq, GENE_cnv and GENE_mut")
+@click.option("--rna", type=FILE, help="table of expression, a column per gene")
+@click.option("--cnv", type=FILE, help="table of copy numbers, a column per gene")
+@click.option("--snv", type=FILE, help="table of mutations, a column per gene")
+@click.option("--gmt", type=FILE, help="GMT file of gene families, which omics need")
+@click.option("--out", type=PATH, required=True, help="config to write, such as config/mine.yaml")
+def init(out: Path, **inputs: Any) -> None:
+    """Write a first config and the sheet of slides for a cohort of your own."""
+    from ccl.cohort.init import init_config
+
+    click.echo(str(init_config(out, **inputs)))
 
 
 @cli.command("cohort")

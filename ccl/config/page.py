@@ -16,6 +16,7 @@ START, END = "<!-- keys: {} -->", "<!-- end of keys -->"
 
 TABLES: Mapping[str, Any] = {
     "top": sections.Config,
+    "demo": sections.Demo,
     "cohorts": sections.Cohort,
     "encoders": sections.Weights,
     "models": sections.Model,

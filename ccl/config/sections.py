@@ -346,11 +346,17 @@ class ReportSettings:
 
 
 @section
-class DemoSettings:
+class Demo:
+    """``demo``: a synthetic cohort."""
+
+    patients: int = key(40, "patients to make; five or more, so that each of five folds has one to test", ge=5)
+    seed: int = key(0, "seed of all draws; the same seed gives the same bytes", ge=0)
+
+
+@section
+class DemoSettings(Demo):
     """What the synthetic cohort holds."""
 
-    patients: int = key(40, "patients to make", ge=5)
-    seed: int = key(0, "seed of all draws; the same seed gives the same bytes", ge=0)
     bags: bool = key(False, "write ready patch features instead of slides: hundreds of patients in seconds")
     shuffle_risk: bool = key(False, "hand the follow-up to other patients at random: a cohort without any signal")
 
@@ -361,6 +367,7 @@ class Config:
 
     results: Text = key("results", "folder that all results go to")
     data: Text = key(".", "folder that the relative paths of this config start from")
+    demo: Demo | None = key(None, "a synthetic cohort, made in the `data` folder if it is not there")
     cohorts: dict[Name, Cohort] = key(
         REQUIRED, "one entry a cohort; its name becomes a folder under `results`", min_length=1
     )

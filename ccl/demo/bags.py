@@ -39,12 +39,6 @@ PATIENT_SCATTER = 0.3
 """Standard deviation of what all patches of a patient have in common and what carries nothing, such as stain."""
 
 
-def bag_sheet(patients: Sequence[str]) -> pd.DataFrame:
-    """Return the sample sheet, one slide a patient; ``path`` and ``mpp`` are empty, as there are only features."""
-    rows = [(f"{name}-A", name, None, None) for name in patients]
-    return pd.DataFrame(rows, columns=["slide_id", "patient_id", "path", "mpp"])
-
-
 def make_bags(out: Path, slides: Sequence[str], *, latents: pd.DataFrame, seed: Sequence[int]) -> None:
     """Write ``features/{slide}.h5`` for each row of `latents`, and the phenotype of each patch.
 

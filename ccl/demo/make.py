@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ccl.config.sections import DemoSettings
-from ccl.demo import VERSION
-from ccl.demo.bags import bag_sheet, make_bags
+from ccl.demo.bags import make_bags
 from ccl.demo.omics import Omics, draw_omics
+from ccl.demo.plan import (
+    FINISHED,
+    UNFINISHED,
+    bag_sheet,
+    demo_record,
+    is_made,
+    patient_names,
+    plan_slides,
+    slide_sheet,
+)
 from ccl.demo.risk import Risk, draw_follow_up, draw_risk
-from ccl.demo.slides import make_slides, plan_slides, slide_sheet
-from ccl.io.errors import ConfigError, InputError
-from ccl.io.files import read_json, write_json, write_table, write_text
-
-LEAST_PATIENTS = 5
-"""So that each of the usual five folds has a patient to test."""
-
-FINISHED, UNFINISHED = "demo.json", ".demo-unfinished.json"
+from ccl.demo.slides import make_slides
+from ccl.io.files import write_json, write_table, write_text
 
 LATENTS_STREAM, FOLLOW_UP_STREAM, OMICS_STREAM, SLIDES_STREAM, BAGS_STREAM, CLINICAL_STREAM, SHUFFLE_STREAM = range(7)
 """Second word of each random stream's seed: one kind of draw does not disturb the others."""
@@ -30,7 +31,8 @@ LATENTS_STREAM, FOLLOW_UP_STREAM, OMICS_STREAM, SLIDES_STREAM, BAGS_STREAM, CLIN
 def make_demo(out: Path, settings: DemoSettings) -> None:
     """Make the synthetic cohort in `out`; a folder that already holds it is left as it is.
 
-    ``demo.json``, written last, says what the folder holds; a run that was cut short is done again.
+    ``demo.json``, written last, says what the folder holds.  A run that was cut short is done again, and so is a
+    cohort of which a table, a slide or a bag is missing.
 
     Raises
     ------
@@ -39,12 +41,10 @@ def make_demo(out: Path, settings: DemoSettings) -> None:
     InputError
         `out` holds something else.
     """
-    _check(settings)
-    record = {"synthetic": True, "version": VERSION, "settings": asdict(settings)}
-    if _is_there(out, record):
+    if is_made(out, settings):
         return
-    write_json(out / UNFINISHED, record)
-    names = [f"DEMO-{i:0{max(3, len(str(settings.patients)))}d}" for i in range(1, settings.patients + 1)]
+    write_json(out / UNFINISHED, demo_record(settings))
+    names = patient_names(settings)
     risk = draw_risk(settings.patients, _rng(settings, LATENTS_STREAM))
     omics = draw_omics(risk.latents, _rng(settings, OMICS_STREAM))
     _write_patients(out, settings, names, risk)
@@ -59,38 +59,6 @@ def make_demo(out: Path, settings: DemoSettings) -> None:
     write_table(out / "slides.csv", sheet)
     write_text(out / "README.md", _readme(settings))
     (out / UNFINISHED).replace(out / FINISHED)
-
-
-def _check(settings: DemoSettings) -> None:
-    if settings.patients < LEAST_PATIENTS:
-        raise ConfigError(
-            "too few patients for a cohort",
-            where="ccl demo --patients",
-            found=str(settings.patients),
-            expected=f"{LEAST_PATIENTS} or more",
-            todo="ask for more patients",
-        )
-    if settings.seed < 0:
-        raise ConfigError(
-            "not a seed", where="ccl demo --seed", found=str(settings.seed), expected="0 or more", todo="choose another"
-        )
-
-
-def _is_there(out: Path, record: dict[str, Any]) -> bool:
-    """Tell whether `out` holds the finished cohort; refuse a folder that holds anything but this one, begun or done."""
-    held = sorted(path.name for path in out.iterdir()) if out.is_dir() else [out.name] * out.exists()
-    if not held:
-        return False
-    for name in (FINISHED, UNFINISHED):
-        if name in held and read_json(out / name) == record:
-            return name == FINISHED
-    raise InputError(
-        "the folder holds something else than this synthetic cohort",
-        where=str(out),
-        found=str(read_json(out / FINISHED)) if FINISHED in held else ", ".join(held[:5]),
-        expected=f"an empty or new folder, or {record}",
-        todo="choose another folder, or delete this one",
-    )
 
 
 def _rng(settings: DemoSettings, stream: int) -> np.random.Generator:

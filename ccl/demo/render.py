@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ccl.demo.anatomy import GRID_SIDE, GRID_UM, SIDE_UM, Anatomy, Look
 from ccl.demo.noise import Field, Mask, noise, rough_noise
 from ccl.demo.nuclei import LYMPHOCYTE, SPINDLE, TUMOUR, Scatter, strew
+from ccl.demo.plan import PENS
 
 TEXTURE_UM = 0.5
 """Pixel of the textures; finer slides enlarge them and differ in their nuclei and noise."""
@@ -21,9 +22,6 @@ TEXTURE_SIDE = round(SIDE_UM / TEXTURE_UM)
 HAEMATOXYLIN = (0.65, 0.70, 0.29)
 EOSIN = (0.08, 0.90, 0.30)
 """Optical density of the two stains in red, green and blue; eosin as pink as scanners show it."""
-
-PENS = {"blue": (1.7, 1.0, 0.25), "green": (1.8, 0.55, 1.2), "black": (1.9, 1.9, 1.8)}
-"""Optical density of markers in red, green and blue."""
 
 
 @dataclass(frozen=True)

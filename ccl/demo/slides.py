@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from shapely.geometry import Polygon, mapping
 
 from ccl.demo.anatomy import GRID_UM, SIDE_UM, Anatomy, Look, draw_anatomy
 from ccl.demo.noise import Mask
-from ccl.demo.render import PENS, draw_textures, render
+from ccl.demo.plan import SlidePlan
+from ccl.demo.render import draw_textures, render
 from ccl.io.files import atomic_path, write_text
 from ccl.io.progress import progress
 
@@ -37,55 +37,6 @@ REGIONS = {
     "Pen": None,
 }
 """Name of each outline in the truth to the latent that its extent and look carry, if any."""
-
-
-@dataclass(frozen=True)
-class SlidePlan:
-    """What is special about one slide."""
-
-    slide_id: str
-    patient: int
-    """Position of the patient in the cohort."""
-    mpp: float
-    """um/px at level 0."""
-    pen: str | None
-    fold: bool
-    scale_in_sheet: bool
-    """Whether the file says no scale, so that the sample sheet must."""
-
-    @property
-    def path(self) -> str:
-        """The slide's file, relative to the sample sheet."""
-        return f"slides/{self.slide_id}{'.tif' if self.scale_in_sheet else '.svs'}"
-
-
-def plan_slides(patients: Sequence[str]) -> list[SlidePlan]:
-    """Deal out the peculiarities by position, so that a handful of patients already shows each.
-
-    Of every 20 patients one has a 40x slide, every fifth patient has two slides, every sixth slide a pen mark and
-    every seventh a fold; the fourth patient's file says no scale.
-    """
-    plans: list[SlidePlan] = []
-    for patient, name in enumerate(patients):
-        for letter in "AB" if patient % 5 == 0 else "A":
-            number = len(plans)
-            plans.append(
-                SlidePlan(
-                    slide_id=f"{name}-{letter}",
-                    patient=patient,
-                    mpp=0.25 if patient % 20 == 1 else 0.5,
-                    pen=list(PENS)[number // 6 % len(PENS)] if number % 6 == 3 else None,
-                    fold=number % 7 == 5,
-                    scale_in_sheet=patient == 3,
-                )
-            )
-    return plans
-
-
-def slide_sheet(plans: Sequence[SlidePlan], patients: Sequence[str]) -> pd.DataFrame:
-    """Return the sample sheet: ``slide_id``, ``patient_id``, ``path``, ``mpp`` (empty where the file says it)."""
-    rows = [(p.slide_id, patients[p.patient], p.path, p.mpp if p.scale_in_sheet else None) for p in plans]
-    return pd.DataFrame(rows, columns=["slide_id", "patient_id", "path", "mpp"])
 
 
 def make_slides(out: Path, plans: Sequence[SlidePlan], *, latents: pd.DataFrame, seed: Sequence[int]) -> None:

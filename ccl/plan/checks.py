@@ -30,7 +30,7 @@ def check_sources(plan: Plan, files: Sequence[str | Path] = ()) -> None:
         f"{place}: there is no {path}"
         for cohort in plan.cohorts.values()
         for place, path in _sources(cohort)
-        if not Path(path).exists()
+        if not Path(path).exists() and not cohort.will_be_made(path)
     ]
     if missing:
         raise mistakes(missing, files)

@@ -14,6 +14,7 @@ from ccl.io.files import digest
 from ccl.io.interop.naming import find_features
 from ccl.io.shards import shard_of
 from ccl.io.sheets import Slide, read_slide_sheet
+from ccl.plan.demo import Demo
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,12 @@ class Cohort:
 
     name: str
     config: sections.Config
+    demo: Demo | None = None
+    """What a rule will make, if the config declares it."""
+
+    def will_be_made(self, path: str | Path) -> bool:
+        """Tell whether a rule makes a file of the cohort."""
+        return self.demo is not None and str(path) in self.demo.files
 
     @property
     def entry(self) -> sections.Cohort:
@@ -76,7 +83,11 @@ class Cohort:
     @cached_property
     def slides(self) -> list[Slide]:
         """The rows of the slide sheet, sorted by slide."""
-        return [slide for path in self.table("slides") for slide in read_slide_sheet(Path(path))]
+        for path in self.table("slides"):
+            if self.demo and self.will_be_made(path) and not Path(path).exists():
+                return self.demo.slides
+            return read_slide_sheet(Path(path))
+        return []
 
     @cached_property
     def shards(self) -> Mapping[int, Sequence[Slide]]:
@@ -103,10 +114,10 @@ class Cohort:
     def shard_files(self, shard: int) -> list[str]:
         """Return the slides and annotations of a shard.
 
-        One that does not exist is left to the stage, which refuses that slide without stopping the others.
+        One that neither exists nor will be made is left to the stage, which refuses it without stopping the others.
         """
         paths = [path for slide in self.shards[shard] for path in (slide.path, slide.annotation) if path]
-        return [str(path) for path in paths if path.exists()]
+        return [str(path) for path in paths if path.exists() or self.will_be_made(path)]
 
     def feature_folder(self, encoder: str) -> str:
         """Return the folder of ready features."""

@@ -182,6 +182,11 @@ class Options:
         return to_flags(sections.ExplainSettings, {**self.plan.values["explain"], "patients": named})
 
     @property
+    def demo(self) -> str:
+        """The options of the synthetic cohort."""
+        return to_flags(sections.DemoSettings, vars(self.plan.demo.settings)) if self.plan.demo else ""
+
+    @property
     def base(self) -> str:
         """The model that ablations change, as JSON."""
         return json.dumps(self.plan.base, sort_keys=True)

@@ -16,6 +16,7 @@ from ccl.paper import ablations
 from ccl.plan.bundles import read_cards
 from ccl.plan.checks import check_models, check_sources
 from ccl.plan.cohorts import Cohort
+from ccl.plan.demo import Demo, declared_demo
 from ccl.plan.inputs import Inputs
 from ccl.plan.models import Blank, Model, Run
 from ccl.plan.options import Options
@@ -33,9 +34,14 @@ class Plan:
     """The config as the user wrote it, with every default; the parameters of jobs are made of these."""
 
     @cached_property
+    def demo(self) -> Demo | None:
+        """The synthetic cohort that the config declares, if it does."""
+        return declared_demo(self.config)
+
+    @cached_property
     def cohorts(self) -> dict[str, Cohort]:
         """The cohorts by name."""
-        return {name: Cohort(name, self.config) for name in self.config.cohorts}
+        return {name: Cohort(name, self.config, self.demo) for name in self.config.cohorts}
 
     @property
     def followed(self) -> dict[str, Cohort]:

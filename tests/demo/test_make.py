@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 from sksurv.metrics import concordance_index_censored
 
 from ccl.cohort.run import make_cohort
 from ccl.config.sections import CohortSettings, DemoSettings, GenomicsSettings
 from ccl.demo.make import make_demo
+from ccl.demo.plan import demo_files, demo_slides, is_made
 from ccl.genomics.run import group_genomics
-from ccl.io.errors import ConfigError, InputError
+from ccl.io.errors import InputError
 from ccl.io.files import read_json
 from ccl.io.formats import Genomics
+from ccl.io.sheets import read_slide_sheet
 
 FEW = DemoSettings(patients=6, seed=1, bags=True, shuffle_risk=False)
 
@@ -115,6 +118,29 @@ def test_a_finished_cohort_is_left_untouched(tmp_path: Path) -> None:
     assert (tmp_path / "rna.csv").read_text() == "mine\n"
 
 
+def test_a_cohort_with_a_part_missing_is_made_again(tmp_path: Path) -> None:
+    make_demo(tmp_path, FEW)
+    (tmp_path / "slides.csv").unlink()
+    (tmp_path / "features" / "DEMO-002-A.h5").unlink()
+    assert not is_made(tmp_path, FEW)
+    make_demo(tmp_path, FEW)
+    assert is_made(tmp_path, FEW)
+    assert len(read_slide_sheet(tmp_path / "slides.csv")) == FEW.patients
+
+
+def test_folders_without_files_are_not_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "features" / "empty").mkdir(parents=True)
+    make_demo(tmp_path, FEW)
+    assert is_made(tmp_path, FEW)
+
+
+def test_slides_and_files_are_known_before_they_are_made(cohort: Path) -> None:
+    settings = DemoSettings(**read_json(cohort / "demo.json")["settings"])
+    assert demo_slides(cohort, settings) == read_slide_sheet(cohort / "slides.csv")
+    written = {path for path in cohort.rglob("*") if path.is_file() and cohort / "truth" not in path.parents}
+    assert set(demo_files(cohort, settings)) == written - {cohort / "README.md", cohort / "demo.json"}
+
+
 def test_an_interrupted_cohort_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     out, whole = Path("demo"), Path("whole/demo")
@@ -151,6 +177,6 @@ def test_a_folder_with_another_cohort_is_refused(tmp_path: Path, change: dict[st
 
 @pytest.mark.parametrize("change", [{"patients": 4}, {"seed": -1}])
 def test_impossible_settings_are_refused_before_anything_is_written(tmp_path: Path, change: dict[str, int]) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ValidationError):
         make_demo(tmp_path / "out", replace(FEW, **change))
     assert not (tmp_path / "out").exists()

@@ -17,7 +17,7 @@ from shapely.geometry import Polygon, shape
 from shapely.ops import unary_union
 
 from ccl.demo.anatomy import GRID_SIDE, Anatomy, Look, draw_anatomy
-from ccl.demo.slides import plan_slides
+from ccl.demo.plan import plan_slides
 from ccl.io.errors import SlideError
 from ccl.io.files import read_json
 from ccl.io.sheets import Slide, read_slide_sheet

@@ -25,8 +25,9 @@ from shapely.ops import unary_union
 from ccl.config.sections import EmbedSettings, ExplainSettings, TileSettings, TissueSettings, TrainSettings
 from ccl.data.fold import Inputs, read_tables
 from ccl.demo.anatomy import Look, draw_anatomy
+from ccl.demo.plan import SlidePlan, slide_sheet
 from ccl.demo.render import draw_textures, render
-from ccl.demo.slides import SlidePlan, slide_sheet, truth, write_slide
+from ccl.demo.slides import truth, write_slide
 from ccl.evaluate.folds import read_folds
 from ccl.explain.choose import choose
 from ccl.explain.network import explain

@@ -48,6 +48,15 @@ CONFIG: dict[str, Any] = {
 }
 
 
+def planned_jobs(output: str) -> Counter[str]:
+    """Return how many jobs of each rule a dry run announced, the default target itself left out."""
+    if "Nothing to be done" in output:
+        return Counter()
+    table = output.split("Job stats:")[1].split("total")[0]
+    jobs = re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)
+    return Counter({rule: int(count) for rule, count in jobs if rule != "all"})
+
+
 class Workspace:
     """A folder with data, a config and results, in which snakemake is called as a user would."""
 
@@ -81,8 +90,4 @@ class Workspace:
         """Return how many jobs of each rule a run would do now, the default target itself left out."""
         result = self.snakemake(*targets, "--dry-run")
         assert result.returncode == 0, result.stdout
-        if "Nothing to be done" in result.stdout:
-            return Counter()
-        table = result.stdout.split("Job stats:")[1].split("total")[0]
-        jobs = re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE)
-        return Counter({rule: int(count) for rule, count in jobs if rule != "all"})
+        return planned_jobs(result.stdout)

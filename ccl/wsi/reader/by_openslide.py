@@ -38,7 +38,7 @@ class OpenSlideReader:
     def __init__(self, slide: Slide) -> None:
         self.slide_id = slide.slide_id
         self._path = slide.path
-        self._file = _open(slide)
+        self._file = open_file(slide)
         try:
             self.mpp = level0_mpp(slide, self._file.properties)
         except SlideError:
@@ -123,7 +123,14 @@ def _downsample(dimensions: tuple[int, int], size: tuple[int, int]) -> float:
     return sum(ratios) / 2
 
 
-def _open(slide: Slide) -> openslide.OpenSlide:
+def open_file(slide: Slide) -> openslide.OpenSlide:
+    """Return OpenSlide's handle of a slide, whose scale need not be known.
+
+    Raises
+    ------
+    SlideError
+        The file is missing, empty, damaged or not a slide.
+    """
     path = entry_file(slide)
     where = f"slide {slide.slide_id}, {path}"
     if path.stat().st_size == 0:

@@ -14,8 +14,9 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
 from ccl.config.sections import TileSettings, TissueSettings
+from ccl.demo.plan import plan_slides
 from ccl.demo.risk import draw_risk
-from ccl.demo.slides import make_slides, plan_slides
+from ccl.demo.slides import make_slides
 from ccl.io.formats import Tiles
 from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import Slide
