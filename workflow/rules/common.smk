@@ -194,11 +194,12 @@ def declared_demo():
 
 def read_sheet(cohort):
     """The slides of a cohort; those of the demo are known before it is made."""
-    for path in cohort_path(cohort, "slides"):
-        if path in DEMO_FILES and not Path(path).exists():
-            return demo_slides(Path(config["data"]), demo_settings())
-        return read_slide_sheet(Path(path))
-    return []
+    if "slides" not in config["cohorts"][cohort]:
+        return []
+    path = data_path(config["cohorts"][cohort]["slides"])
+    if path in DEMO_FILES and not Path(path).exists():
+        return demo_slides(Path(config["data"]), demo_settings())
+    return read_slide_sheet(Path(path))
 
 
 try:
