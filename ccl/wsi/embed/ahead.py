@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -85,21 +85,28 @@ class ReadAhead:
             self._slides.popleft().close()
             self._top_up()
         reading = self._slides[0]
-        reading.opened.result()
-        self._top_up()
+        self._wait(reading.opened)
         while reading.pending:
             for region in reading.pending[0].regions:
-                region.result()
-                self._top_up()
+                self._wait(region)
             batch = reading.pending.popleft().batch
             self._top_up()
             yield batch
 
     def stop(self) -> None:
         """End the threads, also in the middle of a slide."""
+        self._pool.shutdown(cancel_futures=True)
         for slide in self._slides:
             slide.close()
-        self._pool.shutdown()
+
+    def _wait(self, task: Future[Any]) -> None:
+        """Wait until a task is done, and hand out regions of slides that are opened meanwhile; raise what broke."""
+        while not task.done():
+            openings = [slide.opened for slide in self._slides if not slide.opened.done()]
+            self._top_up()
+            wait([task, *openings], return_when=FIRST_COMPLETED)
+        self._top_up()
+        task.result()
 
     def _top_up(self) -> None:
         """Hand regions to the threads, slide after slide, until enough patches are on their way."""
