@@ -1,10 +1,19 @@
-"""Which device torch computes on."""
+"""Which device torch computes on; of several GPUs, each process has its own."""
 
 from __future__ import annotations
 
+import fcntl
+import itertools
+import os
 import resource
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from ccl.io.errors import ConfigError
 
@@ -12,22 +21,33 @@ from ccl.io.errors import ConfigError
 def pick_device(device: str) -> torch.device:
     """Return the torch device called `device` (``auto``, ``cpu`` or ``cuda``); ``auto`` is a GPU where there is one.
 
+    Each process gets a GPU of its own and keeps it until it ends.  If other processes of ccl have all of them, it
+    shares one.  Only the GPUs that ``CUDA_VISIBLE_DEVICES`` names are considered.
+
     Raises
     ------
     ConfigError
-        ``cuda`` was asked for, and torch finds no GPU.
+        ``cuda`` was asked for, and torch finds no GPU; or the GPU cannot be claimed.
     """
-    if device == "cuda" and not torch.cuda.is_available():
+    if device == "cpu":
+        return torch.device("cpu")
+    if torch.cuda.is_available():
+        return _own_gpu()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if device == "cuda":
+        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for the CPU alone"
+        limit = "" if visible is None else f"; CUDA_VISIBLE_DEVICES is '{visible}'"
         raise ConfigError(
             "there is no GPU",
             where="`device`",
-            found=f"torch {torch.__version__} finds no CUDA device",
+            found=f"torch {torch.__version__} ({built}) finds no CUDA device{limit}",
             expected="a GPU and a torch built for it",
-            todo="set `device` to cpu or auto",
+            todo="set `device` to cpu or auto"
+            + ("" if visible is None else ", or CUDA_VISIBLE_DEVICES to GPUs that nvidia-smi lists"),
         )
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)
+    if visible:
+        _say(f"CUDA_VISIBLE_DEVICES is '{visible}', and no such GPU is found: this job computes on the CPU")
+    return torch.device("cpu")
 
 
 def peak_memory_mb(device: torch.device) -> float:
@@ -35,3 +55,68 @@ def peak_memory_mb(device: torch.device) -> float:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
+
+
+@cache
+def _own_gpu() -> torch.device:
+    """Claim a GPU for this process, make it torch's current one, and say which it is."""
+    gpus = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    # The UUID names the GPU, or its MIG slice, whatever number it has under CUDA_VISIBLE_DEVICES or in a container.
+    index, before = _claim([str(gpu.uuid) for gpu in gpus])
+    torch.cuda.set_device(index)
+    shared = "; other jobs have every GPU, so this one is shared" if before else ""
+    _say(f"GPU {index + 1} of {len(gpus)}: {gpus[index].name}, {gpus[index].uuid}{shared}")
+    return torch.device("cuda", index)
+
+
+def _claim(uuids: Sequence[str]) -> tuple[int, int]:
+    """Claim the first GPU that no process has, else the first that one has, and so on.
+
+    Returns
+    -------
+    index, before : int
+        Place of the GPU among `uuids`, and how many processes had claimed it, as all the others, before.
+    """
+    folder = Path(tempfile.gettempdir())
+    return next(
+        (index, before)
+        for before in itertools.count()
+        for index, uuid in enumerate(uuids)
+        if _lock(folder / f"ccl-gpu-{uuid}.{before}.lock")
+    )
+
+
+def _lock(path: Path) -> bool:
+    """Lock a file until this process ends, however it ends; return False if another process has locked it."""
+    try:
+        handle = _open(path)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+    except OSError as error:
+        raise ConfigError(
+            "a GPU cannot be claimed for this job",
+            where=f"{path}",
+            found=str(error),
+            expected="a file that can be made and locked",
+            todo="set TMPDIR to a folder on a local disk that you may write to, the same for all jobs",
+        ) from error
+    return True  # the open handle is the lock: it is left to the system to close
+
+
+def _open(path: Path) -> int:
+    """Open a lock file, which may be another user's, and make it if there is none."""
+    try:
+        # Without O_CREAT: Linux refuses it for another user's file in a folder such as /tmp.
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        handle = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW)
+        os.fchmod(handle, 0o644)  # whatever the umask: other users have to open it too
+        return handle
+
+
+def _say(text: str) -> None:
+    """Write a line to the log, above a progress bar."""
+    tqdm.write(f"device: {text}", file=sys.stderr)

@@ -1,12 +1,13 @@
-"""Reading patches ahead of the device, across the borders of slides."""
+"""Reading patches ahead of the device, in several threads and across the borders of slides."""
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+import itertools
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,10 +18,16 @@ from ccl.io.formats import Tiles
 from ccl.io.shards import Job
 from ccl.io.sheets import Slide
 from ccl.wsi.reader.opening import open_slide
-from ccl.wsi.reader.patches import Patches, patches
+from ccl.wsi.reader.patches import PatchCutter
 
 BATCHES_AHEAD = 4
-"""Full batches that wait for the device: enough to cross from one slide to the next without a pause."""
+"""Batches that are on their way at any time, at least; two are needed for the first to be whole."""
+
+BYTES_AHEAD = 32 << 20
+"""Pixels that are on their way per thread, at least: two regions' patches and a half."""
+
+SLIDES_AHEAD = 4
+"""Slides that are opened before their turn: to open one takes as long as to read hundreds of patches."""
 
 
 class Batch(NamedTuple):
@@ -32,17 +39,20 @@ class Batch(NamedTuple):
     """uint8 (B, size, size, 3) RGB."""
 
 
-@dataclass(frozen=True)
-class _Read:
-    """What the reading thread hands over: a batch of a slide, its end, or what broke on it."""
+@dataclass
+class _Pending:
+    """A batch that threads are filling."""
 
-    slide_id: str
-    batch: Batch | None = None
-    error: Exception | None = None
+    batch: Batch
+    regions: list[Future[None]] = field(default_factory=list)
+    """Those that the batch has patches of."""
 
 
 class ReadAhead:
-    """Batches of the patches of slides, read by a thread of its own while the device is busy.
+    """Batches of the patches of slides, read by several threads while the device is busy.
+
+    The threads cut regions straight into the batches: of the slide in turn, and near its end of those after it.  Which
+    patches make a batch, and their order, depends on the slide's tiles alone.
 
     Parameters
     ----------
@@ -57,11 +67,10 @@ class ReadAhead:
     """
 
     def __init__(self, jobs: Sequence[Job], *, batch_size: int, threads: int, pin: bool) -> None:
-        self._jobs, self._batch_size, self._threads, self._pin = jobs, batch_size, threads, pin
-        self._queue: queue.Queue[_Read] = queue.Queue(BATCHES_AHEAD)
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._read, name="read ahead", daemon=True)
-        self._thread.start()
+        self._jobs, self._batch_size, self._threads, self._pin = iter(jobs), batch_size, threads, pin
+        self._pool = ThreadPoolExecutor(threads, "read ahead")
+        self._slides: deque[_Reading] = deque()
+        self._top_up()
 
     def batches(self, slide: Slide) -> Iterator[Batch]:
         """Yield the batches of a slide.
@@ -73,65 +82,102 @@ class ReadAhead:
         Exception
             What broke while the slide was read.
         """
-        while True:
-            read = self._queue.get()
-            if read.slide_id != slide.slide_id:
-                continue
-            if read.error is not None:
-                raise read.error
-            if read.batch is None:
-                return
-            yield read.batch
+        while self._slides[0].slide_id != slide.slide_id:
+            self._slides.popleft().close()
+            self._top_up()
+        reading = self._slides[0]
+        self._wait(reading.opened)
+        while reading.pending:
+            for region in reading.pending[0].regions:
+                self._wait(region)
+            batch = reading.pending.popleft().batch
+            self._top_up()
+            yield batch
 
     def stop(self) -> None:
-        """End the thread, also in the middle of a slide."""
-        self._stopped.set()
-        while self._thread.is_alive():
-            try:
-                self._queue.get(timeout=0.05)
-            except queue.Empty:
-                continue
+        """End the threads, also in the middle of a slide."""
+        self._pool.shutdown(cancel_futures=True)
+        for slide in self._slides:
+            slide.close()
 
-    def _read(self) -> None:
-        for slide, upstream, _ in self._jobs:
-            error = None
-            try:
-                assert upstream is not None, "embed follows tile"
-                tiles = Tiles.read(upstream.path)
-                with open_slide(slide) as reader:
-                    size_px = int(tiles.attributes["patch_size"])
-                    blocks = patches(reader, tiles, size_px, threads=self._threads)
-                    for batch in _batches(blocks, self._batch_size):
-                        if self._stopped.is_set():
-                            return
-                        pixels = torch.from_numpy(batch.pixels)
-                        pixels = pixels.pin_memory() if self._pin else pixels
-                        self._queue.put(_Read(slide.slide_id, Batch(batch.positions, pixels)))
-            except Exception as broken:  # it belongs to this slide, which the consumer declares bad
-                error = broken
-            self._queue.put(_Read(slide.slide_id, error=error))
-            if self._stopped.is_set():
+    def _wait(self, task: Future[Any]) -> None:
+        """Wait until a task is done, and hand out regions of slides that are opened meanwhile; raise what broke."""
+        while not task.done():
+            openings = [slide.opened for slide in self._slides if not slide.opened.done()]
+            self._top_up()
+            wait([task, *openings], return_when=FIRST_COMPLETED)
+        self._top_up()
+        task.result()
+
+    def _top_up(self) -> None:
+        """Hand regions to the threads, slide after slide, until enough patches are on their way."""
+        for place in itertools.count():
+            for job in itertools.islice(self._jobs, max(0, place + 1 + SLIDES_AHEAD - len(self._slides))):
+                self._slides.append(_Reading(job, self._pool, batch_size=self._batch_size, pin=self._pin))
+            if place == len(self._slides) or not self._slides[place].opened.done():
+                return
+            while not self._enough():
+                if not self._slides[place].submit():
+                    break
+            else:
                 return
 
-
-def _batches(blocks: Iterable[Patches], batch_size: int) -> Iterator[Patches]:
-    """Yield the same patches in their order, `batch_size` at a time."""
-    waiting: list[Patches] = []
-    for block in blocks:
-        waiting.append(block)
-        if sum(len(part.positions) for part in waiting) < batch_size:
-            continue
-        whole = _join(waiting)
-        full = len(whole.positions) // batch_size * batch_size
-        for start in range(0, full, batch_size):
-            part = slice(start, start + batch_size)
-            yield Patches(whole.positions[part], whole.pixels[part])
-        waiting = [Patches(whole.positions[full:], whole.pixels[full:])] if full < len(whole.positions) else []
-    if waiting:
-        yield _join(waiting)
+    def _enough(self) -> bool:
+        sizes = [pending.batch.pixels.nbytes for slide in self._slides for pending in slide.pending]
+        return len(sizes) >= BATCHES_AHEAD and sum(sizes) >= BYTES_AHEAD * self._threads
 
 
-def _join(parts: Sequence[Patches]) -> Patches:
-    if len(parts) == 1:
-        return parts[0]
-    return Patches(np.concatenate([part.positions for part in parts]), np.concatenate([part.pixels for part in parts]))
+class _Reading:
+    """A slide on its way: opened by a thread of the pool, then cut region by region."""
+
+    def __init__(self, job: Job, pool: ThreadPoolExecutor, *, batch_size: int, pin: bool) -> None:
+        self.slide_id = job.slide.slide_id
+        self.opened = pool.submit(_open, job)
+        self.pending: deque[_Pending] = deque()
+        """In order; all but the last have all of their regions."""
+        self._pool, self._batch_size, self._pin = pool, batch_size, pin
+        self._submissions = self._submitted()
+
+    def submit(self) -> bool:
+        """Hand the next region of the opened slide to the threads; return False if there is no more."""
+        return next(self._submissions, False)
+
+    def close(self) -> None:
+        """Close the slide, whether or not all of it was read."""
+        regions = [region for pending in self.pending for region in pending.regions]
+        wait([region for region in regions if not region.cancel()])
+        if not self.opened.cancel() and self.opened.exception() is None:
+            self.opened.result().reader.close()
+
+    def _submitted(self) -> Iterator[bool]:
+        if self.opened.exception() is not None:
+            return  # whoever asks for the slide's batches is told
+        cutter = self.opened.result()
+        places = self._places(cutter)
+        for region in cutter.regions:
+            batches, into = zip(*itertools.islice(places, len(region)), strict=True)
+            task = self._pool.submit(cutter.cut, region, into)
+            for pending in {id(pending): pending for pending in batches}.values():
+                pending.regions.append(task)
+            yield True
+
+    def _places(self, cutter: PatchCutter) -> Iterator[tuple[_Pending, NDArray[np.uint8]]]:
+        """Yield for each patch, in the order of the regions, its batch and the array that it is cut into."""
+        order = np.concatenate(cutter.regions) if cutter.regions else np.empty(0, np.intp)
+        for start in range(0, len(order), self._batch_size):
+            positions = order[start : start + self._batch_size]
+            shape = (len(positions), cutter.size_px, cutter.size_px, 3)
+            pending = _Pending(Batch(positions, torch.empty(shape, dtype=torch.uint8, pin_memory=self._pin)))
+            self.pending.append(pending)
+            yield from ((pending, patch) for patch in pending.batch.pixels.numpy())
+
+
+def _open(job: Job) -> PatchCutter:
+    assert job.upstream is not None, "embed follows tile"
+    tiles = Tiles.read(job.upstream.path)
+    reader = open_slide(job.slide)
+    try:
+        return PatchCutter(reader, tiles, int(tiles.attributes["patch_size"]))
+    except Exception:
+        reader.close()
+        raise

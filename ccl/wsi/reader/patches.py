@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -64,12 +62,11 @@ def best_level(reader: SlideReader, target_mpp: float) -> int:
     return max(fine, default=0)
 
 
-def patches(reader: SlideReader, tiles: Tiles, size_px: int, *, threads: int = 1) -> Iterator[Patches]:
-    """Yield the patches of `tiles` region by region: each region is read once, several at a time.
+class PatchCutter:
+    """The patches of a slide's tiles, cut region by region: each region is read once, and serves many patches.
 
     Each patch covers its tile's whole extent, ``patch_size_level0`` level-0 pixels, a fractional number, and is
-    resampled with an antialiasing filter from the nearest finer level.  The order depends on the tiles alone; at most
-    ``threads + 1`` regions are in memory.
+    resampled with an antialiasing filter from the nearest finer level.
 
     Parameters
     ----------
@@ -78,42 +75,73 @@ def patches(reader: SlideReader, tiles: Tiles, size_px: int, *, threads: int = 1
     tiles : Tiles
         Its tiles.
     size_px : int
-        Side of the patches yielded.
-    threads : int
-        Regions to read at a time.
+        Side of the patches.
+
+    Attributes
+    ----------
+    regions : list of ndarray of int, (n,)
+        For each region the places of its patches among the tiles.  The order depends on the tiles alone.
 
     Raises
     ------
     SlideError
-        The tiles were laid over another slide or scale, a patch leaves the slide or cannot be read, or the slide is
-        more than 10 % coarser than the patches.
+        The tiles were laid over another slide or scale, a patch leaves the slide, or the slide is more than 10 %
+        coarser than the patches.
     """
-    laid = (int(tiles.attributes["level0_width"]), int(tiles.attributes["level0_height"]))
-    mpp = float(tiles.attributes["level0_mpp"])
-    if laid != reader.dimensions or not math.isclose(mpp, reader.mpp, rel_tol=1e-6):
-        raise SlideError(
-            "the tiles belong to another slide, or to another scale of it",
-            where=f"slide {reader.slide_id}",
-            found=f"{reader.dimensions[0]} x {reader.dimensions[1]} px at {reader.mpp:g} um/px",
-            expected=f"{laid[0]} x {laid[1]} px at {mpp:g} um/px",
-            todo="run the stages tissue and tile again for this slide",
-        )
-    side = float(tiles.attributes["patch_size_level0"])
-    _check_inside(reader, tiles.coords, side)
-    level = best_level(reader, side * mpp / size_px)
-    groups = _regions(tiles.coords, REGION_PX * reader.levels[level].downsample)
-    pool = ThreadPoolExecutor(threads)
-    waiting: deque[tuple[NDArray[np.intp], Future[NDArray[np.uint8]]]] = deque()
-    try:
-        for group in groups:
-            waiting.append((group, pool.submit(_cut, reader, level, tiles.coords[group], side=side, size_px=size_px)))
-            if len(waiting) > threads:
-                positions, pixels = waiting.popleft()
-                yield Patches(positions, pixels.result())
-        for positions, pixels in waiting:
-            yield Patches(positions, pixels.result())
-    finally:
-        pool.shutdown(cancel_futures=True)
+
+    def __init__(self, reader: SlideReader, tiles: Tiles, size_px: int) -> None:
+        laid = (int(tiles.attributes["level0_width"]), int(tiles.attributes["level0_height"]))
+        mpp = float(tiles.attributes["level0_mpp"])
+        if laid != reader.dimensions or not math.isclose(mpp, reader.mpp, rel_tol=1e-6):
+            raise SlideError(
+                "the tiles belong to another slide, or to another scale of it",
+                where=f"slide {reader.slide_id}",
+                found=f"{reader.dimensions[0]} x {reader.dimensions[1]} px at {reader.mpp:g} um/px",
+                expected=f"{laid[0]} x {laid[1]} px at {mpp:g} um/px",
+                todo="run the stages tissue and tile again for this slide",
+            )
+        self.reader, self.size_px = reader, size_px
+        self._coords, self._side = tiles.coords, float(tiles.attributes["patch_size_level0"])
+        _check_inside(reader, tiles.coords, self._side)
+        self._index = best_level(reader, self._side * mpp / size_px)
+        self.regions = _regions(tiles.coords, REGION_PX * reader.levels[self._index].downsample)
+
+    def cut(self, region: NDArray[np.intp], into: Iterable[NDArray[np.uint8]]) -> None:
+        """Cut the patches of a region into as many arrays (size_px, size_px, 3) of RGB.
+
+        Raises
+        ------
+        SlideError
+            The region cannot be read.
+
+        Notes
+        -----
+        Several threads may cut at a time.
+        """
+        level, coords = self.reader.levels[self._index], self._coords[region]
+        columns = [_cover(x, x + self._side, level.downsample, level.width) for x in coords[:, 0].tolist()]
+        rows = [_cover(y, y + self._side, level.downsample, level.height) for y in coords[:, 1].tolist()]
+        left, top = min(c.first for c in columns), min(r.first for r in rows)
+        width, height = max(c.last for c in columns) - left, max(r.last for r in rows) - top
+        pixels = self.reader.read_region(left, top, width=width, height=height, level=self._index)
+        for patch, column, row in zip(into, columns, rows, strict=True):
+            part = pixels[row.first - top : row.last - top, column.first - left : column.last - left]
+            patch[:] = _resize(part, column, row, size=(self.size_px, self.size_px))
+
+
+def patches(reader: SlideReader, tiles: Tiles, size_px: int) -> Iterator[Patches]:
+    """Yield the patches of `tiles` region by region, as :class:`PatchCutter` cuts them.
+
+    Raises
+    ------
+    SlideError
+        As :class:`PatchCutter`.
+    """
+    cutter = PatchCutter(reader, tiles, size_px)
+    for region in cutter.regions:
+        pixels = np.empty((len(region), size_px, size_px, 3), np.uint8)
+        cutter.cut(region, pixels)
+        yield Patches(region, pixels)
 
 
 def _regions(coords: NDArray[np.int64], side: float) -> list[NDArray[np.intp]]:
@@ -162,21 +190,6 @@ def thumbnail(reader: SlideReader, mpp: float) -> NDArray[np.uint8]:
             box = (left * x_pitch, top * y_pitch, right * x_pitch, bottom * y_pitch)
             picture[top:bottom, left:right] = _resampled(reader, index, box, size=(right - left, bottom - top))
     return picture
-
-
-def _cut(reader: SlideReader, index: int, coords: NDArray[np.int64], *, side: float, size_px: int) -> NDArray[np.uint8]:
-    """Return patches (n, size_px, size_px, 3) of `side` level-0 px at `coords`, cut from one region of a level."""
-    level = reader.levels[index]
-    columns = [_cover(x, x + side, level.downsample, level.width) for x in coords[:, 0].tolist()]
-    rows = [_cover(y, y + side, level.downsample, level.height) for y in coords[:, 1].tolist()]
-    left, top = min(c.first for c in columns), min(r.first for r in rows)
-    width, height = max(c.last for c in columns) - left, max(r.last for r in rows) - top
-    region = reader.read_region(left, top, width=width, height=height, level=index)
-    pixels = np.empty((len(coords), size_px, size_px, 3), np.uint8)
-    for patch, column, row in zip(pixels, columns, rows, strict=True):
-        part = region[row.first - top : row.last - top, column.first - left : column.last - left]
-        patch[:] = _resize(part, column, row, size=(size_px, size_px))
-    return pixels
 
 
 def _resampled(reader: SlideReader, index: int, box: Box, *, size: tuple[int, int]) -> NDArray[np.uint8]:

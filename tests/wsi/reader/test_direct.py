@@ -136,7 +136,7 @@ def test_real_slides_give_the_same_patches_through_both_readers(real_data, name,
         side = 256 * 0.5 / reader.mpp
         coords = np.array([(x, y) for y in range(0, 1300, 300) for x in range(0, 1300, 300)])
         about = {"patch_size_level0": side, "level0_mpp": reader.mpp, "level0_width": width, "level0_height": height}
-        one, other = (list(patches(r, Tiles(coords, about), 256, threads=2)) for r in (reference, reader))
+        one, other = (list(patches(r, Tiles(coords, about), 256)) for r in (reference, reader))
         for expected, found in zip(one, other, strict=True):
             np.testing.assert_array_equal(found.positions, expected.positions)
             np.testing.assert_array_equal(found.pixels, expected.pixels)

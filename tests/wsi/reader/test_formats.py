@@ -79,7 +79,7 @@ def test_both_readers_give_the_same_patches(
     with OpenSlideReader(slide) as reference, open_slide(slide) as reader:
         width, height = reference.dimensions
         about = {"patch_size_level0": side, "level0_mpp": 0.5, "level0_width": width, "level0_height": height}
-        one, other = (list(patches(r, Tiles(coords, about), 100, threads=2)) for r in (reference, reader))
+        one, other = (list(patches(r, Tiles(coords, about), 100)) for r in (reference, reader))
     for expected, found in zip(one, other, strict=True):
         np.testing.assert_array_equal(found.positions, expected.positions)
         np.testing.assert_array_equal(found.pixels, expected.pixels)

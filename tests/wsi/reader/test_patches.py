@@ -139,7 +139,7 @@ def test_patches_come_with_their_positions_whatever_the_regions(write_slide, mon
     image = smooth(1024, 1024)
     coords = [(512, 0), (0, 512), (0, 0)]
     with open_slide(write_slide(image, file_mpp=0.25, compression="deflate")) as reader:
-        blocks = list(patches(reader, tiles_of(coords), 256, threads=2))
+        blocks = list(patches(reader, tiles_of(coords), 256))
         (smaller,) = patches(reader, tiles_of(coords[:1]), 128)
     found = dict(
         zip(np.concatenate([b.positions for b in blocks]), np.concatenate([b.pixels for b in blocks]), strict=True)
