@@ -12,8 +12,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from ccl.io.errors import SlideError
-from ccl.io.formats import ManifestRow, Slide, Tiles
+from ccl.io.formats import ManifestRow, Tiles
 from ccl.io.shards import Job
+from ccl.io.sheets import Slide
 from ccl.wsi.embed import ahead as module
 from ccl.wsi.embed.ahead import ReadAhead
 from ccl.wsi.reader.opening import open_slide
