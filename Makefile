@@ -8,7 +8,7 @@ PIP_FLAGS ?=
 # Snakemake's shell jobs find `ccl` here, also from a path with a space in it.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: install demo-data demo test check bench clean
+.PHONY: install demo-data demo test check check-gpu bench clean
 
 install: .venv/installed
 
@@ -34,6 +34,10 @@ check: demo-data
 	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint --configfile config/demo.yaml
+
+# What only a GPU can show; on a machine without one it says so and does nothing.
+check-gpu: install
+	python -m pytest tests/gpu -rsP
 
 bench: demo
 	for script in benchmarks/*.py; do python "$$script" || exit 1; done

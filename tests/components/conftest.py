@@ -28,7 +28,9 @@ class Drawn:
     folder: Path
     folds: int
 
-    def train(self, out: Path, *, settings: dict[str, Any] | None = None, **overrides: Any) -> list[Path]:
+    def train(
+        self, out: Path, *, settings: dict[str, Any] | None = None, device: str = "cpu", **overrides: Any
+    ) -> list[Path]:
         """Train all folds of CCL and return their folders."""
         schema = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
         keys = schema["properties"]["train"]["properties"]
@@ -53,7 +55,7 @@ class Drawn:
                 ),
                 out=folder,
                 synthetic=True,
-                device="cpu",
+                device=device,
                 threads=1,
                 bags="memory",
             )

@@ -59,7 +59,7 @@ class Planted:
             "manifests": (self.manifest,),
         }
 
-    def train(self, method: str, out: Path, **options: Any) -> list[Path]:
+    def train(self, method: str, out: Path, *, device: str = "cpu", **options: Any) -> list[Path]:
         """Train two folds and return their folders."""
         schema = yaml.safe_load((ROOT / "workflow" / "schemas" / "config.schema.yaml").read_text())
         keys = schema["properties"]["train"]["properties"]
@@ -82,7 +82,7 @@ class Planted:
                 ),
                 out=folder,
                 synthetic=True,
-                device="cpu",
+                device=device,
                 threads=1,
                 bags="memory",
             )
