@@ -8,7 +8,11 @@ PIP_FLAGS ?=
 # Snakemake's shell jobs find `ccl` here, also from a path with a space in it.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+<<<<<<< HEAD
 .PHONY: install demo test check bench clean
+=======
+.PHONY: install demo-data demo test check check-gpu bench clean
+>>>>>>> checkgpu
 
 install: .venv/installed
 
@@ -31,6 +35,10 @@ check: install
 	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint
+
+# What only a GPU can show; on a machine without one it says so and does nothing.
+check-gpu: install
+	python -m pytest tests/gpu -rsP
 
 bench: demo
 	for script in benchmarks/*.py; do python "$$script" || exit 1; done

@@ -27,7 +27,9 @@ class Drawn:
     folder: Path
     folds: int
 
-    def train(self, out: Path, *, settings: dict[str, Any] | None = None, **overrides: Any) -> list[Path]:
+    def train(
+        self, out: Path, *, settings: dict[str, Any] | None = None, device: str = "cpu", **overrides: Any
+    ) -> list[Path]:
         """Train all folds of CCL and return their folders."""
         chosen = {"epochs": 2, "lr": 0.01, "intervals": 2, "seeds": (0, 1)} | (settings or {})
         folders = [out / f"fold{fold}" for fold in range(self.folds)]
@@ -49,7 +51,7 @@ class Drawn:
                 ),
                 out=folder,
                 synthetic=True,
-                device="cpu",
+                device=device,
                 threads=1,
                 bags="memory",
             )

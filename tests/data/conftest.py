@@ -72,7 +72,7 @@ class Cohort:
         )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_cohort() -> Callable[..., Cohort]:
     """Return a function that draws a cohort whose first gene and first cluster tell the risk."""
 

@@ -56,7 +56,7 @@ class Planted:
             "manifests": (self.manifest,),
         }
 
-    def train(self, method: str, out: Path, **options: Any) -> list[Path]:
+    def train(self, method: str, out: Path, *, device: str = "cpu", **options: Any) -> list[Path]:
         """Train two folds and return their folders."""
         settings = TrainSettings()
         chosen = {"epochs": 12, "lr": 0.02, "intervals": 2, "seeds": (0, 1)} | options.pop("settings", {})
@@ -77,7 +77,7 @@ class Planted:
                 ),
                 out=folder,
                 synthetic=True,
-                device="cpu",
+                device=device,
                 threads=1,
                 bags="memory",
             )
