@@ -8,11 +8,7 @@ PIP_FLAGS ?=
 # Snakemake's shell jobs find `ccl` here, also from a path with a space in it.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-<<<<<<< HEAD
-.PHONY: install demo test check bench clean
-=======
-.PHONY: install demo-data demo test check check-gpu bench clean
->>>>>>> checkgpu
+.PHONY: install demo test check check-gpu bench clean
 
 install: .venv/installed
 
@@ -33,6 +29,7 @@ check: install
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
