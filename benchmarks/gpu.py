@@ -72,7 +72,7 @@ LARGE = Sizes(
     {"resnet50": 19_600, "uni": 12_800, "prov-gigapath": 4_096},
     (1_000, 15_000),
 )
-SMALL = Sizes({"resnet50": (4, (2,)), "hipt": (2, (1,))}, 8, {"resnet50": 64, "hipt": 16}, (50, 100))
+SMALL = Sizes({"resnet50": (4, (2,)), "hipt": (2, (1,))}, 4, {"resnet50": 16, "hipt": 4}, (50, 100))
 
 
 @dataclass(frozen=True)
@@ -175,40 +175,51 @@ def flops(model: PatchEncoder, patches: Tensor) -> float:
 
 
 def encoders(device: torch.device, sizes: Sizes) -> None:
-    """Print a table for each encoder: all ways at one size of batch, then the usual way at others."""
+    """Print for each encoder how fast it is in all ways, the usual way at other sizes of batch too, and its input."""
     print("\n## Encoders on patches in the device's memory")
     for name, (batch, others) in sizes.batches.items():
         model = build(name, device)
         pixels = torch.randint(0, 256, (max(batch, *others), PATCH_PX, PATCH_PX, 3), dtype=torch.uint8, device=device)
-        patches = pixels.permute(0, 3, 1, 2)
-        work = flops(model, patches)
-        print(f"\n`{name}`, {work / 1e9:.1f} GFLOP a patch, {ENCODERS[name].precision} in the registry\n")
-        print("| way | batch | patches/s | TFLOP/s | of the peak | difference to fp32 | first call, s |")
-        print("|---|---|---|---|---|---|---|")
-        ways = CNN if ENCODERS[name].pooling == "map" else VIT
-        usual = next(w for w in ways if w.name in ("TF32, channels last", ENCODERS[name].precision))
-        expected = None
-        for way, count in [*((way, batch) for way in ways), *((usual, other) for other in others)]:
-            embed = prepare(model, way)
-            with arithmetic(way), torch.inference_mode():
-                first, each = seconds(partial(embed, patches[:count]), device)
-                found = embed(patches[: min(batch, count)]).float()
-            expected = found if expected is None else expected
-            apart = float((found - expected[: len(found)]).norm() / expected[: len(found)].norm())
-            speed = count * work / each / 1e12
-            share = f"{speed / PEAK[way.format]:.0%}" if device.type == "cuda" else "-"
-            columns = (way.name, count, f"{count / each:.0f}", f"{speed:.1f}", share, f"{apart:.1e}", f"{first:.1f}")
-            print("|", " | ".join(map(str, columns)), "|", flush=True)
-        with torch.inference_mode():
-            _, alone = seconds(lambda: model.pixels(patches[:batch]), device)
-        host = pixels[:batch].cpu()
-        pageable = seconds(lambda: host.to(device), device)[1]
-        pinned = host.pin_memory() if device.type == "cuda" else host
-        print(
-            f"\nof a batch of {batch}: resizing and normalising {1e3 * alone:.2f} ms; copying it to the device "
-            f"{1e3 * pageable:.2f} ms, from pinned memory {1e3 * seconds(lambda: pinned.to(device), device)[1]:.2f} ms"
-        )
-        del model, embed
+        ways, usual = (CNN, CNN[2]) if ENCODERS[name].pooling == "map" else (VIT, VIT[0])
+        usual = next((way for way in ways if way.name == ENCODERS[name].precision != "fp32"), usual)
+        tried = [*((way, batch) for way in ways), *((usual, other) for other in others)]
+        print_ways(model, pixels.permute(0, 3, 1, 2), tried)
+        print_input(model, pixels[:batch])
+
+
+def print_ways(model: PatchEncoder, patches: Tensor, tried: Sequence[tuple[Way, int]]) -> None:
+    """Print how fast a model embeds batches of so many of the patches, and how far its features are from the first."""
+    work = flops(model, patches)
+    print(f"\n`{model.encoder.name}`, {work / 1e9:.1f} GFLOP a patch, {model.encoder.precision} in the registry\n")
+    print("| way | batch | patches/s | TFLOP/s | of the peak | difference to fp32 | first call, s |")
+    print("|---|---|---|---|---|---|---|")
+    expected = None
+    for way, count in tried:
+        embed = prepare(model, way)
+        with arithmetic(way), torch.inference_mode():
+            first, each = seconds(partial(embed, patches[:count]), patches.device)
+            found = embed(patches[:count]).float()
+        expected = found if expected is None else expected
+        alike = min(len(found), len(expected))
+        apart = float((found[:alike] - expected[:alike]).norm() / expected[:alike].norm())
+        speed = count * work / each / 1e12
+        share = f"{speed / PEAK[way.format]:.0%}" if patches.is_cuda else "-"
+        columns = (way.name, count, f"{count / each:.0f}", f"{speed:.1f}", share, f"{apart:.1e}", f"{first:.1f}")
+        print("|", " | ".join(map(str, columns)), "|", flush=True)
+
+
+def print_input(model: PatchEncoder, pixels: Tensor) -> None:
+    """Print how long it takes to bring a batch (B, H, W, 3) to the device and to resize and normalise it there."""
+    device, host = pixels.device, pixels.cpu()
+    pinned = host.pin_memory() if pixels.is_cuda else host
+    with torch.inference_mode():
+        alone = seconds(partial(model.pixels, pixels.permute(0, 3, 1, 2)), device)[1]
+    copied = [1e3 * seconds(partial(batch.to, device), device)[1] for batch in (host, pinned)]
+    print(
+        f"\nof a batch of {len(pixels)}: resizing and normalising {1e3 * alone:.2f} ms; copying to the device "
+        f"{copied[0]:.2f} ms, from pinned memory {copied[1]:.2f} ms",
+        flush=True,
+    )
 
 
 def large_slide(folder: Path, columns: int) -> Path:
@@ -230,35 +241,28 @@ def large_slide(folder: Path, columns: int) -> Path:
 def stage(device: torch.device, sizes: Sizes) -> None:
     """Print what `ccl embed` makes of a slide, by encoder, batch size and threads."""
     print("\n## The stage on a slide of JPEG tiles\n")
-    print(
-        "| encoder | um/px | batch | threads | patches | patches/s | the device waited |\n|---|---|---|---|---|---|---|"
-    )
+    print("| encoder | um/px | batch | threads | patches | patches/s | the device waited |")
+    print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        slide = large_slide(folder, sizes.columns)
+        slide = large_slide(Path(name), sizes.columns)
         for encoder, count in sizes.embedded.items():
             model = build(encoder, device)
             model = model.to(memory_format=model.memory_format)
-            batch = sizes.batches[encoder][0]
-            ways = [(0.5, 64, 4), (0.5, batch, 4)]
-            if encoder == "resnet50":
-                ways += [(0.5, batch, 16), (0.25, batch, 4), (0.25, batch, 16)]
-            with torch.inference_mode():
-                model(torch.zeros(batch, 3, PATCH_PX, PATCH_PX, dtype=torch.uint8, device=device))  # loads the kernels
-            for number, (mpp, size, threads) in enumerate(ways):
-                out = folder / encoder / str(number)
-                shard = patches_of(slide, out, sizes.columns, mpp=mpp, count=count)
-                made = EmbedStage(
-                    out / "embed", EmbedSettings(encoder, "random", None, "float16"), size, device, threads
-                )
-                made.model = model
+            most, others = sizes.batches[encoder]
+            ways = [(0.5, others[0], 4), (0.5, most, 4)]
+            ways += [(0.5, most, 16), (0.25, most, 4), (0.25, most, 16)] * (encoder == "resnet50")
+            with torch.inference_mode():  # loads the kernels
+                model(torch.zeros(most, 3, PATCH_PX, PATCH_PX, dtype=torch.uint8, device=device))
+            for number, (mpp, batch, threads) in enumerate(ways):
                 torch.set_num_threads(threads)
-                run_shard(made, shard)
-                meter = made.meter
-                waited = f"{meter.waited / meter.seconds:.1%}"
-                columns = (encoder, mpp, size, threads, meter.patches, f"{meter.patches / meter.seconds:.0f}", waited)
+                folder = Path(name, encoder, str(number))
+                settings = EmbedSettings(encoder, "random", None, "float16")
+                made = EmbedStage(folder / "embed", settings, batch, device, threads)
+                made.model = model
+                run_shard(made, patches_of(slide, folder, sizes.columns, mpp=mpp, count=count))
+                speed, waited = made.meter.patches / made.meter.seconds, made.meter.waited / made.meter.seconds
+                columns = (encoder, mpp, batch, threads, made.meter.patches, f"{speed:.0f}", f"{waited:.1%}")
                 print("|", " | ".join(map(str, columns)), "|", flush=True)
-            del model, made
 
 
 def patches_of(path: Path, folder: Path, columns: int, *, mpp: float, count: int) -> Shard:
@@ -288,17 +292,17 @@ def training(device: torch.device, sizes: Sizes) -> None:
             reads_bags = "bags" in METHODS[name].reads
             cells: list[str] = []
             for count in sizes.bags if reads_bags else sizes.bags[:1]:
-                slow, _ = steps_per_second(name, rows[count][:2], CPU)
-                fast, memory = steps_per_second(name, rows[count], device)
+                slow, _ = steps_per_second(name, rows[count], CPU, steps=2 if reads_bags else 8)
+                fast, memory = steps_per_second(name, rows[count], device, steps=8)
                 cells += [f"{slow:.1f}", f"{fast:.1f}", f"{fast / slow:.1f}", f"{memory:.2f}"]
             cells += ["the same"] * (0 if reads_bags else 4 * (len(sizes.bags) - 1))
             print("|", " | ".join([name, *cells]), "|", flush=True)
 
 
 def write_bags(folder: Path, count: int) -> list[ManifestRow]:
-    """Write the features of four patients with `count` patches each."""
+    """Write the features of eight patients with `count` patches each."""
     rows, rng = [], np.random.default_rng(0)
-    for number in range(4):
+    for number in range(8):
         path = folder / f"{count}.{number}.h5"
         features = rng.standard_normal((count, RESNET50_DIM), np.float32).astype(np.float16)
         Features(features, np.zeros((count, 2), np.int64), "resnet50", "random", {}).write(path, "key")
@@ -306,7 +310,9 @@ def write_bags(folder: Path, count: int) -> list[ManifestRow]:
     return rows
 
 
-def steps_per_second(name: str, rows: Sequence[ManifestRow], device: torch.device) -> tuple[float, float]:
+def steps_per_second(
+    name: str, rows: Sequence[ManifestRow], device: torch.device, *, steps: int
+) -> tuple[float, float]:
     """Return the steps a second of the training loop, bags kept in memory, and the peak of the GPU's memory (GiB)."""
     shape, reads, replicas, many = blca_shape(METHODS[name]), METHODS[name].reads, Replicas((0,), device), len(rows)
     if device.type == "cuda":
@@ -325,12 +331,12 @@ def steps_per_second(name: str, rows: Sequence[ManifestRow], device: torch.devic
     model.begin(outcomes)
     optimiser = make_optimiser(model, Recipe("sgd", 1e-3, 1e-5, epochs=1), steps=many, bags=side.bags is not None)
 
-    def epoch() -> None:
-        train_epoch(model, optimiser, side, outcomes=outcomes, orders=replicas.orders(many))
+    def some() -> None:
+        train_epoch(model, optimiser, side, outcomes=outcomes, orders=torch.arange(steps, device=device)[None])
 
-    _, each = seconds(epoch, device, repeats=1 if device == CPU else 3)
+    _, each = seconds(some, device, repeats=1 if device == CPU else 3)
     memory = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else 0.0
-    return many / each, memory
+    return steps / each, memory
 
 
 def main() -> None:
