@@ -1,9 +1,14 @@
 """The embed stage against what it cannot go below: the bare model on the same patches, already in memory.
 
-    python benchmarks/embedding.py [--patches 256] [--threads 2] [--slides 16]
+    python benchmarks/embedding.py [--patches 256] [--threads 2] [--slides 16] [--batch-size 32] [--device cuda]
 
 Prints the worker's overhead over the bare model (resnet50 with random weights), the share of the time that the device
 waited, and small slides embedded in one shard against one process for each.
+
+    python benchmarks/embedding.py --readers 1 2 4 8 16 [--batch-size 256] [--device cuda]
+
+Prints instead how many patches a second reach an encoder that takes no time, for each number of threads: the fastest
+device that reading can feed.  Patches are copied to the device all the same.
 """
 
 from __future__ import annotations
@@ -13,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -20,51 +27,113 @@ import numpy as np
 import pandas as pd
 import tifffile
 import torch
+from reading import pieces, tiles, write
+from torch import Tensor, nn
 
 from ccl.config.sections import EmbedSettings
 from ccl.io.formats import ManifestRow, Tiles, write_manifest
 from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import Slide
 from ccl.wsi.embed.stage import EmbedStage
+from ccl.wsi.encoders import get_encoder
+from ccl.wsi.reader import direct
 
 PATCH_PX = 256
 SETTINGS = EmbedSettings("resnet50", "random", None, "float32")
 
+READ_SIDE_PX, READ_SLIDES = 12_288, 8
+"""Of the slides that the readers are timed on."""
+
+
+class NoTime(nn.Module):
+    """An encoder that takes no time."""
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Return zeros."""
+        return patches.new_zeros((len(patches), get_encoder(SETTINGS.encoder).dim), dtype=torch.float32)
+
 
 def make_slide(folder: Path, name: str, patches: int) -> tuple[Slide, ManifestRow]:
-    """Write a slide of so many patches in a row of 16, and their tiles."""
+    """Write a slide of so many patches in rows of 16, and their tiles."""
     columns = min(16, patches)
-    width, height = columns * PATCH_PX, -(-patches // columns) * PATCH_PX
-    grain = cv2.GaussianBlur(np.random.default_rng(0).normal(size=(height, width, 3)).astype(np.float32), (0, 0), 2)
-    image = np.clip(180 + 30 * grain / grain.std(), 0, 255).astype(np.uint8)
-    tifffile.imwrite(folder / f"{name}.tif", image, tile=(256, 256), photometric="rgb", compression="jpeg")
+    rows = -(-patches // columns)
+    width, height = columns * PATCH_PX, rows * PATCH_PX
+    tifffile.imwrite(
+        folder / f"{name}.tif", pieces(columns * rows), shape=(height, width, 3), dtype=np.uint8,
+        tile=(PATCH_PX, PATCH_PX), photometric="rgb", compression="jpeg",
+    )  # fmt: skip
     coords = np.array([(i % columns * PATCH_PX, i // columns * PATCH_PX) for i in range(patches)])
     about = {"patch_size": PATCH_PX, "patch_size_level0": PATCH_PX, "level0_mpp": 0.5, "target_mpp": 0.5}
-    tiles = folder / "tile" / f"{name}.h5"
-    Tiles(coords, about | {"level0_width": width, "level0_height": height, "name": name}).write(tiles, "tiles")
-    return Slide(name, "P", folder / f"{name}.tif", 0.5), ManifestRow(name, "ok", tiles, "tiles", patches, "")
+    laid = Tiles(coords, about | {"level0_width": width, "level0_height": height, "name": name})
+    return Slide(name, "P", folder / f"{name}.tif", 0.5), write_tiles(folder, name, laid)
 
 
-def overhead(folder: Path, patches: int, batch_size: int, threads: int) -> None:
+def write_tiles(folder: Path, name: str, laid: Tiles) -> ManifestRow:
+    """Write the tiles of a slide, and return its row of the manifest."""
+    path = folder / "tile" / f"{name}.h5"
+    laid.write(path, "tiles")
+    return ManifestRow(name, "ok", path, "tiles", len(laid.coords), "")
+
+
+def run(stage: EmbedStage, slides: Sequence[Slide], rows: Iterable[ManifestRow]) -> float:
+    """Embed slides as one shard, all of them anew; return seconds."""
+    upstream = stage.out.parent / "tile/manifests/0.tsv"
+    write_manifest(upstream, rows)
+    start = time.perf_counter()
+    run_shard(stage, Shard(slides, upstream, stage.out / "manifests/0.tsv", overwrite=True))
+    return time.perf_counter() - start
+
+
+def overhead(folder: Path, patches: int, batch_size: int, threads: int, device: torch.device) -> None:
     """Time the stage and the bare model on the patches of one slide."""
     slide, row = make_slide(folder, "large", patches)
-    write_manifest(folder / "tile/manifests/0.tsv", [row])
-    stage = EmbedStage(folder / "embed", SETTINGS, batch_size, torch.device("cpu"), threads)
-    model = stage.model
-    batch = torch.randint(0, 256, (batch_size, PATCH_PX, PATCH_PX, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
+    stage = EmbedStage(folder / "embed", SETTINGS, batch_size, device, threads)
+    batch = torch.randint(0, 256, (batch_size, PATCH_PX, PATCH_PX, 3), dtype=torch.uint8)
+    batch = batch.pin_memory() if device.type == "cuda" else batch
+
+    def bare() -> None:
+        stage.model(batch.to(device, non_blocking=True).permute(0, 3, 1, 2)).cpu()
+
     with torch.inference_mode():
-        model(batch)  # what the first call alone costs belongs to neither
-    start = time.perf_counter()
-    run_shard(stage, Shard([slide], folder / "tile/manifests/0.tsv", folder / "embed/manifests/0.tsv"))
-    ours = time.perf_counter() - start
+        bare()  # what the first call alone costs belongs to neither
+    ours = run(stage, [slide], [row])
     start = time.perf_counter()
     with torch.inference_mode():
         for _ in range(patches // batch_size):
-            model(batch)
-    bare = time.perf_counter() - start
+            bare()
+    alone = time.perf_counter() - start
     share = stage.meter.waited / stage.meter.seconds
-    print(f"{patches} patches: bare model {patches / bare:.2f}/s, stage {patches / ours:.2f}/s")
-    print(f"overhead {ours / bare - 1:+.1%}; the device waited {share:.1%} of the time")
+    print(f"{patches} patches: bare model {patches / alone:.2f}/s, stage {patches / ours:.2f}/s")
+    print(f"overhead {ours / alone - 1:+.1%}; the device waited {share:.1%} of the time")
+
+
+def readers(folder: Path, counts: Sequence[int], batch_size: int, device: torch.device) -> None:
+    """Time the stage with an encoder that takes no time, with each number of threads."""
+    cv2.setNumThreads(1)
+    print(f"{'slides':<24}{'threads':>8}{'patches/s':>11}{'ratio':>7}{'CPU ms/patch':>14}")
+    vendors = direct.TILED_VENDORS
+    for kind, mpp, vendors_read in (
+        ("JPEG 20x", 0.5, vendors),
+        ("JPEG 40x, halved", 0.25, vendors),
+        ("JPEG 20x by OpenSlide", 0.5, ()),
+    ):
+        direct.TILED_VENDORS = vendors_read
+        file = folder / f"{mpp}.svs"
+        if not file.exists():
+            write(file, READ_SIDE_PX, mpp=mpp, compression="jpeg")
+        slides = [Slide(f"{mpp}-{number}", "P", file, None) for number in range(READ_SLIDES)]
+        laid = tiles(slides[0], offset=100)
+        rows = [write_tiles(folder, slide.slide_id, laid) for slide in slides]
+        first = 0.0
+        for threads in counts:
+            stage = EmbedStage(folder / "embed", replace(SETTINGS, dtype="float16"), batch_size, device, threads)
+            stage.model = NoTime()
+            cpu = time.process_time()
+            speed = len(laid.coords) * len(slides) / run(stage, slides, rows)
+            first = first or speed
+            used = 1000 * (time.process_time() - cpu) / (len(laid.coords) * len(slides))
+            print(f"{kind:<24}{threads:>8}{speed:>11.0f}{speed / first:>7.1f}{used:>14.2f}", flush=True)
+    direct.TILED_VENDORS = vendors
 
 
 def shards(folder: Path, slides: int, threads: int) -> None:
@@ -94,17 +163,23 @@ def shards(folder: Path, slides: int, threads: int) -> None:
 
 
 def main() -> None:
-    """Run both comparisons."""
+    """Run both comparisons, or time the readers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patches", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--slides", type=int, default=16)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--readers", type=int, nargs="+", metavar="THREADS")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    device = torch.device(args.device)
     with tempfile.TemporaryDirectory() as name:
-        overhead(Path(name), args.patches, args.batch_size, args.threads)
-        shards(Path(name), args.slides, args.threads)
+        if args.readers:
+            readers(Path(name), args.readers, args.batch_size, device)
+        else:
+            overhead(Path(name), args.patches, args.batch_size, args.threads, device)
+            shards(Path(name), args.slides, args.threads)
 
 
 if __name__ == "__main__":

@@ -21,21 +21,22 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from ccl.io.formats import Tiles
+from ccl.io.formats import ManifestRow, Tiles
+from ccl.io.shards import Job
 from ccl.io.sheets import Slide
+from ccl.wsi.embed.ahead import ReadAhead
 from ccl.wsi.reader.by_openslide import CACHE_BYTES
 from ccl.wsi.reader.direct import DirectReader
-from ccl.wsi.reader.patches import patches
 
 PATCH_PX, TILE_PX, TARGET_MPP = 256, 256, 0.5
 
 
-def pieces(side: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield the tiles of a slide: pieces of a picture with detail of some pixels, as tissue has."""
+def pieces(count: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield so many tiles of a slide: pieces of a picture with detail of some pixels, as tissue has."""
     rng = np.random.default_rng(0)
     grain = cv2.GaussianBlur(rng.normal(size=(2048, 2048, 3)).astype(np.float32), (0, 0), 2)
     picture = np.clip(180 + 30 * grain / grain.std(), 0, 255).astype(np.uint8)
-    for _ in range((-(-side // TILE_PX)) ** 2):
+    for _ in range(count):
         y, x = rng.integers(0, 2048 - TILE_PX, 2)
         yield picture[y : y + TILE_PX, x : x + TILE_PX]
 
@@ -48,8 +49,8 @@ def write(path: Path, side: int, *, mpp: float, compression: str) -> None:
     level = {"level": 85} if jpeg else {"level": 35, "reversible": False}
     with tifffile.TiffWriter(path, bigtiff=True) as file:
         file.write(
-            pieces(side), shape=(side, side, 3), dtype=np.uint8, tile=(TILE_PX, TILE_PX), compression=compression,
-            compressionargs=level, description=about, metadata=None, software=False, **colours,
+            pieces((-(-side // TILE_PX)) ** 2), shape=(side, side, 3), dtype=np.uint8, tile=(TILE_PX, TILE_PX),
+            compression=compression, compressionargs=level, description=about, metadata=None, software=False, **colours,
         )  # fmt: skip
 
 
@@ -59,8 +60,9 @@ def tiles(slide: Slide, offset: int) -> Tiles:
         side_px, width, height = PATCH_PX * TARGET_MPP / reader.mpp, *reader.dimensions
         corners = np.rint(np.arange(offset, width - side_px + 1, side_px)).astype(np.int64)
         coords = np.array([(x, y) for y in corners for x in corners])
-        about = {"patch_size_level0": side_px, "level0_mpp": reader.mpp}
-        return Tiles(coords, about | {"level0_width": width, "level0_height": height})
+        about = {"patch_size": PATCH_PX, "patch_size_level0": side_px, "level0_mpp": reader.mpp}
+        size = {"level0_width": width, "level0_height": height}
+        return Tiles(coords, about | size | {"target_mpp": TARGET_MPP, "name": slide.slide_id})
 
 
 def per_patch(slide: Slide, laid: Tiles, most: int) -> tuple[float, int]:
@@ -76,11 +78,15 @@ def per_patch(slide: Slide, laid: Tiles, most: int) -> tuple[float, int]:
         return time.perf_counter() - start, len(coords)
 
 
-def in_regions(slide: Slide, laid: Tiles, threads: int) -> float:
+def as_embed(slide: Slide, laid: Tiles, threads: int) -> float:
     """Read every patch as the embed stage does, opening and trying the slide included; return seconds."""
+    path = slide.path.with_suffix(".h5")
+    laid.write(path, "tiles")
+    job = Job(slide, ManifestRow(slide.slide_id, "ok", path, "tiles", len(laid.coords), ""), "key")
     start = time.perf_counter()
-    with DirectReader(slide) as reader:
-        count = sum(len(block.positions) for block in patches(reader, laid, PATCH_PX, threads=threads))
+    ahead = ReadAhead([job], batch_size=64, threads=threads, pin=False)
+    count = sum(len(batch.positions) for batch in ahead.batches(slide))
+    ahead.stop()
     assert count == len(laid.coords)
     return time.perf_counter() - start
 
@@ -111,7 +117,7 @@ def main() -> None:
             laid = tiles(slide, offset)
             seconds, count = per_patch(slide, laid, most=1600)
             reference = count / seconds
-            one, several = (len(laid.coords) / in_regions(slide, laid, threads) for threads in (1, args.threads))
+            one, several = (len(laid.coords) / as_embed(slide, laid, threads) for threads in (1, args.threads))
             speeds = f"{reference:>17.0f}{one:>10.0f}{several:>11.0f}{several / reference:>7.1f}"
             print(f"{name:<34}{len(laid.coords):>9}{speeds}")
 
