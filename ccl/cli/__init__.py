@@ -114,8 +114,8 @@ def shard_options(command: Any) -> Any:
 
 def run_slide_stage(stage: Any, *, slides: Path, shard: int, shards: int, upstream: Path | None, **rest: Any) -> None:
     """Run a slide stage over one shard."""
-    from ccl.io.shards import Shard, run_shard, shard_slides
-    from ccl.io.sheets import read_slide_sheet
+    from ccl.io.shards import Shard, run_shard
+    from ccl.io.sheets import read_slide_sheet, shard_slides
 
     run_shard(stage, Shard(shard_slides(read_slide_sheet(slides), shard, shards), upstream, **rest))
 

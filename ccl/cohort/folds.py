@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from ccl.io.errors import InputError
 from ccl.io.files import existing, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def fold_files(folder: Path) -> list[Path]:
@@ -46,6 +48,8 @@ def read_folds(files: Sequence[Path], patients: Sequence[str]) -> pd.DataFrame:
     InputError
         A patient is unknown, is on both sides of a fold, or is in no fold at all.
     """
+    import pandas as pd  # not above: planning reads no fold, and pandas takes long to import
+
     rows: list[tuple[int, str, str]] = []
     for fold, path in enumerate(files):
         table = read_table(path, required=("train",), text=("train", "val", "test"))

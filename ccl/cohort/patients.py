@@ -33,7 +33,7 @@ def read_patients(path: Path, settings: CohortSettings) -> pd.DataFrame:
     if raw.empty:
         raise InputError("no patients", where=str(path), expected="at least one row", todo="fill the table")
     table = raw[list(names)].set_axis(["patient_id", "months", "censorship"], axis=1)
-    check_ids(path, table["patient_id"], "patient")
+    check_ids(path, ((row_of(index), value) for index, value in table["patient_id"].items()), "patient")
     table["months"] = _follow_up(path, table, settings)
     table["censorship"] = _censorship(path, table, settings)
     unique = table.drop_duplicates()

@@ -60,7 +60,7 @@ def subsection(cls: type) -> Any:
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def section(cls: Class) -> Class:
     """Make a class of keys a frozen dataclass that refuses unknown keys and values outside their limits."""
-    config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    config = ConfigDict(extra="forbid", allow_inf_nan=False, defer_build=True)
     return dataclass(frozen=True, kw_only=True, config=config)(cls)  # type: ignore[return-value]
 
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import hashlib
+import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from ccl.io.errors import InputError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 BLOCK_BYTES = 1 << 16
 """Size of one sampled block of :func:`fingerprint`."""
+
+MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "<NA>"})
+"""Cells that say nothing."""
 
 BLOCKS = 64
 """How many blocks of a large file :func:`fingerprint` samples."""
@@ -119,22 +127,91 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
     InputError
         The file is missing, empty, not a table, has a column twice, or lacks a required column.
     """
+    import pandas as pd  # not above: planning reads no table, and pandas takes long to import
+
     existing(path)
-    separator = "\t" if {".tsv", ".txt"} & set(path.suffixes) else ","
+    separator = _separator(path)
     try:
         # Reading the header apart: pandas renames a repeated column in silence.
         header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0].tolist()
         table = pd.read_csv(path, sep=separator, dtype=dict.fromkeys(text, str), low_memory=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError, OSError) as error:
-        raise InputError(
-            "cannot be read as a table",
-            where=str(path),
-            found=str(error),
-            expected="a CSV or TSV file with a header line",
-            todo="open it in a spreadsheet and save it as CSV (UTF-8)",
-        ) from error
+        raise _no_table(path, str(error)) from error
+    _check_header(path, header, required)
+    for name in text:
+        if name in table.columns:
+            table[name] = table[name].str.strip()
+    return table
+
+
+def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str], list[Row]]:
+    """Read a table as :func:`read_table` does, every cell as text, without pandas, which takes long to import.
+
+    Returns
+    -------
+    header : list of str
+    rows : list of Row
+
+    Raises
+    ------
+    InputError
+        As :func:`read_table`.
+    """
+    existing(path)
+    try:
+        with _open_text(path) as text:
+            reader = csv.reader(text, delimiter=_separator(path))
+            header = next(reader)
+            rows = [Row(reader.line_num, cells) for cells in reader if cells]
+    except (OSError, UnicodeDecodeError, StopIteration, csv.Error, zipfile.BadZipFile) as error:
+        raise _no_table(path, str(error) or "nothing") from error
+    _check_header(path, header, required)
+    for number, cells in rows:
+        if len(cells) > len(header):
+            raise _no_table(path, f"{len(cells)} cells in row {number}, and {len(header)} columns")
+    return header, rows
+
+
+class Row(NamedTuple):
+    """A row of a table."""
+
+    number: int
+    """Line of the file, from 1."""
+    cells: list[str]
+
+    def named(self, header: Sequence[str]) -> dict[str, str]:
+        """Return the cells that say something, stripped, by the names of their columns."""
+        texts = {name: cell.strip() for name, cell in zip(header, self.cells, strict=False)}
+        return {name: text for name, text in texts.items() if text not in MISSING}
+
+
+def _open_text(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    if path.suffix == ".zip":
+        archive = zipfile.ZipFile(path)
+        return io.TextIOWrapper(archive.open(archive.namelist()[0]), encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _separator(path: Path) -> str:
+    return "\t" if {".tsv", ".txt"} & set(path.suffixes) else ","
+
+
+def _no_table(path: Path, found: str) -> InputError:
+    return InputError(
+        "cannot be read as a table",
+        where=str(path),
+        found=found,
+        expected="a CSV or TSV file with a header line",
+        todo="open it in a spreadsheet and save it as CSV (UTF-8)",
+    )
+
+
+def _check_header(path: Path, header: Sequence[Any], required: tuple[str, ...]) -> None:
+    """Refuse a header in which a column stands twice, or a required one is missing."""
     named = [name for name in header if isinstance(name, str)]
-    repeated = sorted({name for name in named if named.count(name) > 1})
+    repeated = sorted({name for name in named if named.count(name) > 1 and name})
     if repeated:
         raise InputError(
             "a column appears twice",
@@ -143,19 +220,15 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
             expected="each column once",
             todo="remove or rename one of them",
         )
-    missing = [name for name in required if name not in table.columns]
+    missing = [name for name in required if name not in named]
     if missing:
         raise InputError(
             "a column is missing",
             where=f"{path}, header",
-            found=", ".join(map(str, table.columns[:12])) + (", ..." if table.shape[1] > 12 else ""),
+            found=", ".join(named[:12]) + (", ..." if len(header) > 12 else ""),
             expected=", ".join(missing),
             todo="rename the column in the table, or name yours in the config",
         )
-    for name in text:
-        if name in table.columns:
-            table[name] = table[name].str.strip()
-    return table
 
 
 def existing(path: Path) -> Path:

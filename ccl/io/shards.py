@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import errno
 import traceback
-import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,16 +26,6 @@ OnBadSlide = Literal["fail", "exclude"]
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """What the system says when a disk, or one's share of it, is full."""
-
-
-def shard_of(slide_id: str, shards: int) -> int:
-    """Return the shard, 0 to ``shards - 1``, that a slide belongs to."""
-    return zlib.crc32(slide_id.encode()) % shards
-
-
-def shard_slides(slides: Iterable[Slide], shard: int, shards: int) -> list[Slide]:
-    """Return the slides of one shard, in order."""
-    return [slide for slide in slides if shard_of(slide.slide_id, shards) == shard]
 
 
 class Job(NamedTuple):

@@ -1,15 +1,16 @@
-"""The sample sheet of slides."""
+"""The sample sheet of slides, and which shard each belongs to."""
 
 from __future__ import annotations
 
+import math
 import re
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from ccl.io.errors import InputError
-from ccl.io.files import read_table, row_of
+from ccl.io.files import read_rows
 
 
 @dataclass(frozen=True)
@@ -34,19 +35,24 @@ SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 """A slide's identifier becomes a file name on every system."""
 
 
-def check_ids(path: Path, ids: pd.Series[str], kind: str) -> None:
+def check_ids(path: Path, ids: Iterable[tuple[int, object]], kind: str) -> None:
     """Refuse identifiers of `kind` (``slide``, ``patient``) that cannot be file names.
+
+    Parameters
+    ----------
+    ids : iterable of (int, object)
+        Each with its row of the file.
 
     Raises
     ------
     InputError
         One is empty or holds other characters.
     """
-    for index, value in ids.items():
+    for row, value in ids:
         if not isinstance(value, str) or not SAFE_ID.fullmatch(value):
             raise InputError(
                 f"not a usable {kind} identifier",
-                where=f"{path}, row {row_of(index)}",
+                where=f"{path}, row {row}",
                 found=repr(value),
                 expected="a letter or digit, then letters, digits, dots, dashes and underscores (200 at most)",
                 todo=f"rename the {kind}; identifiers become file names",
@@ -62,52 +68,74 @@ def read_slide_sheet(path: Path) -> list[Slide]:
         An unknown column, an identifier that cannot be a file name or is there twice, or an ``mpp`` outside
         0.05 to 20 um/px.  Whether the slides exist is for the stage that opens them to say, slide by slide.
     """
-    table = read_table(path, required=SLIDE_COLUMNS[:2], text=(*SLIDE_COLUMNS[:3], "annotation"))
-    unknown = [name for name in table.columns if name not in SLIDE_COLUMNS]
+    header, lines = read_rows(path, required=SLIDE_COLUMNS[:2])
+    unknown = [name for name in header if name not in SLIDE_COLUMNS]
     if unknown:
         raise InputError(
             "unknown column in the slide sheet",
             where=f"{path}, header",
-            found=", ".join(map(str, unknown)),
+            found=", ".join(unknown),
             expected=", ".join(SLIDE_COLUMNS),
             todo="rename or remove the column",
         )
-    check_ids(path, table["slide_id"], "slide")
-    check_ids(path, table["patient_id"], "patient")
-    repeated = table["slide_id"].duplicated()
-    if repeated.any():
-        index = table.index[repeated][0]
-        raise InputError(
-            "a slide is listed twice",
-            where=f"{path}, row {row_of(index)}",
-            found=str(table.loc[index, "slide_id"]),
-            expected="each slide_id once",
-            todo="remove the row, or give the second slide a name of its own",
-        )
-    table = table.reindex(columns=list(SLIDE_COLUMNS))
-    table["mpp"] = _mpp(path, table)
-    return [
+    rows = [(line.number, line.named(header)) for line in lines]
+    for kind in ("slide", "patient"):
+        check_ids(path, ((number, row.get(f"{kind}_id")) for number, row in rows), kind)
+    _check_once(path, rows)
+    folder = path.parent
+    slides = [
         Slide(
             row["slide_id"],
             row["patient_id"],
-            path.parent / row["path"] if isinstance(row["path"], str) else Path(),
-            None if pd.isna(row["mpp"]) else float(row["mpp"]),
-            path.parent / row["annotation"] if isinstance(row["annotation"], str) else None,
+            folder / row["path"] if "path" in row else Path(),
+            _mpp(path, number, row),
+            folder / row["annotation"] if "annotation" in row else None,
         )
-        for row in table.sort_values("slide_id").to_dict("records")
+        for number, row in rows
     ]
+    return sorted(slides, key=lambda slide: slide.slide_id)
 
 
-def _mpp(path: Path, table: pd.DataFrame) -> pd.Series[float]:
-    mpp = pd.to_numeric(table["mpp"], errors="coerce")
-    bad = (mpp.isna() & table["mpp"].notna()) | (mpp.notna() & ~mpp.between(MIN_MPP, MAX_MPP))
-    if bad.any():
-        index = table.index[bad][0]
+def _check_once(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]]) -> None:
+    """Refuse a slide that is listed twice."""
+    seen: set[str] = set()
+    for number, row in rows:
+        if row["slide_id"] in seen:
+            raise InputError(
+                "a slide is listed twice",
+                where=f"{path}, row {number}",
+                found=row["slide_id"],
+                expected="each slide_id once",
+                todo="remove the row, or give the second slide a name of its own",
+            )
+        seen.add(row["slide_id"])
+
+
+def _mpp(path: Path, number: int, row: Mapping[str, str]) -> float | None:
+    """Return the scale that a row gives, if it gives one."""
+    text = row.get("mpp")
+    if text is None:
+        return None
+    try:
+        mpp = float(text)
+    except ValueError:
+        mpp = math.nan
+    if not MIN_MPP <= mpp <= MAX_MPP:
         raise InputError(
             "not a plausible scale",
-            where=f"{path}, row {row_of(index)} (slide {table.loc[index, 'slide_id']}), column mpp",
-            found=str(table.loc[index, "mpp"]),
+            where=f"{path}, row {number} (slide {row['slide_id']}), column mpp",
+            found=text,
             expected=f"micrometres per pixel at level 0, {MIN_MPP:g} to {MAX_MPP:g}, or nothing",
             todo="correct the value; 0.25 is typical of 40x, 0.5 of 20x",
         )
     return mpp
+
+
+def shard_of(slide_id: str, shards: int) -> int:
+    """Return the shard, 0 to ``shards - 1``, that a slide belongs to."""
+    return zlib.crc32(slide_id.encode()) % shards
+
+
+def shard_slides(slides: Iterable[Slide], shard: int, shards: int) -> list[Slide]:
+    """Return the slides of one shard, in order."""
+    return [slide for slide in slides if shard_of(slide.slide_id, shards) == shard]

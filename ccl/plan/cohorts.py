@@ -12,8 +12,7 @@ from ccl.cohort.folds import fold_files
 from ccl.config import sections
 from ccl.io.files import digest
 from ccl.io.interop.naming import find_features
-from ccl.io.shards import shard_of
-from ccl.io.sheets import Slide, read_slide_sheet
+from ccl.io.sheets import Slide, read_slide_sheet, shard_of
 from ccl.plan.demo import Demo
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from ccl.config.sections import Config, DemoSettings
-from ccl.demo.plan import demo_files, demo_slides, is_made
 from ccl.io.sheets import Slide
 
 
@@ -17,16 +15,10 @@ class Demo:
 
     folder: Path
     settings: DemoSettings
-
-    @cached_property
-    def files(self) -> list[str]:
-        """The tables and slides, the sheet of slides among them."""
-        return [str(path) for path in demo_files(self.folder, self.settings)]
-
-    @cached_property
-    def slides(self) -> list[Slide]:
-        """What the sheet of slides will list."""
-        return demo_slides(self.folder, self.settings)
+    files: list[str]
+    """The tables and slides, the sheet of slides among them."""
+    slides: list[Slide]
+    """What the sheet of slides will list."""
 
 
 def declared_demo(config: Config) -> Demo | None:
@@ -39,6 +31,9 @@ def declared_demo(config: Config) -> Demo | None:
     """
     if config.demo is None:
         return None
+    from ccl.demo.plan import demo_files, demo_slides, is_made  # a config of one's own does without
+
+    folder = Path(config.data)
     settings = DemoSettings(patients=config.demo.patients, seed=config.demo.seed)
-    is_made(Path(config.data), settings)
-    return Demo(Path(config.data), settings)
+    is_made(folder, settings)
+    return Demo(folder, settings, list(map(str, demo_files(folder, settings))), demo_slides(folder, settings))

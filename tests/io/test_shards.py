@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ccl.io.errors import SlideError, StageError
 from ccl.io.formats import ManifestRow, read_manifest
-from ccl.io.shards import Shard, SlideStage, run_shard, shard_of, shard_slides
-from ccl.io.sheets import Slide
+from ccl.io.shards import Shard, SlideStage, run_shard
+from ccl.io.sheets import Slide, shard_of, shard_slides
 
 
 class Copy(SlideStage):

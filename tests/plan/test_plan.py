@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ccl.io.errors import CclError, ConfigError
-from ccl.io.shards import shard_of
+from ccl.io.sheets import shard_of
 from ccl.plan import Plan
 from tests.plan.conftest import SLIDES, job
 

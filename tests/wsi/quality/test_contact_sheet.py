@@ -21,8 +21,8 @@ from ccl.cli import cli
 from ccl.config.sections import TileSettings, TissueSettings
 from ccl.io.errors import InputError
 from ccl.io.files import write_table
-from ccl.io.shards import Shard, run_shard, shard_slides
-from ccl.io.sheets import Slide
+from ccl.io.shards import Shard, run_shard
+from ccl.io.sheets import Slide, shard_slides
 from ccl.wsi.quality.run import make_contact_sheet
 from ccl.wsi.tile.stage import TileStage
 from ccl.wsi.tissue.stage import TissueStage
