@@ -19,5 +19,7 @@ class DemoSettings:
 
     patients: int = setting("patients to make, 5 or more")
     seed: int = setting("seed of all draws; the same seed gives the same bytes")
-    bags: bool = setting("write ready patch features instead of slides: hundreds of patients in seconds")
-    shuffle_risk: bool = setting("hand the follow-up to other patients at random: a cohort without any signal")
+    bags: bool = setting("write ready patch features instead of slides: hundreds of patients in seconds", default=False)
+    shuffle_risk: bool = setting(
+        "hand the follow-up to other patients at random: a cohort without any signal", default=False
+    )

@@ -10,12 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ccl.nn import HEADS
 from ccl.nn.replicas import AlphaDropout, Dropout, LayerNorm, Linear, Replicas
 
 Activation = Callable[[Tensor], Tensor]
-
-HEADS = 8
-"""Heads of self-attention."""
 
 LOCAL_REACH = 16
 """How many tokens before and after it a token of :class:`TransLayer` mixes in: the kernel has 33 weights a head."""

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ccl.nn.blocks import HEADS, INIT_STD_CLASS_TOKEN, LOCAL_REACH, Fusion, TransLayer
+from ccl.nn import HEADS
+from ccl.nn.blocks import INIT_STD_CLASS_TOKEN, LOCAL_REACH, Fusion, TransLayer
 from ccl.nn.replicas import Dropout, LayerNorm, Linear, Replicas
 
 DROPOUT = 0.1

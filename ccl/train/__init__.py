@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ccl.config.settings import setting
+from ccl.methods import get_method
 
 VERSION = 3
-"""Bumped when the stage's output changes for the same input."""
-
-NATIVE_VERSIONS = {"dtfd-mil": 1, "gpdbn": 1}
-"""Bumped when a method's own recipe changes, and with it the native track of this method alone."""
+"""Raise it when the output of the stage changes for all methods; a method has a version of its own."""
 
 
 def version(method: str, track: str) -> int:
-    """Return a number that changes when what the stage makes of a method on a track changes."""
-    return VERSION + (NATIVE_VERSIONS.get(method, 0) if track == "native" else 0)
+    """Return a number that rises when the stage's output for a method on a track changes for the same input."""
+    declared = get_method(method)
+    return VERSION + declared.version + (declared.native_version if track == "native" else 0)
 
 
 @dataclass(frozen=True)
@@ -34,9 +33,7 @@ class TrainSettings:
         "uniform: each training patient once an epoch; weighted: drawn so that all classes are equally frequent"
     )
     seeds: tuple[int, ...] = setting("one model per seed, trained side by side")
-    inner: float | None = field(
-        default=None, metadata={"help": "share of the training patients held out to choose the epoch by"}
-    )
+    inner: float | None = setting("share of the training patients held out to choose the epoch by", default=None)
 
     def stated(self) -> dict[str, Any]:
         """Return the settings by name; one that says nothing is left out, as if there were no such setting."""

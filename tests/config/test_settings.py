@@ -54,6 +54,20 @@ def test_flags_come_back_as_the_same_settings(names: tuple[str, ...], limit: str
     assert seen == [wanted]
 
 
+@pytest.mark.parametrize("missing", ["size_px", "ratio", "mode", "strict"])
+def test_an_option_without_a_default_has_to_be_given(missing: str) -> None:
+    @click.command()
+    @settings_options(Settings)
+    def command(settings: Settings) -> None:
+        raise AssertionError(settings)
+
+    flags = {"size_px": "--size-px 256", "ratio": "--ratio 1", "mode": "--mode a", "strict": "--no-strict"}
+    given = " ".join(flag for name, flag in flags.items() if name != missing)
+    result = CliRunner().invoke(command, shlex.split(given))
+    assert result.exit_code == 2
+    assert "Missing option" in result.output
+
+
 def test_every_setting_is_in_the_schema_with_a_default_and_a_description() -> None:
     schema = yaml.safe_load(SCHEMA.read_text())["properties"]
     cohort = schema["cohorts"]["additionalProperties"]["properties"]

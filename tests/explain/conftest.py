@@ -20,7 +20,7 @@ from ccl.explain import ExplainSettings
 from ccl.explain.run import explain_patients
 from ccl.io.files import write_table
 from ccl.io.formats import Family, Features, Genomics, ManifestRow, write_manifest
-from ccl.methods import get_method, load
+from ccl.methods import get_method
 from ccl.train import TrainSettings
 from ccl.train.run import train_fold
 
@@ -65,7 +65,7 @@ class Planted:
         keys = schema["properties"]["train"]["properties"]
         settings = TrainSettings(**{item.name: keys[item.name]["default"] for item in fields(TrainSettings)})
         chosen = {"epochs": 12, "lr": 0.02, "intervals": 2, "seeds": (0, 1)} | options.pop("settings", {})
-        small, known = {"width": 16, "dropout": 0.0}, {item.name for item in fields(load(method).Hyper)}
+        small, known = {"width": 16, "dropout": 0.0}, {item.name for item in fields(get_method(method).hyper)}
         folders = [out / f"fold{fold}" for fold in (0, 1)]
         for fold, folder in enumerate(folders):
             train_fold(

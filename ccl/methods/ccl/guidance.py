@@ -215,7 +215,7 @@ def group_edges(months: Tensor, groups: int) -> Tensor:
     if (counts == 0).any():
         raise ConfigError(
             f"the follow-up times do not fill {groups} risk groups",
-            where="config, models: ccl: groups",
+            where="groups",
             found=f"groups of {', '.join(map(str, counts.tolist()))} among {len(months)} training patients",
             expected="at least one training patient in each group",
             todo="lower `groups`, or train on more patients",
