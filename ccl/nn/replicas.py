@@ -137,17 +137,17 @@ class _Descending(torch.autograd.Function):
 class Linear(nn.Module):
     """S affine maps, or S times `maps` of them, initialised as PyTorch does.
 
-    The gradient of a weight is a sum of as many outer products as the input has rows, one or six here: building it
-    would cost as much memory traffic as the whole rest of a step.  Once :class:`ccl.train.sgd.SGD` has set `descent`,
-    the backward pass adds the products to the weight itself, while the weight is still in the cache.  A layer can then
-    be used once in a step; autograd refuses a second use.
+    The gradient of a weight is a sum of one outer product per row of the input, one or six here.  Storing it would cost
+    as much memory traffic as the rest of a step.  Once :class:`ccl.train.sgd.SGD` has set `descent`, the backward pass
+    adds the products to the weight itself, while the weight is still in the cache.  Then a layer can be used only once
+    in a step; autograd refuses a second use.
 
     Attributes
     ----------
     weight : Parameter, shape (S, *maps, n_out, n_in)
     bias : Parameter, shape (S, *maps, 1, n_out), or None
     descent : tuple of two floats, or None
-        What a backward pass multiplies the weight and its gradient with to add them; None leaves this to autograd.
+        Factors of the weight and of its gradient in the update by a backward pass; None leaves it to autograd.
     """
 
     def __init__(
@@ -280,14 +280,14 @@ class LayerNorm(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Dropout with each replica's own chance: what is dropped becomes zero, and the rest larger."""
+    """Dropout, drawn for each replica: some values become zero, the others are scaled up."""
 
     def __init__(self, replicas: Replicas, rate: float) -> None:
         super().__init__()
         self.replicas, self.rate = replicas, rate
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return `x` (S, ...), in training with a share of it dropped."""
+        """Return `x` (S, ...), in training with dropout."""
         return self._drop(x) if self.training and self.rate else x
 
     def _drop(self, x: Tensor) -> Tensor:
@@ -299,10 +299,10 @@ class Dropout(nn.Module):
 
 
 class AlphaDropout(Dropout):
-    """Dropout that keeps mean 0 and variance 1 (Klambauer et al., 2017): what is dropped becomes SELU's limit."""
+    """Dropout that keeps mean 0 and variance 1 (Klambauer et al., 2017): dropped values become SELU's limit."""
 
     LIMIT = -1.7580993408473766
-    """What SELU falls to: minus its scale times its alpha."""
+    """The limit of SELU at minus infinity: minus its scale times its alpha."""
 
     def _drop(self, x: Tensor) -> Tensor:
         gain, offset = self.replicas.ahead(self._affine, x.shape[1:])

@@ -12,14 +12,14 @@ from ccl.nn.pooling import DenseLayer, GatedAttention, attend, bag_of
 from ccl.nn.replicas import Linear, Replicas
 
 SAMPLED = 8
-"""So many patches with the highest and with the lowest attention are shown to the classifier of patches."""
+"""Patches with the highest, and with the lowest attention, on which a classifier of patches is trained."""
 
 
 class Model(SurvivalModel):
     """A layer per patch, gated attention over patches, a linear layer to the hazards; classifiers of patches."""
 
     multiple = False
-    """Whether each interval has an attention and a pooled bag of its own."""
+    """Whether each interval has its own attention and its own pooled bag."""
 
     def __init__(self, shape: Shape, hyper: Hyper, replicas: Replicas) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Model(SurvivalModel):
         self.instance = Linear(replicas, width, 2, maps=(n,))
 
     def forward(self, batch: Batch) -> Output:
-        """Return the logits (S, 1, n), and the loss of the classifiers of patches if it has a weight."""
+        """Return the logits (S, 1, n), and in training the loss of the classifiers of patches, if it is on."""
         patches = self.patch(bag_of(batch, self.replicas))
         scores = self.attention(patches)
         logits = self.head(attend(scores, patches)[:, :, None]).flatten(1)[:, None]
@@ -41,14 +41,14 @@ class Model(SurvivalModel):
         return Output(logits, {"instance": self.weight * self._instance_loss(patches, scores, batch.outcomes)})
 
     def attends_to(self, batch: Batch) -> Attention:
-        """Return the weights of patches in their mean, of CLAM-MB for each interval."""
+        """Return the weights of patches in their mean, in CLAM-MB for each interval."""
         scores = self.attention(self.patch(bag_of(batch, self.replicas)))
         branches = torch.softmax(scores, dim=1).unbind(dim=-1)
         names = [f"interval {number}" for number in range(1, len(branches) + 1)] if self.multiple else ["attention"]
         return Attention(patches=dict(zip(names, branches, strict=True)))
 
     def _instance_loss(self, patches: Tensor, scores: Tensor, outcomes: Outcomes) -> Tensor:
-        """Return the mean cross-entropy (S,) of the patches shown; 0 of a censored patient, whose class is unknown."""
+        """Return the mean cross-entropy (S,) of the chosen patches; 0 for censored patients, whose class is unknown."""
         count = min(SAMPLED, patches.shape[1] // 2)
         if count == 0:  # a single patch
             return patches.new_zeros(len(patches))

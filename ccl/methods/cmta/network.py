@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ccl.data.batch import Batch, Shape
 from ccl.methods.cmta import Hyper
 from ccl.methods.interface import Attention, Output, SurvivalModel
-from ccl.nn.coattention import Beside, CoAttention
+from ccl.nn.coattention import CoAttention, Concatenation
 from ccl.nn.families import FamilyTokens
 from ccl.nn.nystrom import PatchTransformer, TokenTransformer, unsquared
 from ccl.nn.pooling import DenseLayer, bag_of
@@ -31,7 +31,7 @@ class Model(SurvivalModel):
         self.patch_encoder, self.patch_decoder = (PatchTransformer(replicas, width) for _ in range(2))
         self.gene_encoder, self.gene_decoder = (TokenTransformer(replicas, width) for _ in range(2))
         self.patches_to_genes, self.genes_to_patches = (CoAttention(replicas, width) for _ in range(2))
-        self.fusion = Beside(replicas, width)
+        self.fusion = Concatenation(replicas, width)
         self.head = Linear(replicas, width, shape.intervals)
         initialise(self, replicas)
 
@@ -47,11 +47,11 @@ class Model(SurvivalModel):
         return Output(logits, {"alignment": self.weight * distance})
 
     def attends_to(self, batch: Batch) -> Attention:
-        """Return how much families look at patches and patches at families, by the attention between both encoders.
+        """Return the attention between both modalities' encoded tokens.
 
-        Of patches for each family and in the mean over families; of families in the mean over the patches of the
-        square.  A patch that fills up the square has its weights in both places added.  What is looked at are the
-        encoders' results, in which a token already knows of others.
+        Attention to patches is given for each family, and as the mean over families; attention to families as the mean
+        over the patches of the square.  The weights of a repeated patch are added.  The encoders have already mixed the
+        tokens.
         """
         _, patches, _, genes = self._encode(batch)
         weights = self.genes_to_patches.weights(genes, patches)
@@ -63,7 +63,7 @@ class Model(SurvivalModel):
         )
 
     def _encode(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return both encoders' class token (S, 1, d) and others: the slide, its square, the profile, its families."""
+        """Return both encoders' class token (S, 1, d) and other tokens: slide, its square, profile, its families."""
         patches = self.patch_encoder(self.patch(bag_of(batch, self.replicas)), class_only=False)
         genes = self.gene_encoder(self.families(batch.genomics)[:, 0], class_only=False)
         slide, patches = patches.split([1, patches.shape[1] - 1], dim=1)
@@ -72,7 +72,7 @@ class Model(SurvivalModel):
 
 
 def _distance(told: Tensor, own: Tensor) -> Tensor:
-    """Return the mean absolute difference (S,) of vectors (S, 1, d), of which the second is a constant."""
+    """Return the mean absolute difference (S,) of vectors (S, 1, d), the second taken as a constant."""
     return (told - own.detach()).abs().mean(dim=(1, 2))
 
 

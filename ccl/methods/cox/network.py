@@ -16,7 +16,7 @@ from ccl.methods.interface import ClosedForm, Output
 from ccl.nn.replicas import Replicas
 
 PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
-"""What cross-validation chooses from."""
+"""Candidates of the cross-validation."""
 
 INNER_FOLDS = 5
 
@@ -43,7 +43,7 @@ class Model(ClosedForm):
         self.register_buffer("penalty", torch.full((count,), hyper.penalty))
 
     def solve(self, patients: Iterable[Batch], outcomes: Outcomes) -> None:
-        """Fit to the training patients; every replica is the same."""
+        """Fit to the training patients; all replicas are equal."""
         x = torch.cat([_scores(batch)[0] for batch in patients]).double().cpu().numpy()
         months, dead = outcomes.months[0].double().cpu().numpy(), (outcomes.censorship[0] == 0).cpu().numpy()
         mean, scale = x.mean(axis=0), x.std(axis=0)
@@ -72,7 +72,7 @@ class Model(ClosedForm):
 
 
 def _scores(batch: Batch) -> Tensor:
-    """Return what the model is linear in, (1 or S, B, columns)."""
+    """Return the scores that the log-hazard is linear in, (1 or S, B, columns)."""
     families = [family.mean(dim=-1, keepdim=True) for family in batch.genomics]
     return torch.cat([*families, *([] if batch.bag is None else [batch.bag.mean(dim=1, keepdim=True)])], dim=-1)
 
@@ -91,7 +91,7 @@ def ridge_cox(
     penalty : float
         Above 0.
     """
-    # The solution lies in the span of the patients: with more columns than patients, this is the smaller problem.
+    # The solution lies in the span of the patients; with more columns than patients, this problem is smaller.
     u, s, vt = np.linalg.svd(x, full_matrices=False)
     rotated = u * s
 
@@ -112,7 +112,7 @@ def _log_likelihood(
     shifted = np.exp(eta - eta.max())
     at_risk = _at_risk(shifted, months)
     value = float((eta[dead] - eta.max() - np.log(at_risk[dead])).sum())
-    # Each death takes from everyone at risk then, in proportion to their hazard: from those who followed up as long.
+    # Each death reduces the gradient of everyone at risk, those followed at least as long, by their hazard.
     order = np.argsort(months, kind="stable")
     taken = np.cumsum(np.where(dead, 1 / at_risk, 0.0)[order])
     last = np.searchsorted(months[order], months, side="right") - 1
@@ -120,7 +120,7 @@ def _log_likelihood(
 
 
 def _at_risk(hazards: NDArray[np.float64], months: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sum of the hazards of all who follow up at least as long as each patient."""
+    """Return the sum of the hazards of all patients followed at least as long as each patient."""
     order = np.argsort(months, kind="stable")
     behind = np.cumsum(hazards[order][::-1])[::-1]
     sums: NDArray[np.float64] = behind[np.searchsorted(months[order], months, side="left")]
@@ -128,7 +128,7 @@ def _at_risk(hazards: NDArray[np.float64], months: NDArray[np.float64]) -> NDArr
 
 
 def _choose_penalty(x: NDArray[np.float64], months: NDArray[np.float64], dead: NDArray[np.bool_]) -> float:
-    """Return the penalty under which left-out patients are likeliest (Verweij and van Houwelingen, Stat. Med. 1993)."""
+    """Return the penalty with the highest cross-validated likelihood (Verweij, van Houwelingen, Stat. Med. 1993)."""
     parts = np.random.default_rng(0).permutation(len(x)) % INNER_FOLDS
 
     def likelihood(penalty: float) -> float:

@@ -15,7 +15,7 @@ from ccl.nn.replicas import Linear, Replicas
 
 
 class Model(SurvivalModel):
-    """A layer per patch, and twice gated attention and a linear layer: on pseudo-bags and on what they come to."""
+    """A layer per patch, then gated attention and a linear layer, first on pseudo-bags and then on their vectors."""
 
     def __init__(self, shape: Shape, hyper: Hyper, replicas: Replicas) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Model(SurvivalModel):
     def forward(self, batch: Batch) -> Output:
         """Return the logits (S, 1, n) of the second tier, and in training the loss of the first."""
         patches = torch.relu(self.patch(bag_of(batch, self.replicas)))
-        pooled = attend(self._dealt(self.attention(patches)), patches)
+        pooled = attend(self._split(self.attention(patches)), patches)
         distilled = pooled if self.hyper.end_to_end else pooled.detach()
         logits = self.second_head(attend(self.second_attention(distilled), distilled))
         if not (self.training and batch.outcomes):
@@ -39,15 +39,15 @@ class Model(SurvivalModel):
     def attends_to(self, batch: Batch) -> Attention:
         """Return the weights of patches in the second tier's mean, which is a mean of means.
 
-        Each is the patch's weight in its pseudo-bag (the first tier) times the weight of that pseudo-bag (the second).
+        Each is the patch's weight in its pseudo-bag (first tier) times the weight of this pseudo-bag (second tier).
         """
         patches = torch.relu(self.patch(bag_of(batch, self.replicas)))
-        first = torch.softmax(self._dealt(self.attention(patches)), dim=1)
+        first = torch.softmax(self._split(self.attention(patches)), dim=1)
         second = torch.softmax(self.second_attention(first.mT @ patches), dim=1)
         return Attention(patches={"attention": (first @ second)[..., 0]})
 
-    def _dealt(self, scores: Tensor) -> Tensor:
-        """Map scores (S, N, 1) to those of K pseudo-bags (S, N, K): minus infinity for patches that are in another."""
+    def _split(self, scores: Tensor) -> Tensor:
+        """Map scores (S, N, 1) to those of K pseudo-bags (S, N, K), minus infinity for patches of other pseudo-bags."""
         count = scores.shape[1]
         if self.training:
             order = self.replicas.orders(count)
@@ -59,6 +59,6 @@ class Model(SurvivalModel):
 
 
 def first_tier_loss(logits: Tensor, outcomes: Outcomes) -> Tensor:
-    """Return the mean likelihood loss (S,) of pseudo-bags (S, K, n), each of the outcome of its bag."""
+    """Return the mean likelihood loss (S,) of pseudo-bags (S, K, n), each with the outcome of its bag."""
     parts = (outcomes.labels, outcomes.censorship, outcomes.months)
     return survival_nll(logits, Outcomes(*(part.expand(-1, logits.shape[1]) for part in parts)))

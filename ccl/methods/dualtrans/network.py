@@ -34,10 +34,10 @@ class Model(SurvivalModel):
         return Output(self.head(self.fusion(tokens)))
 
     def attends_to(self, batch: Batch) -> Attention:
-        """Return what the slide's class token attends to in its last layer (:meth:`PatchTransformer.weights`).
+        """Return the attention of the slide's class token in its last layer (:meth:`PatchTransformer.weights`).
 
-        The transformer on both modalities is not shown: it attends to zeros almost alone, and mixes its few tokens by
-        fixed weights of their places.
+        The transformer on both modalities is not shown: it attends almost only to the padding, and mixes its few tokens
+        by fixed weights of their positions.
         """
         patches = torch.relu(self.patch(bag_of(batch, self.replicas)))
         return Attention(patches={"class token": self.transformer.weights(patches)})

@@ -22,7 +22,7 @@ BILINEAR = 20
 """Channels of each of the three bilinear features."""
 
 ENCODER = (500, 256, 128, 32)
-"""Channels of the layers after all of these."""
+"""Channels of the layers after the concatenation."""
 
 ENCODER_DROPOUT = 0.1
 

@@ -17,7 +17,7 @@ REDUCED = 50
 """Channels of each modality's vector."""
 
 BILINEAR, RANK = 20, 20
-"""Channels of a bilinear product, and how many terms each is the sum of."""
+"""Channels of a bilinear product, and terms in the sum of each."""
 
 BILINEAR_DROPOUT = 0.1
 
@@ -30,7 +30,7 @@ UNDER_ROOT = 1e-8
 
 
 class BilinearPool(nn.Module):
-    """What becomes of the product of two projections: summed over the rank, its signed root, of length one."""
+    """The product of two projections: summed over the rank, signed square root, normalised to length one."""
 
     def __init__(self, replicas: Replicas) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class BilinearPool(nn.Module):
 
 
 class HierarchicalFusion(nn.Module):
-    """The published network for two modalities: each with itself, gated, then both together, and three layers."""
+    """The published network for two modalities: bilinear within each, gated, bilinear between both, three layers."""
 
     def __init__(self, replicas: Replicas, width: int, intervals: int) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ CLASSIFIER_DROPOUT = 0.5
 
 
 class Recalibration(nn.Module):
-    """Gates between zero and one for the channels of two vectors, from what both say (Joze et al., CVPR 2020)."""
+    """Gates between zero and one for the channels of two vectors, computed from both (Joze et al., CVPR 2020)."""
 
     def __init__(self, replicas: Replicas, width: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Recalibration(nn.Module):
 
 
 class ContextAttention(nn.Module):
-    """Scores of patches, each beside the same vector."""
+    """Scores of patches, each concatenated with the same vector."""
 
     def __init__(self, replicas: Replicas, width: int) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class ContextAttention(nn.Module):
 
 
 class Model(SurvivalModel):
-    """Recalibration of both modalities, attention over patches, and two layers on what both and their mean say."""
+    """Recalibration of both modalities, attention over patches, and two layers on genes, bag and mean patch."""
 
     def __init__(self, shape: Shape, hyper: Hyper, replicas: Replicas) -> None:
         super().__init__()
@@ -65,19 +65,19 @@ class Model(SurvivalModel):
     def forward(self, batch: Batch) -> Output:
         """Return the logits (S, 1, n)."""
         genes, mean, patches = self._recalibrated(batch)
-        # In evaluation the gradients of genes are to be whole, for attributions.
+        # In evaluation, attributions need the whole gradient of the genes.
         context = mean.detach() if self.training else mean
         attended = attend(self.context_attention(patches, context), patches)
         joint = torch.cat([self.after_genes(genes), attended, mean], dim=-1)
         return Output(self.head(self.dropout(self.joint(joint))))
 
     def attends_to(self, batch: Batch) -> Attention:
-        """Return the weights of patches in the attended mean; their plain mean is read beside it."""
+        """Return the weights of patches in the attended mean; the network also reads their plain mean."""
         _, mean, patches = self._recalibrated(batch)
         return Attention(patches={"attention": torch.softmax(self.context_attention(patches, mean), dim=1)[..., 0]})
 
     def _recalibrated(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the genes (S, 1, d), the mean patch (S, 1, d) and the patches (S, N, d), each by its gates."""
+        """Return the recalibrated genes (S, 1, d), mean patch (S, 1, d) and patches (S, N, d)."""
         patches = F.leaky_relu(self.patch(bag_of(batch, self.replicas)))
         genes, mean = self.genes(batch.genomics), patches.mean(dim=1, keepdim=True)
         gate_genes, gate_slide = self.recalibration(genes, mean)

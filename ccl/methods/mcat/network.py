@@ -11,7 +11,7 @@ from ccl.nn.replicas import Replicas
 
 
 class Model(SurvivalModel):
-    """Families query patches; a transformer and a pool for each modality; both vectors to the hazards."""
+    """Co-attention of families to patches, a transformer and a pool for each modality, and a linear layer."""
 
     def __init__(self, shape: Shape, hyper: Hyper, replicas: Replicas) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Model(SurvivalModel):
         return Output(self.network.hazards(attended[:, None], families))
 
     def attends_to(self, batch: Batch) -> Attention:
-        """Return how much each family looks at each patch, and the mean over families."""
+        """Return the attention of each family to each patch, and the mean over families."""
         families, patches = self.network.encode(batch, bag_of(batch, self.replicas))
         weights = self.coattention.weights(families, patches)
         return Attention(patches={"co-attention": weights.mean(dim=1)}, by_family=weights)

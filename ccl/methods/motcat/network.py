@@ -18,7 +18,7 @@ from ccl.nn.transport import transport_cost, unbalanced_plan
 
 
 class Model(SurvivalModel):
-    """Patches are transported to families in micro-batches; each of these goes through MCAT's network."""
+    """Transport of patches to families in micro-batches, and MCAT's network on each of these."""
 
     def __init__(self, shape: Shape, hyper: Hyper, replicas: Replicas) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Model(SurvivalModel):
         self.network = GuidedNetwork(shape, replicas, hyper.width, dropout=hyper.dropout)
 
     def forward(self, batch: Batch) -> Output:
-        """Return the logits (S, 1, n), and in training what makes the loss the mean of the micro-batches' losses."""
+        """Return the logits (S, 1, n), and in training the rest of the loss, which is the mean over micro-batches."""
         families, patches, plan, _ = self._transport(batch)
         logits = self.network.hazards(plan.mT @ patches, families)
         together = mean_survival(logits)
@@ -34,17 +34,17 @@ class Model(SurvivalModel):
             return Output(together)
         own = batch.outcomes
         everywhere = Outcomes(*(x.expand(logits.shape[:2]) for x in (own.labels, own.censorship, own.months)))
-        # Never negative, and zero where the micro-batches agree.
+        # Never negative, and zero if the micro-batches agree.
         return Output(together, {"micro_batches": survival_nll(logits, everywhere) - survival_nll(together, own)})
 
     def attends_to(self, batch: Batch) -> Attention:
-        """Return shares of the transport plan: of patches in all that is moved and in what a family gets, of families.
+        """Return shares of the transport plan: of patches in all mass and in each family's, of families in all mass.
 
-        A family is told the sum of the patches by the plan's masses.  The masses of all micro-batches are taken
-        together; as the plan is unbalanced, neither all patches give the same nor all families get the same.
+        A family receives the sum of the patches weighted by the plan.  The masses of all micro-batches are taken
+        together.  As the plan is unbalanced, patches give and families receive different masses.
         """
         _, _, plan, chosen = self._transport(batch)
-        masses = plan.flatten(1, 2).mT  # (S, F, C * L); none on a repetition
+        masses = plan.flatten(1, 2).mT  # (S, F, C * L); zero on padding
         given = torch.zeros(*masses.shape[:2], bag_of(batch, self.replicas).shape[1], dtype=masses.dtype)
         given = given.to(masses.device).scatter_add(2, chosen[:, None].expand_as(masses), masses)
         of_all = given / given.sum(dim=(1, 2), keepdim=True)
@@ -55,9 +55,9 @@ class Model(SurvivalModel):
         )
 
     def _transport(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return families (S, F, d), patches in C micro-batches (S, C, L, d), their plans, and their places (S, C * L).
+        """Return families (S, F, d), patches in C micro-batches (S, C, L, d), their plans, and indices (S, C * L).
 
-        The places are those of the patches in the bag.
+        The indices are those of the patches in the bag.
         """
         bag = bag_of(batch, self.replicas)
         places, filled = deal(bag.shape[1], self.hyper.micro_batch)
@@ -85,14 +85,14 @@ class Model(SurvivalModel):
 
 
 def deal(patches: int, size: int) -> tuple[Tensor, Tensor]:
-    """Deal N shuffled patches into ``N // size + 1`` = C micro-batches of about equal size, none above `size`.
+    """Split N shuffled patches into ``N // size + 1`` = C micro-batches of about equal size, none above `size`.
 
     Returns
     -------
     places : Tensor, shape (C, L), int64
-        Of each micro-batch's patches; one with less than L repeats its last.
+        Indices of each micro-batch's patches; one with fewer than L is padded with its last.
     filled : Tensor, shape (C, L), bool
-        False for these repetitions.
+        False for the padding.
     """
     ends = torch.tensor([part[-1] + 1 for part in np.array_split(np.arange(patches), patches // size + 1)])
     starts = F.pad(ends, (1, 0))[:-1]
@@ -101,7 +101,7 @@ def deal(patches: int, size: int) -> tuple[Tensor, Tensor]:
 
 
 def mean_survival(logits: Tensor) -> Tensor:
-    """Return the logits (S, 1, n) whose survival function is the mean of those of C others, (S, C, n)."""
+    """Return the logits (S, 1, n) whose survival function is the mean of those of C logits (S, C, n)."""
     before = F.pad(F.logsigmoid(-logits).cumsum(dim=-1)[..., :-1], (1, 0))
     died, survived = (torch.logsumexp(before + F.logsigmoid(x), dim=1, keepdim=True) for x in (logits, -logits))
     return died - survived

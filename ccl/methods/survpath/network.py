@@ -16,11 +16,11 @@ from ccl.nn.replicas import Dropout, LayerNorm, Linear, Replicas
 FEED_FORWARD_DROPOUT = 0.1
 
 JOINT = 64
-"""Channels of both means' common layer."""
+"""Channels of the layer on both means."""
 
 
 class PathwayAttention(nn.Module):
-    """One head over pathways and patches, normalised first, without patches by patches and an output layer."""
+    """One head over pathways and patches after normalisation, without attention between patches and output layer."""
 
     def __init__(self, replicas: Replicas, width: int) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class PathwayAttention(nn.Module):
         self.to_qkv = Linear(replicas, width, 3 * (width // 2), bias=False)
 
     def forward(self, pathways: Tensor, patches: Tensor) -> Tensor:
-        """Map pathways (S, P, d) and patches (S, N, d) to both, one after the other, (S, P + N, d / 2)."""
+        """Map pathways (S, P, d) and patches (S, N, d) to both, concatenated, (S, P + N, d / 2)."""
         count = pathways.shape[1]
         q, k, v = self._projected(pathways, patches)
         of_pathways = F.scaled_dot_product_attention(q[:, :count], k, v)
@@ -77,11 +77,11 @@ class Model(SurvivalModel):
         return Output(self.head(self.joint(torch.cat(means, dim=-1))))
 
     def attends_to(self, batch: Batch) -> Attention:
-        """Return what families attend to among patches and among themselves, and patches among families.
+        """Return the attention of families to patches and to families, and of patches to families.
 
-        A family's attention is one softmax over families and patches; each part of it is given by itself, as shares of
-        this part: of patches for each family and for all together, of families for all together.  Patches attend to
-        families alone; given is the mean over patches.
+        A family's attention is one softmax over families and patches.  Both parts are returned as shares within the
+        part: that to patches for each family and for all together, that to families for all together.  Patches attend
+        to families only; this is returned as the mean over patches.
         """
         families = self.families(batch.genomics).squeeze(1)
         to_all, to_families = self.pathway_attention.weights(families, self.patch(bag_of(batch, self.replicas)))
@@ -96,7 +96,7 @@ class Model(SurvivalModel):
         )
 
     def _sample(self, bag: Tensor) -> Tensor:
-        """Return some patches of a bag (S, N, D) in training, other ones for each replica."""
+        """Return a sample of the patches of a bag (S, N, D) in training, drawn for each replica."""
         if not self.training or bag.shape[1] <= self.patches:
             return bag
         chosen = self.replicas.orders(bag.shape[1])[:, : self.patches]

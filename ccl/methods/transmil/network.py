@@ -19,7 +19,7 @@ class Model(SurvivalModel):
         super().__init__()
         self.replicas = replicas
         self.patch = Linear(replicas, shape.features, hyper.width)
-        # Its class token starts as wide as the patches, unlike those of the methods that took the transformer over.
+        # Unlike in the methods that reuse this transformer, the class token starts with a standard deviation of 1.
         self.transformer = PatchTransformer(replicas, hyper.width, init_std=1.0)
         self.head = Linear(replicas, hyper.width, shape.intervals)
 
@@ -29,6 +29,6 @@ class Model(SurvivalModel):
         return Output(self.head(self.transformer(patches)))
 
     def attends_to(self, batch: Batch) -> Attention:
-        """Return what the class token attends to in the last layer (:meth:`PatchTransformer.weights`)."""
+        """Return the attention of the class token in the last layer (:meth:`PatchTransformer.weights`)."""
         patches = torch.relu(self.patch(bag_of(batch, self.replicas)))
         return Attention(patches={"class token": self.transformer.weights(patches)})
