@@ -30,7 +30,8 @@ from threadpoolctl import threadpool_limits
 from ccl.cluster.run import cluster_cohort
 from ccl.cohort.run import make_cohort
 from ccl.config.sections import ClusterSettings, CohortSettings, DemoSettings, GenomicsSettings, TrainSettings
-from ccl.data.fold import Inputs, Side, load_fold
+from ccl.data.fold import Fold, Inputs, load_fold
+from ccl.data.patients import Side
 from ccl.demo.make import make_demo
 from ccl.evaluate.concordance import concordance_index
 from ccl.genomics.run import group_genomics
@@ -165,12 +166,17 @@ def targets(planted: Planted, side: Side) -> pd.DataFrame:
     return latents.assign(synergy=truth["risk_synergy"], log_risk=truth["log_risk"])
 
 
+def read_fold(method: str, inputs: Inputs, fold: int, settings: TrainSettings) -> Fold:
+    """Return the data of one fold as a method reads them."""
+    intervals = {"intervals": settings.intervals, "intervals_from": settings.intervals_from}
+    return load_fold(get_method(method).reads, inputs, fold, **intervals)
+
+
 def train_arm(arm: Arm, planted: Planted, fold: int, settings: TrainSettings) -> Iterator[dict[str, Any]]:
     """Train one arm on one fold, all seeds; yield the C-index of each seed, and what its components hold."""
-    inputs, cpu = planted.inputs(arm.cut, fold), torch.device("cpu")
-    data = load_fold(get_method(arm.method), inputs, fold, settings=settings, device=cpu)
-    module, chosen = load(arm.method), hyper(arm.method, arm.overrides)
-    trained = train_replicas(module, chosen, data, recipe=unified(settings), seeds=settings.seeds)
+    data = read_fold(arm.method, planted.inputs(arm.cut, fold), fold, settings)
+    network, chosen = load(arm.method).Model, hyper(arm.method, arm.overrides)
+    trained = train_replicas(network, chosen, data, recipe=unified(settings), seeds=settings.seeds)
     for seed, history in trained.history.groupby("seed"):
         scores = history["c_index_test"]
         for measure, value in (("last", scores.iloc[-1]), ("best-on-test", scores.max())):
@@ -181,7 +187,7 @@ def train_arm(arm: Arm, planted: Planted, fold: int, settings: TrainSettings) ->
 
 def floors(planted: Planted, fold: int, settings: TrainSettings) -> Iterator[dict[str, Any]]:
     """Yield what needs no training of CCL: true risks, Cox models, an untrained network and the data themselves."""
-    data = load_fold(get_method("ccl"), planted.inputs("", fold), fold, settings=settings, device=torch.device("cpu"))
+    data = read_fold("ccl", planted.inputs("", fold), fold, settings)
     truth = planted.truth.loc[list(data.test.patients)]
     parts = {name: truth[f"risk_{name}"] for name in ("shared", "pathology", "genomics", "synergy")}
     known = {

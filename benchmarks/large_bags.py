@@ -16,14 +16,16 @@ import time
 
 import torch
 
-from ccl.data.batch import Batch, Outcomes
+from ccl.data.batch import Batch, Outcomes, Shape
 from ccl.methods import METHODS, hyper, load
 from ccl.methods.interface import ClosedForm
-from ccl.methods.listing import RESNET50_DIM, blca_shape
 from ccl.nn.likelihood import survival_nll
 from ccl.nn.replicas import Replicas
 
 BARE = "bare"
+
+FAMILIES, RESNET50_DIM = (94, 334, 521, 468, 1496, 479), 1024
+"""Columns of the gene families of TCGA-BLCA, and width of a patch."""
 
 
 def step(name: str, patches: int) -> tuple[float, float]:
@@ -32,7 +34,8 @@ def step(name: str, patches: int) -> tuple[float, float]:
     bag = torch.randn(1, patches, RESNET50_DIM)
     if name == BARE:
         return 0.0, 0.0
-    shape = blca_shape(METHODS[name])
+    families = FAMILIES if "genomics" in METHODS[name].reads else ()
+    shape = Shape(families, intervals=4, clusters=0, features=RESNET50_DIM)
     model = load(name).Model(shape, hyper(name, {}), Replicas((0,)))
     genomics = tuple(torch.randn(1, 1, size) for size in shape.families)
     outcomes = Outcomes(torch.tensor([[1]]), torch.zeros(1, 1), torch.tensor([[12.0]]))

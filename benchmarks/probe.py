@@ -17,7 +17,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold, cross_val_predict
 from torch import Tensor
 
-from ccl.data.fold import Side
+from ccl.data.patients import Side
 from ccl.methods.interface import SurvivalModel, risk
 
 COMPONENTS = ("C", "S", "G", "P")

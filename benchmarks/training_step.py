@@ -21,7 +21,7 @@ from released_step import ReleasedStep
 from torch import nn
 
 from ccl.data.batch import Outcomes, Shape
-from ccl.data.fold import Side
+from ccl.data.patients import Side
 from ccl.methods import hyper, load
 from ccl.nn.replicas import InputLinear, Replicas
 from ccl.train.loop import STEPS_AHEAD, train_epoch

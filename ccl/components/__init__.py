@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ccl.methods import METHODS
+
 VERSION = 1
 """Bumped when the stage's output changes for the same input."""
 
-DECOMPOSED = ("ccl",)
-"""Methods with components; it stands here because Snakemake, which must know, does not load torch."""
+DECOMPOSED = tuple(name for name, method in METHODS.items() if method.decomposes)
+"""Methods with components."""

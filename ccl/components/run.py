@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from ccl.components import DECOMPOSED
 from ccl.components.statistics import similarity
 from ccl.components.vectors import Vectors, vectors_of
-from ccl.data.fold import read_tables
+from ccl.data.tables import read_tables
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.io.errors import ConfigError
 from ccl.io.files import write_json, write_table
@@ -59,7 +59,7 @@ def find_components(*, runs: Sequence[Path], genomics: Path | None, clusters: Pa
             expected=", ".join(DECOMPOSED),
             todo="show the components of a model of this method",
         )
-    tables = read_tables(get_method(method), genomics=genomics, clusters=clusters, slides=None, manifests=())
+    tables = read_tables(get_method(method).reads, genomics=genomics, clusters=clusters, slides=None, manifests=())
     found = [vectors_of(run, tables) for run in progress(folds, "components", unit="fold")]
     write_table(out / "components.csv", pd.concat([_points(fold) for fold in found]))
     write_table(out / "similarity.csv", similarity(found))

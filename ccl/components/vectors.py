@@ -10,12 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from ccl.data.batch import Batch, Outcomes
-from ccl.data.fold import Tables
 from ccl.data.intervals import interval_labels
+from ccl.data.tables import Tables
 from ccl.evaluate.folds import FoldRun
-from ccl.explain.again import batch_of, check_patient, check_risk
 from ccl.methods.interface import SurvivalModel, risk
-from ccl.train.store import load_model
+from ccl.train.reload import check_risk, check_tables, load_networks, read_batch
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,12 @@ def vectors_of(run: FoldRun, tables: Tables) -> Vectors:
         .agg(months=("months", "first"), censorship=("censorship", "first"), risk=("risk", "mean"))
         .reset_index()
     )
-    for patient in patients["patient_id"]:
-        check_patient(patient, tables)
-    models, networks = [], []
-    for seed in run.facts["seeds"]:
-        model, scalers = load_model(run.folder / "model.safetensors", seed)
-        models.append(model)
-        networks.append([_one(model, batch_of(patient, tables, scalers)) for patient in patients["patient_id"]])
+    check_tables(run, list(patients["patient_id"]), tables)
+    loaded = load_networks(run)
+    networks = [
+        [_one(model, read_batch(patient, tables, scalers)) for patient in patients["patient_id"]]
+        for model, scalers in loaded
+    ]
     risks = np.mean([[found for _, found in network] for network in networks], axis=0)
     for patient, found, expected in zip(patients["patient_id"], risks, patients["risk"], strict=True):
         check_risk(run, patient, found=found, expected=expected)
@@ -62,7 +60,7 @@ def vectors_of(run: FoldRun, tables: Tables) -> Vectors:
         fold=run.fold,
         components=tuple(networks[0][0][0]),
         values=np.array([[list(vectors.values()) for vectors, _ in network] for network in networks]),
-        patients=patients.assign(group=_groups(models[0], patients, run.edges))[columns],
+        patients=patients.assign(group=_groups(loaded[0][0], patients, run.edges))[columns],
     )
 
 

@@ -1,4 +1,4 @@
-"""The bags of patches of a fold's patients, read from their files while the patient before is trained on."""
+"""Bags of patches, read from their files while the network works on the patient before."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from ccl.io.errors import ConfigError, InputError
 from ccl.io.formats import FeaturesHead, ManifestRow
 
 BAGS_AHEAD = 2
-"""Bags that are read before they are asked for."""
+"""Bags that are read in advance."""
 
 SHARE_OF_MEMORY = 0.8
-"""Bags are kept in memory if they fit into this share of what is free."""
+"""Bags are kept in memory if they fit into this share of the free memory."""
 
 
 class Bags:
-    """The patches of P patients, N differing from one to the next; in memory are those of three at a time.
+    """The patches of P patients, N each; three patients are in memory at a time.
 
     Parameters
     ----------
     rows : sequence of sequences of ManifestRow
-        The slides of each patient, whose patches follow each other in this order.
+        The slides of each patient; a bag is their patches in this order.
     device : torch.device
-        Where the bags are wanted.
+        Where the bags are needed.
     keep : bool
-        Keep every bag in memory, as it is stored, once it was read.
+        Keep every bag in memory after it was read, in the precision of its file.
     """
 
     def __init__(self, rows: Sequence[Sequence[ManifestRow]], *, device: torch.device, keep: bool) -> None:
@@ -75,20 +75,20 @@ def _finite(row: ManifestRow) -> Tensor:
         raise InputError(
             f"features that are not finite (slide {row.slide_id})",
             where=str(row.path),
-            todo="make the slide's features again, or take the slide out of the sheet",
+            todo="make the slide's features again, or remove the slide from the sheet",
         )
     return patches
 
 
 def check_bags(bags: Mapping[str, Sequence[ManifestRow]], *, keep: bool) -> tuple[int, str]:
-    """Check by their heads alone that all patients' features are alike; return their width and their weights.
+    """Check by the files' headers that all features are of one kind; return their width and their weights.
 
     Raises
     ------
     InputError
         Features come from different encoders or differ in width.
     ConfigError
-        All are to be kept in memory, and do not fit.
+        All are to be kept in memory but do not fit.
     """
     heads = {row: FeaturesHead.read(row.path) for rows in bags.values() for row in rows}
     first = next(iter(heads.values()))

@@ -1,4 +1,4 @@
-"""What a method sees of patients: their sizes, outcomes and values, with a leading axis S of replicas."""
+"""What a network is given: sizes, outcomes and values of patients, with a leading axis S of replicas."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """What became of B patients of each replica."""
+    """The outcomes of B patients of each replica."""
 
     labels: Tensor
     """(S, B) int64 survival interval, 0 to n-1."""
@@ -40,7 +40,7 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Batch:
-    """B patients of each of S replicas: in training other ones for each, else the same for all, given as S = 1."""
+    """B patients of each of S replicas: in training each has its own; otherwise all have the same, given as S = 1."""
 
     genomics: tuple[Tensor, ...]
     """Per family (S, B, n_f) scaled values."""
@@ -50,3 +50,12 @@ class Batch:
     """Only in training."""
     bag: Tensor | None = None
     """(S, N, D) all patches of one patient (then B = 1), in the order of the files; for methods that read bags."""
+
+    def one(self, number: int) -> Batch:
+        """Return one patient of each replica, B = 1, without its bag."""
+        own = slice(number, number + 1)
+        return Batch(
+            tuple(family[:, own] for family in self.genomics),
+            None if self.centres is None else self.centres[:, own],
+            None if self.outcomes is None else self.outcomes.one(number),
+        )

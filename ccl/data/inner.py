@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from ccl.evaluate.concordance import concordance_index
-from ccl.io.errors import ConfigError
-
 SEED = 0
 
 
 def hold_out(roles: Mapping[str, str], outcomes: pd.DataFrame, *, share: float, fold: int) -> dict[str, str]:
-    """Return the roles of a fold's patients with a share of those in training made ``inner``.
+    """Return the roles of a fold's patients, with a share of those in training changed to ``inner``.
 
-    The dead and the censored give the same share each.  The draw knows nothing of the method, so that all methods hold
-    out the same patients.
+    The share is the same of patients who died and of those who were censored.  The draw does not depend on the method,
+    so all methods hold out the same patients.
 
     Parameters
     ----------
@@ -29,7 +25,7 @@ def hold_out(roles: Mapping[str, str], outcomes: pd.DataFrame, *, share: float, 
     share : float
         Between 0 and 1.
     fold : int
-        Number of the fold; each has its own draw.
+        Number of the fold; part of the seed.
     """
     training = outcomes.loc[[patient for patient, role in roles.items() if role == "train"]]
     rng = np.random.default_rng((SEED, fold))
@@ -37,15 +33,3 @@ def hold_out(roles: Mapping[str, str], outcomes: pd.DataFrame, *, share: float, 
     for _, alike in training.groupby("censorship"):
         drawn += rng.permutation(alike.index.to_numpy())[: round(share * len(alike))].tolist()
     return {**roles, **dict.fromkeys(drawn, "inner")}
-
-
-def check_inner(outcomes: pd.DataFrame, share: float) -> None:
-    """Raise :class:`ConfigError` where no C-index can be computed of the patients held out."""
-    if math.isnan(concordance_index(outcomes["months"], outcomes["censorship"], np.zeros(len(outcomes)))):
-        raise ConfigError(
-            "the patients held out cannot tell one epoch from another",
-            where=f"config, train: inner: {share:g}",
-            found=f"{len(outcomes)} patients, {int((outcomes['censorship'] == 0).sum())} with an observed death",
-            expected="among them somebody who died and was outlived by another",
-            todo="raise `train: inner`, or set it to 0",
-        )

@@ -1,4 +1,4 @@
-"""Survival intervals: follow-up time in n classes."""
+"""Survival intervals: follow-up time in n classes, and the survival curve over them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from ccl.io.errors import ConfigError
 
 MARGIN_MONTHS = 1e-6
-"""The outer edges lie this far beyond the shortest and the longest follow-up."""
+"""The outer edges are this far beyond the shortest and the longest follow-up."""
 
 
 def interval_edges(months: ArrayLike, censorship: ArrayLike, n: int) -> NDArray[np.float64]:
@@ -17,7 +17,7 @@ def interval_edges(months: ArrayLike, censorship: ArrayLike, n: int) -> NDArray[
     Parameters
     ----------
     months : array_like, shape (P,)
-        Follow-up of the patients that the edges may know.
+        Follow-up of the patients that the edges are computed from.
     censorship : array_like, shape (P,)
         1 = censored, 0 = death observed.
     n : int
@@ -45,8 +45,36 @@ def interval_edges(months: ArrayLike, censorship: ArrayLike, n: int) -> NDArray[
 
 
 def interval_labels(months: ArrayLike, edges: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the interval, 0 to n - 1, of each follow-up (P,): its left edge belongs to it, its right one does not.
+    """Return the interval, 0 to n - 1, of each follow-up (P,).  An interval includes its left edge, not its right one.
 
     Follow-up outside the outer edges falls into the first or the last interval.
     """
     return np.searchsorted(edges[1:-1], np.asarray(months, dtype=np.float64), side="right").astype(np.int64)
+
+
+def survival_at(survival: ArrayLike, edges: ArrayLike, months: ArrayLike) -> NDArray[np.float64]:
+    """Return predicted survival at some times.  All stages use this one curve.
+
+    It is 1 at month 0, has the predicted values at the right edges of the intervals, and is linear in between.
+
+    Parameters
+    ----------
+    survival : array_like, shape (..., n)
+        Survival functions at the right edges of n intervals.
+    edges : array_like, shape (n + 1,)
+        Edges of the intervals in months.
+    months : array_like, shape (T,)
+        Times.
+
+    Returns
+    -------
+    ndarray, shape (..., T)
+        NaN beyond the last edge.
+    """
+    values = np.asarray(survival, dtype=np.float64)
+    curves = np.concatenate([np.ones((*values.shape[:-1], 1)), values], axis=-1)
+    corners = np.concatenate([[0.0], np.asarray(edges, dtype=np.float64)[1:]])
+    # Interpolation is linear in the values at the corners: that of each unit vector is a row of the matrix.
+    matrix = np.stack([np.interp(np.asarray(months), corners, unit, right=np.nan) for unit in np.eye(len(corners))])
+    found: NDArray[np.float64] = curves @ matrix
+    return found

@@ -1,4 +1,4 @@
-"""The bootstrap over patients: how much a statistic of the cohort would vary with other patients."""
+"""The bootstrap over patients: how much a statistic of the cohort varies with the patients."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ CONFIDENCE = 0.95
 
 
 def resample(patients: int) -> NDArray[np.int64]:
-    """Return how often each patient is in each resample, (R, P); the same for every call with as many patients."""
+    """Return how often each patient is in each resample, (R, P); always the same for the same number of patients."""
     rng = np.random.default_rng(SEED)
     return rng.multinomial(patients, np.full(patients, 1 / patients), size=RESAMPLES)
 
 
 def percentile_interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
-    """Return what the middle 95 % of `values` lie between; NaN does not count, and None where there is nothing else."""
+    """Return the interval of the middle 95 % of `values`, ignoring NaN; None if all are NaN."""
     known = values[~np.isnan(values)]
     if not len(known):
         return None
@@ -33,8 +33,8 @@ def percentile_interval(values: NDArray[np.float64]) -> tuple[float, float] | No
 def pooled_interval(risks: pd.DataFrame) -> dict[str, Any]:
     """Return the 95 % confidence interval of the C-index of pooled risks.
 
-    The risks are taken as they are: the interval tells how the C-index varies with the patients it is computed on, not
-    with those that the models learnt from.  A resample without a comparable pair does not count.
+    The risks are fixed: the interval describes how the C-index varies with the patients it is computed on, not with
+    those that the models were trained on.  Resamples without a comparable pair are ignored.
     """
     columns = risks["months"], risks["censorship"], risks["risk"]
     interval = percentile_interval(resampled_concordance(*columns, resample(len(risks))))

@@ -1,4 +1,4 @@
-"""Which of several models orders the same patients better, and how sure that is."""
+"""Pairwise comparison of models on the same patients."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ccl.io.errors import InputError
 from ccl.io.files import read_table, write_table
 
 SAME_MONTHS = 1e-6
-"""Follow-up no further apart than this, relative to its length, is the same."""
+"""Relative difference up to which two times of follow-up are the same."""
 
 
 def compare_evaluations(*, evaluations: Sequence[Path], out: Path, protocol: str) -> list[str]:
     """Compare the pooled C-index of every two evaluations, patient by patient, and write the table `out`.
 
-    Each resample of the patients gives both models their C-index on the very same patients.  The standard error of
-    their difference is that of its resamples; interval and p are those of a normal distribution with it.  Patients whom
-    not every model judged are left out of all.
+    Each resample of the patients gives both models a C-index on the same patients.  The standard error of their
+    difference is the standard deviation over resamples; interval and p are those of a normal distribution.  Patients
+    that not every model predicted are left out.
 
     Parameters
     ----------
@@ -37,17 +37,17 @@ def compare_evaluations(*, evaluations: Sequence[Path], out: Path, protocol: str
     out : Path
         Table to write, as docs/formats.md describes it.
     protocol : str
-        Whose risks are compared; of predictions made elsewhere those that there are.
+        Protocol of the risks; predictions made elsewhere have only one.
 
     Returns
     -------
     list of str
-        The comparison in words, a line each.
+        The comparison in words, one line per pair.
 
     Raises
     ------
     InputError
-        There are not two evaluations, one lacks the protocol, follow-up differs, or there is nothing to compare on.
+        There are fewer than two evaluations, one lacks the protocol, follow-up differs, or no patients can be compared.
     """
     if len(set(evaluations)) < max(2, len(evaluations)):
         raise InputError(
@@ -90,7 +90,7 @@ def _read(folder: Path, protocol: str) -> _Judged:
 
 
 def _common(judged: Sequence[_Judged]) -> tuple[pd.Index[str], list[str]]:
-    """Return the patients that all have, and in words whom each has beyond them; their follow-up must be the same."""
+    """Return the patients that all evaluations have, and a line for each that has more; follow-up must be the same."""
     first, *others = judged
     patients = first.risks.index
     for other in others:
@@ -138,10 +138,9 @@ def _compare(judged: Sequence[_Judged], patients: pd.Index[str]) -> pd.DataFrame
 
 
 def differences(risks: Sequence[pd.DataFrame], pairs: Sequence[tuple[int, int]]) -> pd.DataFrame:
-    """Return how much the pooled C-index of two models differs, on the same resamples of the same patients.
+    """Return the difference between the pooled C-indices of two models, on the same resamples of the same patients.
 
-    The standard error of the difference is that of its resamples; interval and p are those of a normal distribution
-    with it.
+    The standard error is the standard deviation over resamples; interval and p are those of a normal distribution.
 
     Parameters
     ----------
@@ -176,7 +175,7 @@ def differences(risks: Sequence[pd.DataFrame], pairs: Sequence[tuple[int, int]])
                 "se": error,
                 "lower": max(difference - half, -1.0),
                 "upper": min(difference + half, 1.0),
-                # Two models that order all patients alike differ in no resample.
+                # Two models that rank all patients alike do not differ in any resample.
                 "p": 2 * float(norm.sf(abs(difference) / error)) if error else 1.0,
             }
         )

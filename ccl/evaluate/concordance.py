@@ -14,7 +14,7 @@ TIED_TOLERANCE = 1e-8
 """Two risks no further apart than this are tied, and their pair counts one half."""
 
 PAIRS_AT_ONCE = 1 << 24
-"""How many pairs are compared in one step, which bounds the memory for large cohorts."""
+"""Pairs that are compared in one step, which bounds the memory for large cohorts."""
 
 
 def concordance_index(months: ArrayLike, censorship: ArrayLike, risk: ArrayLike) -> float:
@@ -52,12 +52,12 @@ def concordance_index(months: ArrayLike, censorship: ArrayLike, risk: ArrayLike)
 def resampled_concordance(
     months: ArrayLike, censorship: ArrayLike, risk: ArrayLike, counts: NDArray[np.integer]
 ) -> NDArray[np.float64]:
-    """Return the C-index of R resamples of the patients: (R,), NaN where no pair is comparable.
+    """Return the C-index of R resamples of the patients: (R,), NaN if no pair is comparable.
 
     Parameters
     ----------
     months, censorship, risk
-        As :func:`concordance_index` takes them.
+        As in :func:`concordance_index`.
     counts : ndarray of int, shape (R, P)
         How often each patient is in each resample.  A patient drawn twice is not comparable with itself.
 
@@ -81,14 +81,14 @@ def resampled_concordance(
 def uno_concordance(months: ArrayLike, censorship: ArrayLike, risk: ArrayLike, tau: float) -> float:
     """Return Uno's C: the C-index of pairs whose death came before `tau`, corrected for censoring.
 
-    Harrell's C-index depends on who happened to be censored.  Here a pair counts by the inverse square of the
+    Harrell's C-index depends on who happened to be censored.  Here a pair is weighted by the inverse square of the
     probability to be observed until its death, estimated from the same patients (Uno et al., Statistics in Medicine
     2011).
 
     Parameters
     ----------
     months, censorship, risk
-        As :func:`concordance_index` takes them.
+        As in :func:`concordance_index`.
     tau : float
         Months; no later than the longest follow-up.
 

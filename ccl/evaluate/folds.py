@@ -1,4 +1,4 @@
-"""Reading the folds of a method, and refusing those that cannot be judged together."""
+"""Reading the folds of a model, and refusing those that do not belong together."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AGREED = (*NAMES, "hyper", "settings", "seeds", "families")
 
 @dataclass(frozen=True)
 class FoldRun:
-    """One trained fold: what ``train`` wrote of it."""
+    """The files of one trained fold."""
 
     folder: Path
     facts: Mapping[str, Any]
@@ -37,7 +37,7 @@ class FoldRun:
     predictions: pd.DataFrame
     """``predictions.csv``: the test patients after every epoch, for every seed."""
     inner: pd.DataFrame | None = None
-    """C-index on the patients held out of training: ``seed``, ``epoch``, ``c_index_inner``; None where none were."""
+    """C-index on the patients held out of training: ``seed``, ``epoch``, ``c_index_inner``; None if there were none."""
 
     @property
     def fold(self) -> int:
@@ -46,7 +46,7 @@ class FoldRun:
 
     @property
     def edges(self) -> NDArray[np.float64]:
-        """Edges of the survival intervals (months); none where survival was not predicted."""
+        """Edges of the survival intervals (months); empty if survival was not predicted."""
         return np.asarray(self.facts.get("interval_edges", ()), dtype=np.float64)
 
     @property
@@ -97,7 +97,7 @@ def _read_fold(folder: Path) -> FoldRun:
 
 
 def _read_inner(folder: Path, predictions: pd.DataFrame) -> pd.DataFrame:
-    """Read what ``history.csv`` says of the patients held out, for each seed and epoch that is predicted."""
+    """Read the C-index on the patients held out from ``history.csv``, for each seed and epoch that is predicted."""
     path, columns = folder / "history.csv", ["seed", "epoch", "c_index_inner"]
     history = read_table(path, required=tuple(columns))[columns]
     epochs = predictions[columns[:2]].drop_duplicates().merge(history, how="left")
@@ -118,7 +118,7 @@ def survival_columns(edges: int) -> list[str]:
 
 
 def check_values(path: Path, predictions: pd.DataFrame, survival: list[str], *, todo: str) -> None:
-    """Refuse a prediction that is no number, and follow-up that is impossible or changes from row to row."""
+    """Refuse predictions that are not numbers, and follow-up that is impossible or differs between rows."""
     numeric = predictions[["months", "censorship", "risk", *survival]].apply(pd.to_numeric, errors="coerce")
     valid = np.isfinite(numeric).all(axis=1) & numeric["censorship"].isin([0, 1]) & (numeric["months"] >= 0)
     valid &= numeric[survival].ge(0).all(axis=1) & numeric[survival].le(1).all(axis=1)
@@ -143,7 +143,7 @@ def check_values(path: Path, predictions: pd.DataFrame, survival: list[str], *, 
 
 
 def _check_grid(path: Path, predictions: pd.DataFrame, seeds: Sequence[int]) -> None:
-    """Refuse predictions that do not hold each patient once for each seed and epoch."""
+    """Refuse predictions that do not have each patient once for each seed and epoch."""
     patients = predictions["patient_id"].nunique()
     epochs = range(1, 1 + (int(predictions["epoch"].max()) if len(predictions) else 0))
     expected = {(seed, epoch) for seed in seeds for epoch in epochs}
@@ -162,7 +162,7 @@ def _check_grid(path: Path, predictions: pd.DataFrame, seeds: Sequence[int]) -> 
 
 
 def _check_agreement(runs: Sequence[FoldRun]) -> None:
-    """Refuse folds of different methods, settings or length, and a fold given twice."""
+    """Refuse folds of different methods, settings or numbers of epochs, and a fold given twice."""
     first = runs[0]
     for before, run in pairwise(runs):
         if run.fold == before.fold:
@@ -188,7 +188,7 @@ def _check_agreement(runs: Sequence[FoldRun]) -> None:
 
 
 def _differing(one: Any, other: Any) -> tuple[str, str]:
-    """Return two values in words; of two mappings, which may hold thousands of names, what differs alone."""
+    """Return two values in words; of two mappings, which may have thousands of names, only the differences."""
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         keys = [key for key in {**one, **other} if one.get(key) != other.get(key)]
         one, other = ({key: mapping[key] for key in keys if key in mapping} for mapping in (one, other))
@@ -197,10 +197,10 @@ def _differing(one: Any, other: Any) -> tuple[str, str]:
 
 
 def check_patients(runs: Sequence[FoldRun], where: Path) -> None:
-    """Refuse patients of whom some are tested more often than others.
+    """Refuse folds that test some patients more often than others.
 
-    Repeated cross-validation tests everybody equally often.  Anything else is a fold file with a slip, or a
-    scheme whose pooled risks would mix averages of unequal size.
+    Repeated cross-validation tests everybody equally often.  Anything else is a mistake in a fold file, or a scheme
+    whose pooled risks would be averages over different numbers of folds.
     """
     tested = pd.concat([run.predictions[["patient_id"]].drop_duplicates().assign(fold=run.fold) for run in runs])
     folds = tested.groupby("patient_id")["fold"].agg(list)

@@ -1,4 +1,4 @@
-"""Predictions of any tool, in one table, as folds that can be judged like one's own."""
+"""Predictions of other tools, read from one table as folds that are evaluated like those of ccl."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ccl.io.errors import InputError
 from ccl.io.files import read_table, row_of
 
 SURVIVAL = re.compile(r"survival_at_(\d+(?:\.\d+)?)")
-"""Name of a column of the predicted probability to be alive after so many months."""
+"""Column of the predicted probability to be alive after the number of months in its name."""
 
 
 def read_predictions(path: Path) -> list[FoldRun]:
@@ -23,9 +23,9 @@ def read_predictions(path: Path) -> list[FoldRun]:
     Parameters
     ----------
     path : Path
-        Table with ``patient_id``, ``months`` (or ``time``, in months too), ``censorship``, ``risk``; ``fold``, where
-        the C-index of each fold is wanted; and columns such as ``survival_at_36``, where survival is predicted.  Other
-        columns are not read.
+        Table with ``patient_id``, ``months`` (or ``time``, also in months), ``censorship``, ``risk``; optionally
+        ``fold``, for a C-index of each fold, and columns such as ``survival_at_36``, for predicted survival.  Other
+        columns are ignored.
 
     Raises
     ------

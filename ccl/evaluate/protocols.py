@@ -1,4 +1,4 @@
-"""The epoch that a protocol judges, and what follows from it: the C-index of each fold and each patient's risk."""
+"""The epoch that a protocol evaluates, the C-index of each fold there, and each patient's risk and survival."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ccl.data.intervals import survival_at
 from ccl.evaluate import GIVEN, INNER
 from ccl.evaluate.bootstrap import pooled_interval
 from ccl.evaluate.concordance import concordance_index
@@ -19,13 +20,13 @@ from ccl.evaluate.folds import FoldRun, survival_columns
 
 @dataclass(frozen=True)
 class FoldScore:
-    """How one seed of one fold did at the epoch that the protocol judges."""
+    """The result of one seed of one fold at the epoch that the protocol evaluates."""
 
     fold: int
     seed: int
     epoch: int
     c_index: float | None
-    """None where no pair of the fold's test patients is comparable."""
+    """None if no pair of the fold's test patients is comparable."""
     n_test: int
     n_events: int
 
@@ -36,7 +37,7 @@ CHOSEN_BY = {
     "best-on-test": {"c_index": True, "epoch": True},
     INNER: {"c_index_inner": True, "epoch": False},
 }
-"""What each protocol ranks epochs by, the most important first; False where the smaller is the better."""
+"""By what each protocol ranks epochs, the most important first; False where smaller is better."""
 
 
 def score_epochs(run: FoldRun) -> pd.DataFrame:
@@ -45,7 +46,7 @@ def score_epochs(run: FoldRun) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``seed``, ``epoch``, ``c_index`` (of the test patients, NaN if none), and ``c_index_inner`` where training held
+        ``seed``, ``epoch``, ``c_index`` (of the test patients, NaN if none), and ``c_index_inner`` if training held
         patients out.
     """
     rows = [
@@ -60,12 +61,12 @@ def judge_fold(run: FoldRun, epochs: pd.DataFrame, protocol: str) -> list[FoldSc
     """Pick each seed's epoch out of :func:`score_epochs` and return its score.
 
     ``best-on-test`` takes the later epoch of a tie.  A fold without a comparable pair has no best epoch and is
-    judged, without a C-index, after its last.  ``inner`` takes the earlier epoch of a tie.
+    evaluated, without a C-index, after its last.  ``inner`` takes the earlier epoch of a tie.
     """
     ranks = CHOSEN_BY[protocol]
     scores = []
     for seed, rows in epochs.groupby("seed"):
-        # NaN sorts first, so a fold without any C-index falls through to its last epoch.
+        # NaN sorts first, so a fold without any C-index takes its last epoch.
         chosen = rows.sort_values(list(ranks), ascending=list(ranks.values()), na_position="first").iloc[-1]
         epoch = int(chosen["epoch"])
         tested = run.predictions[(run.predictions["seed"] == seed) & (run.predictions["epoch"] == epoch)]
@@ -103,22 +104,18 @@ def pool_survival(
 ) -> NDArray[np.float64]:
     """Return the out-of-fold probability of each patient to be alive at some times, the mean over seeds.
 
-    Between the edges of its fold's intervals predicted survival falls linearly, from 1 at the first.
+    It is read from the survival curve of :func:`ccl.data.intervals.survival_at`.
 
     Returns
     -------
     ndarray, shape (P, T)
-        Patients in the order of :func:`pool_risks`; NaN where the fold predicts no survival, or not so far.
+        Patients in the order of :func:`pool_risks`; NaN where the fold does not predict survival up to this time.
     """
     patients, parts = [], []
     for run in runs:
         judged = _judged(run, scores)
-        curves = np.insert(judged[survival_columns(len(run.edges))].to_numpy(dtype=np.float64), 0, 1.0, axis=1)
-        # Interpolation is linear in the values at the edges: that of each unit vector is a row of the matrix.
-        edges = run.edges if len(run.edges) else np.array([-np.inf])
-        matrix = np.stack([np.interp(months, edges, unit, right=np.nan) for unit in np.eye(len(edges))])
         patients.append(judged["patient_id"].to_numpy())
-        parts.append(curves @ matrix)
+        parts.append(survival_at(judged[survival_columns(len(run.edges))], run.edges, months))
     known, place = np.unique(np.concatenate(patients), return_inverse=True)
     sums = np.zeros((len(known), len(months)))
     np.add.at(sums, place, np.concatenate(parts))
@@ -126,7 +123,7 @@ def pool_survival(
 
 
 def _judged(run: FoldRun, scores: Sequence[FoldScore]) -> pd.DataFrame:
-    """Return the predictions of a fold at the epoch at which each seed is judged."""
+    """Return the predictions of a fold at the epoch at which each seed is evaluated."""
     chosen = pd.DataFrame([(score.seed, score.epoch) for score in scores if score.fold == run.fold])
     return run.predictions.merge(chosen.set_axis(["seed", "epoch"], axis=1))
 
@@ -134,10 +131,9 @@ def _judged(run: FoldRun, scores: Sequence[FoldScore]) -> pd.DataFrame:
 def summarise(scores: Sequence[FoldScore], risks: pd.DataFrame) -> dict[str, Any]:
     """Return the C-index of a protocol: per fold and seed, mean and spread over folds, over seeds, and pooled.
 
-    Seeds are averaged within a fold first.  ``std`` is the population's (divided by the number of folds), as the folds
-    are all there are; ``std_over_seeds`` is that of the seeds' means over folds, and a sample's (divided by one less
-    than the number of seeds), as there could be any number of seeds.  Folds without a C-index stand in ``folds`` with
-    null and do not enter means and spreads.
+    Seeds are averaged within a fold first.  ``std`` is the population standard deviation over folds, and
+    ``std_over_seeds`` the sample standard deviation of the seeds' means over folds: seeds are a sample of many.
+    Folds without a C-index are null in ``folds`` and do not enter means and standard deviations.
     """
     table = pd.DataFrame([asdict(score) for score in scores]).astype({"c_index": float})
     per_fold = table.groupby("fold")["c_index"].mean().dropna()
@@ -155,5 +151,5 @@ def summarise(scores: Sequence[FoldScore], risks: pd.DataFrame) -> dict[str, Any
 
 
 def _number(value: float) -> float | None:
-    """Return a float for JSON: None in the place of NaN."""
+    """Return a float for JSON: None instead of NaN."""
     return None if math.isnan(value) else float(value)

@@ -19,7 +19,7 @@ from ccl.io.files import write_json, write_table
 
 
 def evaluate_runs(*, runs: Sequence[Path], out: Path, months: Sequence[float] = ()) -> None:
-    """Judge the folds of a method and write ``out`` as docs/formats.md describes the evaluate stage.
+    """Evaluate the folds of a model and write ``out`` as docs/formats.md describes the evaluate stage.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def evaluate_runs(*, runs: Sequence[Path], out: Path, months: Sequence[float] = 
     out : Path
         Folder of the results.
     months : sequence of float
-        Times of the time-dependent statistics; none for the usual ones.
+        Times of the time-dependent statistics; if there are none, the default ones.
 
     Raises
     ------
@@ -41,14 +41,14 @@ def evaluate_runs(*, runs: Sequence[Path], out: Path, months: Sequence[float] = 
 
 
 def evaluate_predictions(*, predictions: Path, out: Path, months: Sequence[float] = ()) -> None:
-    """Judge a table of predictions made elsewhere, and write what :func:`evaluate_runs` writes.
+    """Evaluate a table of predictions made elsewhere, and write the same files as :func:`evaluate_runs`.
 
     Parameters
     ----------
     predictions : Path
-        As :func:`ccl.evaluate.given.read_predictions` takes it.
+        As in :func:`ccl.evaluate.given.read_predictions`.
     out, months
-        As :func:`evaluate_runs` takes them.
+        As in :func:`evaluate_runs`.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def _evaluate(folds: Sequence[FoldRun], names: Sequence[str], out: Path, months:
 
 @dataclass(frozen=True)
 class Judged:
-    """What one protocol finds."""
+    """The results of one protocol."""
 
     protocol: str
     facts: Mapping[str, Any]
@@ -100,7 +100,7 @@ def _curve(protocol: str, group: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _facts(folds: Sequence[FoldRun], risks: pd.DataFrame) -> dict[str, Any]:
-    """Return what the folds have in common, what was found while training, and whom they could not test."""
+    """Return what the folds have in common, facts from training, and the patients that could not be tested."""
     return {
         **{name: folds[0].facts[name] for name in NAMES},
         **{name: _mean_of_folds(folds, name) for name in ("distance_before_alignment", "distance_after_alignment")},
@@ -111,6 +111,6 @@ def _facts(folds: Sequence[FoldRun], risks: pd.DataFrame) -> dict[str, Any]:
 
 
 def _mean_of_folds(folds: Sequence[FoldRun], name: str) -> float | None:
-    """Return the mean over folds and seeds of what training found under `name`; None where it found nothing."""
+    """Return the mean over folds and seeds of a fact from training; None if there is none of this name."""
     found = [number for fold in folds for number in fold.facts["facts"].get(name, ())]
     return sum(found) / len(found) if found else None

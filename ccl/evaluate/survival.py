@@ -49,7 +49,7 @@ def compare_groups(risks: pd.DataFrame) -> dict[str, Any]:
 
 
 def log_rank(high: pd.DataFrame, low: pd.DataFrame) -> dict[str, float | None]:
-    """Return the log-rank test between two groups; statistic and p are None where one is empty or nobody died."""
+    """Return the log-rank test between two groups; statistic and p are None if one is empty or nobody died."""
     statistic = p = None
     died = [group["censorship"] == 0 for group in (high, low)]
     if len(high) and len(low) and any(group.any() for group in died):
@@ -64,7 +64,7 @@ def hazard_ratio(high: pd.DataFrame, low: pd.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``hazard_ratio``, ``hazard_ratio_lower``, ``hazard_ratio_upper``; where these are None, ``hazard_ratio_reason``.
+        ``hazard_ratio``, ``hazard_ratio_lower``, ``hazard_ratio_upper``; if these are None, ``hazard_ratio_reason``.
     """
     names = ("hazard_ratio", "hazard_ratio_lower", "hazard_ratio_upper")
     reason = None
@@ -82,15 +82,15 @@ def hazard_ratio(high: pd.DataFrame, low: pd.DataFrame) -> dict[str, Any]:
 
 
 def _dies_beside(group: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Whether somebody died while somebody of the other group was followed; without that the ratio has no bound."""
+    """Whether somebody died while somebody of the other group was followed; otherwise the ratio is unbounded."""
     deaths = group.loc[group["censorship"] == 0, "months"]
     return bool((deaths <= other["months"].max()).any())
 
 
 def survival_split(months: ArrayLike, censorship: ArrayLike) -> tuple[float, str]:
-    """Return the time (months) that divides short from long survivors, and what it is.
+    """Return the time (months) that divides short from long survivors, and its definition.
 
-    It is the cohort's Kaplan-Meier median survival time; where the curve never falls to one half, the median of the
+    It is the cohort's Kaplan-Meier median survival time; if the curve never falls to one half, the median of the
     follow-up times.
     """
     fitted = KaplanMeierFitter().fit(months, event_observed=np.asarray(censorship) == 0)
@@ -113,16 +113,16 @@ def t_test(risks: pd.DataFrame) -> dict[str, Any]:
     """Return Welch's t-test of predicted risk between short and long survivors.
 
     The publication does not define the groups of its t-test.  Groups made from the predicted risk would differ in
-    predicted risk by construction, whatever the model had learnt; these are made from follow-up alone.  ``t`` is
-    positive where short survivors were given the higher risk.  ``t`` and ``p`` are None where a group has fewer than
-    two patients, or where risk varies in neither.
+    predicted risk by construction, so these are made from follow-up alone.  ``t`` is positive if short survivors have
+    the higher predicted risk.  ``t`` and ``p`` are None if a group has fewer than two patients, or if risk varies in
+    neither.
     """
     split, split_from = survival_split(risks["months"], risks["censorship"])
     groups = survivor_groups(risks["months"], risks["censorship"], split)
     short, long = (risks["risk"].to_numpy(dtype=float)[groups == name] for name in ("short", "long"))
     t = p = None
     if min(len(short), len(long)) > 1 and max(np.ptp(short), np.ptp(long)) > TIED_TOLERANCE:
-        # From moments: given the risks themselves, scipy warns where those of one group are all equal.
+        # From moments: with the risks themselves, scipy warns if those of one group are all equal.
         test = ttest_ind_from_stats(
             short.mean(), short.std(ddof=1), len(short), long.mean(), long.std(ddof=1), len(long), equal_var=False
         )

@@ -1,4 +1,4 @@
-"""What a protocol finds at chosen times and over time: Uno's C, AUC, Brier score and calibration."""
+"""Statistics of a protocol at chosen times and over time: Uno's C, AUC, Brier score and calibration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GRID = 100
 """Times that the Brier score is integrated over."""
 
 GROUPS, LEAST_MEMBERS = 5, 10
-"""Groups of a calibration table, fewer where a group would have fewer patients than this."""
+"""Groups of a calibration table, and the minimum size of a group; small cohorts have fewer groups."""
 
 CALIBRATION = ["months", "group", "predicted", "observed", "lower", "upper", "n"]
 """Columns of a calibration table."""
@@ -39,9 +39,9 @@ def judge_times(
     Parameters
     ----------
     folds, scores, risks
-        The folds, how each did at the epoch that is judged, and the pooled risks of that.
+        The folds, their scores at the epoch that is evaluated, and the pooled risks.
     months : sequence of float
-        The times; none for those of :data:`ccl.evaluate.MONTHS` that lie within follow-up.
+        The times; if there are none, those of :data:`ccl.evaluate.MONTHS` that lie within follow-up.
     """
     longest = float(risks["months"].max())
     chosen = np.array(sorted(set(months)) or [month for month in MONTHS if month < longest], dtype=np.float64)
@@ -62,13 +62,13 @@ def judge_times(
 
 
 def _grid(months: ArrayLike, end: float) -> NDArray[np.float64]:
-    """Return evenly spaced times from the first to the last that the Brier score is integrated over; maybe none."""
+    """Return evenly spaced times that the Brier score is integrated over; maybe none."""
     first, last = float(np.min(months)), min(truncation(months), end)
     return np.linspace(first, last, GRID) if first < last else np.empty(0)
 
 
 def truncation(months: ArrayLike) -> float:
-    """Return the time up to which follow-up carries statistics: a quantile of it, and always before the longest."""
+    """Return the time up to which statistics are computed: a quantile of follow-up, and always before the longest."""
     time = np.asarray(months, dtype=np.float64)
     tau = float(np.quantile(time, TAU_QUANTILE))
     before = time[time < time.max()]
@@ -104,7 +104,7 @@ def at_months(risks: pd.DataFrame, at: float, survival: NDArray[np.float64]) -> 
     -------
     dict
         ``months``, ``n_dead``, ``n_alive``, ``auc``, ``brier``, ``brier_kaplan_meier`` (of the cohort's Kaplan-Meier
-        curve in the place of every prediction), and ``reason``, which says why one of them is None.
+        curve as every prediction), and ``reason``, which says why one of them is None.
     """
     months, censorship = risks["months"].to_numpy(dtype=np.float64), risks["censorship"].to_numpy()
     dead, alive = known_at(months, censorship, at)
@@ -135,7 +135,7 @@ def at_months(risks: pd.DataFrame, at: float, survival: NDArray[np.float64]) -> 
 
 
 def integrated_brier(risks: pd.DataFrame, grid: NDArray[np.float64], survival: NDArray[np.float64]) -> dict[str, Any]:
-    """Return the Brier score's mean over time, that of the cohort's Kaplan-Meier curve, and what was gained on it.
+    """Return the mean Brier score over time, that of the cohort's Kaplan-Meier curve, and the relative gain.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def calibration(risks: pd.DataFrame, at: float, survival: NDArray[np.float64]) -
 
 
 def _observed(members: pd.DataFrame, at: float) -> dict[str, float]:
-    """Return the Kaplan-Meier survival of some patients at a time, with its band; nothing where it is not defined."""
+    """Return the Kaplan-Meier survival of some patients at a time, with its band; empty if it is not defined."""
     curve = kaplan_meier(members["months"], members["censorship"])
     if at > curve["months"].iloc[-1] and curve["survival"].iloc[-1] > 0:
         return {}

@@ -1,8 +1,7 @@
 """AUC and Brier score at a time, weighted for censoring.
 
-Those who are censored before a time are neither dead nor alive at it.  The others stand in for them, weighted by the
-inverse of the probability to be observed as long as they were, which the Kaplan-Meier curve of censoring of the same
-patients gives.
+Patients censored before a time are not known to be dead or alive at it.  The other patients represent them: each is
+weighted by the inverse of the probability to be observed as long, from the Kaplan-Meier curve of censoring.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ def auc_at(months: ArrayLike, censorship: ArrayLike, risk: ArrayLike, at: float)
     Parameters
     ----------
     months, censorship, risk
-        As :func:`ccl.evaluate.concordance.concordance_index` takes them.
+        As in :func:`ccl.evaluate.concordance.concordance_index`.
     at : float
         Months; before the longest follow-up.
 
     Returns
     -------
     float
-        Between 0 and 1; NaN where nobody is known to have died by then, or nobody to be alive.
+        Between 0 and 1; NaN if nobody is known to have died by then, or nobody to be alive.
     """
     time, score = np.asarray(months, dtype=np.float64), np.asarray(risk, dtype=np.float64)
     dead, alive = known_at(time, censorship, at)
@@ -64,7 +63,7 @@ def brier_scores(
     time, when = np.asarray(months, dtype=np.float64), np.asarray(at, dtype=np.float64)
     observed = observed_share(time, censorship)
     dead, alive = known_at(time[:, None], np.asarray(censorship)[:, None], when)
-    # Of the last follow-up, which no time reaches, the weight may be infinite.
+    # The weight of the longest follow-up may be infinite; no time reaches it.
     weight_dead = np.divide(1.0, observed(time)[:, None], out=np.zeros(dead.shape), where=dead)
     weight_alive = np.where(alive, 1 / observed(when), 0.0)
     error = weight_dead * survival**2 + weight_alive * (1 - survival) ** 2

@@ -14,20 +14,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from ccl.explain.choose import Case
-from ccl.explain.network import Explanation, Shares
-from ccl.explain.slides import LEAST, MOST, Examples, SlideMap
+from ccl.explain.cases import Case
+from ccl.explain.explanation import Shares
+from ccl.explain.maps import LEAST, MOST, Examples, SlideMap
 from ccl.pages.style import BLUE, GRID, INK, MUTED, ORANGE, PAPER, panel, set_title
 from ccl.wsi.reader.pictures import round_length
 
 COLOURS = "viridis"
-"""Of attention: even in lightness, and told apart by any eye."""
+"""Colour map of attention: perceptually uniform and safe for colour blindness."""
 
 OVERLAY = 0.6
 """Opacity of attention over the picture."""
 
 FURTHEST = 16.0
-"""Attention this many times more or less than an even spread has the last colour of the scale."""
+"""The colour scale ends at this multiple of the mean attention, and at its inverse."""
 
 MAP_PX = 640
 """Longer side of the picture under a map."""
@@ -35,12 +35,11 @@ MAP_PX = 640
 TOP_GENES = 20
 
 DARK, LIGHT = "#1f2a36", "#fffffe"
-"""What stands on a picture or on a colour of its own: not the style's colours, which a dark page turns round."""
+"""Text on a picture or on a coloured cell; unlike the style's colours, a dark page does not invert them."""
 
 
-def survival_curve(case: Case, explanation: Explanation, cohort: pd.DataFrame, notes: list[str]) -> Figure:
+def draw_survival(case: Case, predicted: pd.DataFrame, cohort: pd.DataFrame, notes: list[str]) -> Figure:
     """Draw the predicted survival of the patient over the Kaplan-Meier curve of the cohort with its 95 % band."""
-    edges = case.run.facts["interval_edges"]
     figure = panel()
     axes = figure.subplots()
     axes.fill_between(
@@ -50,22 +49,27 @@ def survival_curve(case: Case, explanation: Explanation, cohort: pd.DataFrame, n
         cohort["months"], cohort["survival"], where="post", color=MUTED, linewidth=1.4, label="cohort, Kaplan-Meier"
     )
     axes.plot(
-        [0.0, *edges[1:]], [1.0, *explanation.survival], color=ORANGE, marker="o", markersize=4, linewidth=1.7,
+        predicted["months"], predicted["survival"], color=ORANGE, marker="o", markersize=4, linewidth=1.7,
         label="patient, predicted",
     )  # fmt: skip
     word = f"{'last seen alive' if case.censorship else 'died'} at {case.months:.1f} months"
     axes.axvline(case.months, color=INK, linewidth=1, linestyle=(0, (2, 2)), label=f"patient, {word}")
-    axes.set(xlim=(0, float(edges[-1]) * 1.02), ylim=(0, 1.03), xlabel="Months", ylabel="Survival probability")
+    axes.set(
+        xlim=(0, float(predicted["months"].iloc[-1]) * 1.02),
+        ylim=(0, 1.03),
+        xlabel="Months",
+        ylabel="Survival probability",
+    )
     axes.legend(loc="best")
     set_title(axes, "Survival", notes)
     return figure
 
 
-def ways(attributions: pd.DataFrame, notes: list[str]) -> Figure:
-    """Draw by how much genes and slides moved the risk through each component."""
+def draw_components(attributions: pd.DataFrame, notes: list[str]) -> Figure:
+    """Draw how much genes and slides changed the risk through each component."""
     sums = attributions.groupby(["component", "kind"], sort=False)["attribution"].sum().unstack()
     sums = sums.reindex(columns=[kind for kind in ("gene", "cluster") if kind in sums])
-    # A component that does not see a kind has nothing from it.
+    # A component that does not see a kind has no attribution from it.
     figure = panel(5.0, 1.5 + 0.5 * len(sums))
     axes = figure.subplots()
     looks = {"gene": ("genes", BLUE, ""), "cluster": ("slides", ORANGE, "////")}
@@ -85,8 +89,8 @@ def ways(attributions: pd.DataFrame, notes: list[str]) -> Figure:
     return figure
 
 
-def shares(title: str, columns: Sequence[str], values: Shares, notes: list[str]) -> Figure:
-    """Draw a table of attention, components down and clusters or families across, shaded by the share."""
+def draw_shares(title: str, columns: Sequence[str], values: Shares, notes: list[str]) -> Figure:
+    """Draw a table of attention: a row per component, a column per cluster or family, coloured by the share."""
     table = np.array(list(values.values()))
     figure = panel(max(3.4, 1.9 + 0.72 * len(columns)), 1.7 + 0.38 * len(table))
     axes = figure.subplots()
@@ -107,8 +111,8 @@ def shares(title: str, columns: Sequence[str], values: Shares, notes: list[str])
     return figure
 
 
-def genes(attributions: pd.DataFrame, notes: list[str]) -> Figure:
-    """Draw the genes that moved the risk most, through each component a panel."""
+def draw_genes(attributions: pd.DataFrame, notes: list[str]) -> Figure:
+    """Draw the genes that changed the risk most, one panel per component."""
     only = attributions[attributions["kind"] == "gene"]
     names = [name for name, rows in only.groupby("component", sort=False) if (rows["attribution"] != 0).any()]
     most = {name: top_genes(only[only["component"] == name]) for name in names}
@@ -136,8 +140,8 @@ def top_genes(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[order[:TOP_GENES]]
 
 
-def attention_map(slide: SlideMap, norm: LogNorm, notes: list[str]) -> Figure:
-    """Draw the slide, and attention of each component over it, with a colour bar and a scale bar."""
+def draw_map(slide: SlideMap, norm: LogNorm, notes: list[str]) -> Figure:
+    """Draw the slide and the attention of each component on it, with a colour bar and a scale bar."""
     assert slide.places is not None, "only a slide with places is drawn"
     names = list(slide.scores)
     backdrop = _backdrop(slide)
@@ -179,8 +183,8 @@ def attention_map(slide: SlideMap, norm: LogNorm, notes: list[str]) -> Figure:
     return figure
 
 
-def scale_of(maps: Sequence[SlideMap]) -> LogNorm:
-    """Return one colour scale for all slides and components of a patient, centred at the even spread."""
+def make_scale(maps: Sequence[SlideMap]) -> LogNorm:
+    """Return one colour scale for all slides and components of a patient, centred at the mean attention."""
     values = np.concatenate([scores for slide in maps for scores in slide.scores.values()])
     values = values[values > 0]
     far = float(np.exp(np.quantile(np.abs(np.log(values)), 0.99))) if len(values) else 1.0
@@ -188,8 +192,8 @@ def scale_of(maps: Sequence[SlideMap]) -> LogNorm:
     return LogNorm(1 / far, far)
 
 
-def strips(examples: Sequence[Examples], title: str, ends: tuple[str, str], notes: list[str]) -> Figure:
-    """Draw rows of patches, most and least of something."""
+def draw_examples(examples: Sequence[Examples], title: str, ends: tuple[str, str], notes: list[str]) -> Figure:
+    """Draw a row of patches per example, most and least typical or attended."""
     across = MOST + LEAST
     side = 0.72
     figure = Figure(figsize=(1.5 + side * (across + 0.4), 0.75 + side * len(examples)))
@@ -225,7 +229,7 @@ def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _raster(slide: SlideMap, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return attention at the pixels of a map, NaN where there is no patch; never coarser than the patches."""
+    """Return attention at the pixels of a map, NaN where there is no patch; at least one pixel per patch."""
     assert slide.places is not None
     width, height = slide.places.extent
     per_px = max(1.0, min(max(width, height) / MAP_PX, slide.places.side))
@@ -238,7 +242,7 @@ def _raster(slide: SlideMap, values: NDArray[np.float64]) -> NDArray[np.float64]
 
 
 def _scale_bar(axes: Axes, slide: SlideMap) -> None:
-    """Draw a bar of a round length with its label; none where nobody has told the scale."""
+    """Draw a bar of a round length with its label; none if the scale is unknown."""
     assert slide.places is not None
     if slide.places.mpp is None:
         return

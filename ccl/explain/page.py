@@ -8,10 +8,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ccl.explain import EXPLAINED
-from ccl.explain.choose import Case
-from ccl.explain.network import Explanation
-from ccl.explain.slides import SlideMap
+from ccl.explain.cases import Case
+from ccl.explain.explanation import Explanation
+from ccl.explain.maps import SlideMap
 from ccl.methods import get_method
 from ccl.pages.provenance import git_commit, software
 from ccl.report.html import environment
@@ -30,22 +29,24 @@ def render(
     Parameters
     ----------
     case, explanation, maps
-        The patient, what the networks say, and the patient's slides.
+        The patient, their explanation, and their slides.
     drawn : mapping
         Figures by name, as elements of the page.
     facts : mapping
-        What ``explanation.json`` holds.
+        The content of ``explanation.json``.
     """
     run = case.run.facts
+    method = get_method(run["method"])
     by_cluster = bool(explanation.clusters)
     return environment("ccl.explain").get_template("explain.html").render(
         title=f"{case.patient}: what {run['model']} saw",
         case=case,
         facts=facts,
-        citation=get_method(run["method"]).citation,
+        citation=method.citation,
         survival=[(edge, float(s)) for edge, s in zip(run["interval_edges"][1:], explanation.survival, strict=True)],
         components=list(explanation.clusters or explanation.patches),
-        meaning=EXPLAINED[run["method"]],
+        meaning=method.attention,
+        unattributed=method.unattributed,
         by_cluster=by_cluster,
         families=bool(explanation.families),
         attributed=bool(len(explanation.attributions)),

@@ -13,15 +13,15 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ccl.config.sections import ExplainSettings
-from ccl.data.fold import Tables, read_tables
+from ccl.data.intervals import survival_at
+from ccl.data.tables import Tables, read_tables
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.evaluate.survival import kaplan_meier
 from ccl.explain import EXPLAINED, figures
-from ccl.explain.again import check_patient
-from ccl.explain.choose import Case, choose
-from ccl.explain.network import Explanation, explain
+from ccl.explain.cases import Case, choose_cases
+from ccl.explain.explanation import Explanation, explain_patient
+from ccl.explain.maps import Examples, SlideMap, make_maps, write_geojson
 from ccl.explain.page import render
-from ccl.explain.slides import Examples, SlideMap, slide_maps, write_geojson
 from ccl.io.bags import read_members
 from ccl.io.errors import ConfigError
 from ccl.io.files import read_table, write_json, write_table, write_text
@@ -29,6 +29,7 @@ from ccl.io.progress import progress
 from ccl.io.sheets import read_slide_sheet
 from ccl.methods import get_method
 from ccl.pages.style import caveats, house_style, inline, save
+from ccl.train.reload import check_tables
 
 
 def explain_patients(
@@ -51,7 +52,7 @@ def explain_patients(
         Fold folders of one model; each patient is explained by the fold that tested them.
     outcomes, genomics, clusters, slides, manifests
         Files of the stages before; ``outcomes`` are the follow-up of the whole cohort; genomics and
-        clusters are given where the method reads them.
+        clusters are needed if the method reads them.
 
     Raises
     ------
@@ -65,16 +66,16 @@ def explain_patients(
     torch.set_num_threads(threads)
     folds = read_folds(runs)
     _check_method(folds[0])
-    method = get_method(folds[0].facts["method"])
-    tables = read_tables(method, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests)
+    reads = get_method(folds[0].facts["method"]).reads
+    tables = read_tables(reads, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests)
     members = read_members(slides, manifests)
     sheet = {slide.slide_id: slide for slide in read_slide_sheet(slides)}
     follow_up = read_table(outcomes, required=("patient_id", "months", "censorship"), text=("patient_id",))
     cohort = kaplan_meier(follow_up["months"], follow_up["censorship"])
-    for case in progress(choose(folds, settings), "explain", unit="patient"):
-        check_patient(case.patient, tables)
-        explanation = explain(case, tables)
-        maps, examples = slide_maps(members.bags[case.patient], sheet, explanation, tables.clusters)
+    for case in progress(choose_cases(folds, settings), "explain", unit="patient"):
+        check_tables(case.run, [case.patient], tables)
+        explanation = explain_patient(case, tables)
+        maps, examples = make_maps(members.bags[case.patient], sheet, explanation, tables.clusters)
         _write(out / case.patient, case, explanation, maps, examples, cohort=cohort, tables=tables)
 
 
@@ -99,14 +100,10 @@ def _write(
     cohort: pd.DataFrame,
     tables: Tables,
 ) -> None:
-    """Write all of one patient, the page last."""
+    """Write the folder of one patient, the page last."""
     write_table(folder / "attention.csv", attention_table(explanation, tables))
     write_table(folder / "attributions.csv", explanation.attributions)
-    edges = case.run.facts["interval_edges"]
-    write_table(
-        folder / "survival.csv",
-        pd.DataFrame({"months": [0.0, *edges[1:]], "survival": [1.0, *explanation.survival]}),
-    )
+    write_table(folder / "survival.csv", survival_table(case, explanation))
     for slide in maps:
         if slide.places is not None:
             write_geojson(folder / f"{slide.slide_id}.geojson", slide)
@@ -119,6 +116,13 @@ def _write(
     facts = _facts(case, explanation, maps) | {"figures": told}
     write_json(folder / "explanation.json", facts)
     write_text(folder / "explanation.html", render(case, explanation, maps, drawn, facts=facts))
+
+
+def survival_table(case: Case, explanation: Explanation) -> pd.DataFrame:
+    """Return ``months`` and ``survival``: the corners of the predicted curve."""
+    edges = case.run.edges
+    months = [0.0, *edges[1:].tolist()]
+    return pd.DataFrame({"months": months, "survival": survival_at(explanation.survival, edges, months)})
 
 
 def attention_table(explanation: Explanation, tables: Tables) -> pd.DataFrame:
@@ -153,12 +157,12 @@ def _figures(
     cohort: pd.DataFrame,
     tables: Tables,
 ) -> Iterator[tuple[str, Figure, str]]:
-    """Yield name, figure and words for the blind, of all that is drawn."""
+    """Yield name, figure and alternative text of each figure."""
     notes = [f"{case.patient}, {case.run.facts['model']}", *caveats(case.run.facts)]
     end = case.run.facts["interval_edges"][-1]
     yield (
         "survival",
-        figures.survival_curve(case, explanation, cohort, notes),
+        figures.draw_survival(case, survival_table(case, explanation), cohort, notes),
         f"Predicted survival of {case.patient} beside the cohort's Kaplan-Meier curve: {explanation.survival[-1]:.0%} "
         f"at {end:.0f} months.",
     )
@@ -166,11 +170,11 @@ def _figures(
     if len(moved):
         sums = moved.groupby("component", sort=False)["attribution"].sum()
         told = ", ".join(f"{name} {value:+.3f}" for name, value in sums.items())
-        yield "ways", figures.ways(moved, notes), f"Change of the risk through each component: {told}."
+        yield "ways", figures.draw_components(moved, notes), f"Change of the risk through each component: {told}."
         yield (
             "genes",
-            figures.genes(moved, notes),
-            "Genes that moved the risk most, through each component; attributions.csv lists them all.",
+            figures.draw_genes(moved, notes),
+            "Genes that changed the risk most, through each component; attributions.csv lists them all.",
         )
     for kind, title, names in (
         ("families", "Attention to gene families", [family.name for family in tables.families]),
@@ -179,24 +183,24 @@ def _figures(
         shares = getattr(explanation, kind)
         if shares:
             words = f"{title} of {', '.join(shares)}; attention.csv lists the numbers."
-            yield kind, figures.shares(title, names, shares, notes), words
+            yield kind, figures.draw_shares(title, names, shares, notes), words
     yield from _of_slides(maps, examples, notes)
 
 
 def _of_slides(
     maps: Sequence[SlideMap], examples: Sequence[Examples], notes: list[str]
 ) -> Iterator[tuple[str, Figure, str]]:
-    norm = figures.scale_of(maps)
+    norm = figures.make_scale(maps)
     for slide in maps:
         if slide.places is not None:
             words = f"Slide {slide.slide_id} with the attention of {', '.join(slide.scores)} on each of its patches."
-            yield f"map.{slide.slide_id}", figures.attention_map(slide, norm, notes), words
+            yield f"map.{slide.slide_id}", figures.draw_map(slide, norm, notes), words
     if examples:
         by_cluster = maps[0].labels is not None
-        title = "Patches of each cluster, by falling attention" if by_cluster else "Patches by attention"
+        title = "Patches of each cluster, by descending attention" if by_cluster else "Patches by attention"
         ends = ("typical of the cluster", "least typical") if by_cluster else ("most attended", "least attended")
         words = f"{title}: {', '.join(item.label for item in examples)}; {ends[0]} on the left, {ends[1]} on the right."
-        yield "patches", figures.strips(examples, title, ends, notes), words
+        yield "patches", figures.draw_examples(examples, title, ends, notes), words
 
 
 def _facts(case: Case, explanation: Explanation, maps: Sequence[SlideMap]) -> dict[str, Any]:

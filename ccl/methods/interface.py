@@ -1,6 +1,6 @@
-"""What goes into every survival method and what comes out.
+"""The input and the output of every survival network.
 
-A method is S replicas of one network (:mod:`ccl.nn.replicas`): every tensor has a leading axis S.
+A network is S replicas of one (:mod:`ccl.nn.replicas`): every tensor has a leading axis S.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ccl.io.errors import ModelError
 
 @dataclass(frozen=True)
 class Output:
-    """What each replica says of its B patients."""
+    """What each replica predicts for its B patients."""
 
     logits: Tensor
     """(S, B, n): the hazard of interval k is ``sigmoid(logits[..., k])``."""
@@ -27,9 +27,9 @@ class Output:
 
 @dataclass(frozen=True)
 class Attention:
-    """What each component of a method attends to, by the component's name: shares that sum to one over the last axis.
+    """The attention of each component of a method, by the component's name: shares with sum 1 over the last axis.
 
-    A method that does not choose between patches, clusters or families has no shares of these.
+    What a method does not distinguish (patches, clusters or families) has no shares.
     """
 
     patches: Mapping[str, Tensor] = field(default_factory=dict)
@@ -39,35 +39,35 @@ class Attention:
     families: Mapping[str, Tensor] = field(default_factory=dict)
     """(S, B, F)"""
     by_family: Tensor | None = None
-    """(S, F, N), of the batch's bag: what each family attends to by itself, where families ask for patches."""
+    """(S, F, N), of the batch's bag: the attention of each family, if families query patches."""
 
 
 class SurvivalModel(nn.Module):
-    """Base of all methods: built from a :class:`Shape`, a ``Hyper`` and :class:`ccl.nn.replicas.Replicas`.
+    """Base of all networks: built from a :class:`Shape`, a ``Hyper`` and :class:`ccl.nn.replicas.Replicas`.
 
-    State that is not learnt by gradient (an anchor, a bank) is a registered buffer (S, ...) changed in place, and
-    only in training, so that a stored model is complete and a model in evaluation mode is a function of its input.
+    State that is not learnt by gradient (an anchor, a bank) is a registered buffer (S, ...).  It changes in place, and
+    only in training, so that a stored network is complete and one in evaluation mode is a function of its input.
     """
 
     def begin(self, outcomes: Outcomes) -> None:
-        """Take note of all training patients' outcomes, (1, P), once before training."""
+        """Receive all training patients' outcomes, (1, P), once before training."""
 
     def expect(self, batch: Batch) -> None:
-        """Take note of the patients of the next B training steps; then each step's batch is one of them, in order."""
+        """Receive the patients of the next B training steps, in order, if the optimiser can make use of that."""
 
     def forward(self, batch: Batch) -> Output:
         """Return logits and losses for a batch."""
         raise NotImplementedError
 
     def describe(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Return what is worth reporting of a trained method on all training patients: numbers (S,) by name.
+        """Return facts about a trained network on all training patients, for ``run.json``: numbers (S,) by name.
 
-        A method that reads bags is given the patients' genes alone.
+        The batch of a method that reads bags has the patients' genes alone.
         """
         return {}
 
     def attends_to(self, batch: Batch) -> Attention:
-        """Return what a trained method attends to in a batch; in evaluation mode (docs/explanation.md).
+        """Return what a trained network attends to in a batch; in evaluation mode (docs/explanation.md).
 
         Raises
         ------
@@ -76,8 +76,7 @@ class SurvivalModel(nn.Module):
         """
         raise ModelError(
             "the method has no attention to show",
-            found=type(self).__module__.rpartition(".")[2],
-            expected="a method that weighs patches, clusters or gene families",
+            expected="a method that weights patches, clusters or gene families",
             todo="explain a model of another method; docs/explanation.md lists those that can be explained",
         )
 
@@ -89,7 +88,7 @@ class SurvivalModel(nn.Module):
         return {"whole": self(batch).logits}
 
     def decomposed(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Return the vectors (S, B, d) that a trained method decomposes patients into, by name; in evaluation mode.
+        """Return the vectors (S, B, d) that a trained network decomposes patients into, by name; in evaluation mode.
 
         Raises
         ------
@@ -97,21 +96,20 @@ class SurvivalModel(nn.Module):
             The method has no components.
         """
         raise ModelError(
-            "the method does not decompose what it knows of a patient",
-            found=type(self).__module__.rpartition(".")[2],
-            expected="a method with knowledge components",
-            todo="show the components of a model of the method ccl",
+            "the method has no knowledge components",
+            expected="a method that decomposes what it knows of a patient",
+            todo="show the components of a model of another method",
         )
 
     def risk_groups(self, outcomes: Outcomes) -> Tensor:
-        """Return the group (S, B) that each patient belongs to by their outcome: int64, 0 has the shortest survival.
+        """Return the risk group (S, B) of each patient by their outcome: int64, 0 has the shortest survival.
 
-        By default their survival interval.
+        By default it is the survival interval.
         """
         return outcomes.labels
 
     def reference(self, batch: Batch) -> Batch:
-        """Return the average training patient, laid out like the one patient of `batch`: what a risk is compared with.
+        """Return the average training patient, in the layout of `batch` with its one patient: the baseline of a risk.
 
         By default average in its genes, which are scaled, and with the batch's own slides.
         """

@@ -1,4 +1,4 @@
-"""Blocks that several methods are built of; S is the number of replicas (:mod:`ccl.nn.replicas`)."""
+"""Blocks that several networks share; S is the number of replicas (:mod:`ccl.nn.replicas`)."""
 
 from __future__ import annotations
 
@@ -10,25 +10,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ccl.nn import HEADS
 from ccl.nn.replicas import AlphaDropout, Dropout, LayerNorm, Linear, Replicas
 
 Activation = Callable[[Tensor], Tensor]
 
-HEADS = 8
-"""Heads of self-attention."""
-
 LOCAL_REACH = 16
-"""How many tokens before and after it a token of :class:`TransLayer` mixes in: the kernel has 33 weights a head."""
+"""Tokens before and after it that a token of :class:`TransLayer` mixes in: the kernel has 33 weights per head."""
 
 FEED_FORWARD = 4
 """The feed-forward part of :class:`VanillaLayer` is this many times as wide as its tokens."""
 
 INIT_STD_CLASS_TOKEN = 1e-6
-"""A class token starts this close to zero."""
+"""Standard deviation of a class token's initial values."""
 
 
 class SnnLayer(nn.Module):
-    """One self-normalising layer: linear, SELU (or, as MCAT and its kin have it, ELU), alpha dropout."""
+    """One self-normalising layer: linear, SELU (in MCAT and similar methods ELU), alpha dropout."""
 
     def __init__(
         self,
@@ -52,7 +50,7 @@ class SnnLayer(nn.Module):
 
 
 class Aggregate(nn.Module):
-    """k vectors into one: a learnt weighted sum, as released standardised over the channels and cut at zero."""
+    """k vectors to one: a learnt weighted sum; as released, standardised over the channels, with ReLU."""
 
     def __init__(self, replicas: Replicas, vectors: int, *, standardise: bool) -> None:
         super().__init__()
@@ -68,7 +66,7 @@ class Aggregate(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention after layer normalisation, with a hook for what a layer adds to it."""
+    """Multi-head self-attention after layer normalisation; subclasses may change the weights."""
 
     def __init__(self, replicas: Replicas, width: int, *, dropout: float) -> None:
         super().__init__()
@@ -97,17 +95,16 @@ class Attention(nn.Module):
 
 
 class TransLayer(Attention):
-    """The layer of TransMIL: attention plus a learnt local mix of the values, no feed-forward.
+    """The layer of TransMIL: attention plus a learnt local mix of the values, no feed-forward part.
 
-    With a handful of tokens there is nothing to approximate, so attention is exact.  The published layer pads the
-    tokens with zeros to a multiple of its landmarks and does not mask them; `padding` is how many, and each takes its
-    share exp(0) of the attention.
+    Attention is exact, as there are only a handful of tokens.  The published layer pads the tokens with zeros to a
+    multiple of its landmarks and does not mask them.  `padding` is their number; each has the score 0.
     """
 
     def __init__(self, replicas: Replicas, width: int, *, dropout: float, padding: int) -> None:
         super().__init__(replicas, width, dropout=dropout)
         self.padding = padding
-        # The initialisation of a depthwise convolution of this length.
+        # Initialised as a depthwise convolution of this length.
         bound = (2 * LOCAL_REACH + 1) ** -0.5
         self.local = nn.Parameter(replicas.within(bound, HEADS, 2 * LOCAL_REACH + 1))
 
@@ -115,7 +112,7 @@ class TransLayer(Attention):
         """Map scores (S, B, heads, R, T) to weights of the same shape."""
         rows, length = scores.shape[-2:]
         if self.padding:
-            # All padded positions as one more column: log(padding) equal scores of 0.
+            # One more column for all padded positions: log(padding) stands for as many scores of 0.
             attention = torch.softmax(F.pad(scores, (0, 1), value=math.log(self.padding)), dim=-1)[..., :length]
         else:
             attention = torch.softmax(scores, dim=-1)
@@ -126,13 +123,13 @@ class TransLayer(Attention):
 
 @functools.cache
 def _local_places(rows: int, length: int, device: torch.device) -> Tensor:
-    """Return (33, rows * length) ones where a weight of the local kernel stands in the mixing matrix."""
+    """Return (33, rows * length): ones at the places of each weight of the local kernel in the mixing matrix."""
     offset = LOCAL_REACH + torch.arange(length) - torch.arange(rows)[:, None]
     return (torch.arange(2 * LOCAL_REACH + 1)[:, None] == offset.flatten()).float().to(device)
 
 
 class VanillaLayer(nn.Module):
-    """The layer of a plain transformer encoder, each part after layer normalisation."""
+    """The layer of a standard transformer encoder, with layer normalisation before each part."""
 
     def __init__(self, replicas: Replicas, width: int, *, dropout: float) -> None:
         super().__init__()
@@ -152,9 +149,9 @@ class VanillaLayer(nn.Module):
 
 
 class PostNormLayer(nn.Module):
-    """The layer of a plain transformer encoder as first published: each part is normalised with what it is added to.
+    """The layer of the original transformer encoder, with layer normalisation after each residual sum.
 
-    Dropout is on the weights of attention too, as in PyTorch's layer.
+    As in PyTorch's layer, dropout also applies to the weights of attention.
     """
 
     def __init__(self, replicas: Replicas, width: int, hidden: int, *, dropout: float) -> None:
@@ -181,7 +178,7 @@ class PostNormLayer(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Tokens in the light of each other: a class token, two layers, normalisation."""
+    """A transformer on tokens and a class token: layers and a final normalisation."""
 
     def __init__(self, replicas: Replicas, width: int, layers: Sequence[Attention | VanillaLayer]) -> None:
         super().__init__()
@@ -193,7 +190,7 @@ class Fusion(nn.Module):
         """Map (S, B, T, d) to the class token's result (S, B, d)."""
         tokens = torch.cat([self.class_token.expand(-1, tokens.shape[1], -1, -1), tokens], dim=2)
         for layer in self.layers:
-            # Of the last layer only the class token is read.
+            # Only the class token of the last layer is needed.
             tokens = layer(tokens, 1 if layer is self.layers[-1] else tokens.shape[2])
         fused: Tensor = self.norm(tokens[:, :, 0])
         return fused

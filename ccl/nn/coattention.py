@@ -1,4 +1,4 @@
-"""Genes that ask a bag of patches what concerns them: what MCAT and MOTCat share; S is the number of replicas."""
+"""Attention of gene families to a bag of patches: parts of MCAT, MOTCat and CMTA; S is the number of replicas."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ccl.nn.replicas import Linear, Replicas
 
 
 class CoAttention(nn.Module):
-    """A few tokens query many: one head, biases, an output layer, no dropout, and no way around it."""
+    """Attention of a few tokens to many: one head, biases, an output layer; no dropout, no residual connection."""
 
     def __init__(self, replicas: Replicas, width: int) -> None:
         super().__init__()
@@ -26,19 +26,19 @@ class CoAttention(nn.Module):
         self.to_out = Linear(replicas, width, width)
 
     def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Map queries (S, T, d) and what they look at (S, N, d) to (S, T, d)."""
+        """Map queries (S, T, d) and keys (S, N, d) to (S, T, d)."""
         k, v = self.to_kv(keys).chunk(2, dim=-1)
         out: Tensor = self.to_out(F.scaled_dot_product_attention(self.to_q(queries), k, v))
         return out
 
     def weights(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Return how much each of T queries looks at each of N keys: (S, T, N), sums of 1 over keys."""
+        """Return the attention of each of T queries to each of N keys: (S, T, N), with sum 1 over keys."""
         k, _ = self.to_kv(keys).chunk(2, dim=-1)
         return torch.softmax(self.to_q(queries) @ k.mT * k.shape[-1] ** -0.5, dim=-1)
 
 
 class TokenPool(nn.Module):
-    """The tokens of a modality into one vector: two layers of a transformer, gated attention, a dense layer."""
+    """The tokens of a modality to one vector: two transformer layers, gated attention, a dense layer."""
 
     def __init__(self, replicas: Replicas, width: int, *, dropout: float) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class TokenPool(nn.Module):
 
 
 class GuidedNetwork(nn.Module):
-    """MCAT without its co-attention: both modalities into tokens, and tokens of both into hazards.
+    """MCAT without its co-attention: from both modalities to tokens, and from both modalities' tokens to hazards.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class GuidedNetwork(nn.Module):
     width : int
         Channels of a patch and of a token.
     fusion : str
-        Of the two modalities' vectors: ``concat`` puts them side by side, ``kronecker`` takes all pairs of channels.
+        Of the two modalities' vectors: ``concat`` concatenates them, ``kronecker`` takes all pairs of channels.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class GuidedNetwork(nn.Module):
         self.families = FamilyTokens(replicas, shape.families, width, dropout=dropout, activation=F.elu)
         self.pools = nn.ModuleList(TokenPool(replicas, width, dropout=dropout) for _ in range(2))
         self.fusion = (
-            Beside(replicas, width)
+            Concatenation(replicas, width)
             if fusion == "concat"
             else KroneckerFusion(replicas, width, dropout=dropout, late_dropout=dropout)
         )
@@ -92,15 +92,15 @@ class GuidedNetwork(nn.Module):
         return self.families(batch.genomics).squeeze(1), self.patch(bag)
 
     def hazards(self, attended: Tensor, families: Tensor) -> Tensor:
-        """Map what families saw in each of C bags (S, C, F, d), and the families (S, F, d), to logits (S, C, n)."""
+        """Map what families received in each of C bags (S, C, F, d), and families (S, F, d), to logits (S, C, n)."""
         pool_attended, pool_families = self.pools
         genes = pool_families(families[:, None]).expand(-1, attended.shape[1], -1)
         out: Tensor = self.head(self.fusion(pool_attended(attended), genes))
         return out
 
 
-class Beside(nn.Module):
-    """Two vectors side by side, and two layers."""
+class Concatenation(nn.Module):
+    """Two vectors concatenated, and two layers."""
 
     def __init__(self, replicas: Replicas, width: int) -> None:
         super().__init__()

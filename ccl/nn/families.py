@@ -1,4 +1,4 @@
-"""Gene families into tokens: a block of the methods that read genes family by family; S is the number of replicas."""
+"""Gene families as tokens, for methods that read genes family by family; S is the number of replicas."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ccl.nn.replicas import AlphaDropout, InputLinear, Replicas
 
 
 class FamilyTokens(nn.Module):
-    """Two self-normalising layers for each family: MCAT's genomic encoder, and with a `shared` second layer CCL's.
+    """Two self-normalising layers for each family: MCAT's genomic encoder or, with a `shared` second layer, CCL's.
 
     Parameters
     ----------

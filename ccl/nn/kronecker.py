@@ -1,6 +1,6 @@
 """Gated Kronecker fusion of two vectors (Chen et al., IEEE Trans. Med. Imaging 2020, Pathomic Fusion).
 
-The block by which PORPOISE, and MCAT as an option, fuse a slide's vector with the genes'.
+PORPOISE, and MCAT as an option, fuse a slide's vector with the genes' by this block.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def kronecker(a: Tensor, b: Tensor) -> Tensor:
 
 
 class Gated(nn.Module):
-    """One vector, reduced, and gated by what both vectors say together."""
+    """One vector, reduced and gated by both vectors."""
 
     def __init__(self, replicas: Replicas, width: int, *, dropout: float) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class Gated(nn.Module):
 
 
 class KroneckerFusion(nn.Module):
-    """Two vectors into one: each gated by both, a one appended, the products of all pairs, and two layers.
+    """Two vectors to one: each gated by both, a one appended, the products of all pairs of channels, two layers.
 
     Parameters
     ----------
@@ -46,9 +46,9 @@ class KroneckerFusion(nn.Module):
     dropout : float
         Rate within the gates and on the products.
     late_dropout : float
-        Rate after each of the two layers: MCAT has it, PORPOISE has none.
+        Rate after each of the two layers; PORPOISE has none.
     skip : bool
-        Whether the last layer sees the two vectors themselves too: in PORPOISE.
+        Whether the last layer also reads the two vectors, as in PORPOISE.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class KroneckerFusion(nn.Module):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Map two of (S, B, d) to (S, B, d)."""
         both = torch.cat([a, b], dim=-1)
-        # With the ones, the products contain each vector itself as well.
+        # With the ones, the products also contain each vector itself.
         ones = [F.pad(gated(own, both), (0, 1), value=1.0) for gated, own in zip(self.gated, (a, b), strict=True)]
         fused = self.first(self.dropout(kronecker(*ones)))
         out: Tensor = self.second(torch.cat([fused, both], dim=-1) if self.skip else fused)

@@ -1,4 +1,4 @@
-"""The likelihood that every method is trained on."""
+"""The likelihood that every method is trained with."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor
 from ccl.data.batch import Outcomes
 
 LEAST = math.log(1e-7)
-"""Logarithms of probabilities are clamped from below to this."""
+"""Minimum of the logarithms of probabilities."""
 
 
 def survival_nll(logits: Tensor, outcomes: Outcomes, *, alpha: float = 0.0) -> Tensor:
     """Return the mean negative log-likelihood of discrete survival: equation (8) of the CCL paper, in log space.
 
-    A patient who died in interval y survived all before it and not y itself; a censored one survived y.
+    A patient who died in interval y survived all intervals before it, but not y; a censored one survived y.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def survival_nll(logits: Tensor, outcomes: Outcomes, *, alpha: float = 0.0) -> T
     Tensor, shape (S,)
     """
     column = outcomes.labels[..., None]
-    # log S_0 = 0 in front, so that column y is the survival before interval y and column y + 1 the one after it.
+    # With log S_0 = 0 in front, column y is the survival before interval y and column y + 1 the survival after it.
     log_hazard = F.logsigmoid(logits)
     log_survived = F.pad((log_hazard - logits).cumsum(dim=-1), (1, 0))
     before = log_survived.gather(-1, column)

@@ -1,9 +1,9 @@
 """Attention among all patches of a bag, without a matrix of patches by patches; S is the number of replicas.
 
-The layers of TransMIL (Shao et al., NeurIPS 2021) and what CMTA (Zhou and Chen, ICCV 2023) builds of them.  Attention
-is Nystrom's approximation (Xiong et al., AAAI 2021): patches attend to the means of m runs of consecutive patches, its
-landmarks.  ``A1 pinv(A2) A3 v`` is computed from the right, so that A1 and A3, the attention of patches to landmarks
-and back, are each an ordinary attention whose matrix (heads, N, m) is never laid out.
+The layers of TransMIL (Shao et al., NeurIPS 2021), also used by CMTA (Zhou and Chen, ICCV 2023).  Attention is
+Nystrom's approximation (Xiong et al., AAAI 2021): patches attend to m landmarks, the means of runs of consecutive
+patches.  ``A1 pinv(A2) A3 v`` is computed from the right.  Then A1 and A3, the attention of patches to landmarks and
+of landmarks to patches, are each an ordinary attention, whose matrix (heads, N, m) is never stored.
 """
 
 from __future__ import annotations
@@ -15,24 +15,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ccl.nn.blocks import HEADS, INIT_STD_CLASS_TOKEN, LOCAL_REACH, Fusion, TransLayer
+from ccl.nn import HEADS
+from ccl.nn.blocks import INIT_STD_CLASS_TOKEN, LOCAL_REACH, Fusion, TransLayer
 from ccl.nn.replicas import Dropout, LayerNorm, Linear, Replicas
 
 DROPOUT = 0.1
 """Rate of dropout after the attention of each layer."""
 
 INVERSE_STEPS = 6
-"""Steps towards the pseudo-inverse; it takes some 20 to converge, so the number is part of the published layer."""
+"""Steps towards the pseudo-inverse.  About 20 are needed to converge, so the number is part of the published layer."""
 
 KERNELS = (7, 5, 3)
-"""Sides of the convolutions that tell a patch its place."""
+"""Sides of the convolutions that encode positions."""
 
 
 class NystromLayer(nn.Module):
     """The layer of TransMIL: Nystrom attention after layer normalisation plus a local mix of the values.
 
-    No feed-forward part, 8 heads, and as many landmarks as half the channels.  As published, the tokens are padded in
-    front with zeros to a multiple of the landmarks, and the zeros are not masked: they take part in the attention.
+    It has no feed-forward part, 8 heads, and half as many landmarks as channels.  As published, zeros are added in
+    front of the tokens up to a multiple of the landmarks, and are not masked: they take part in the attention.
     """
 
     def __init__(self, replicas: Replicas, width: int) -> None:
@@ -48,7 +49,7 @@ class NystromLayer(nn.Module):
 
     def forward(self, tokens: Tensor, rows: int) -> Tensor:
         """Map (S, N, d) to the first `rows` tokens of the result: (S, rows, d)."""
-        # Computed once more in the backward pass; the dropout stays outside, as it would draw other numbers there.
+        # Recomputed in the backward pass; dropout stays outside, as it would draw other numbers there.
         mixed = checkpoint(self._attend, tokens, rows, use_reentrant=False, preserve_rng_state=False)
         out: Tensor = tokens[:, :rows] + self.dropout(mixed)
         return out
@@ -59,7 +60,7 @@ class NystromLayer(nn.Module):
         among = torch.softmax(q_marks @ k_marks.mT * q.shape[-1] ** -0.5, dim=-1)
         seen = pseudo_inverse(among) @ F.scaled_dot_product_attention(q_marks, k, v)
         attended = F.scaled_dot_product_attention(q[:, :, padding : padding + rows], k_marks, seen)
-        # The values that the wanted rows reach; the zeros in front are those that a convolution supposes anyway.
+        # The values that the rows reach; the zeros in front are the padding of a convolution anyway.
         reached = v[:, :, padding : padding + rows + LOCAL_REACH].flatten(0, 1)[None]
         kernel = self.local.flatten(0, 1)[:, None, :, None]
         local = F.conv2d(reached, kernel, padding=(LOCAL_REACH, 0), groups=len(kernel))[0, :, :rows]
@@ -69,20 +70,20 @@ class NystromLayer(nn.Module):
     def weights(self, tokens: Tensor) -> Tensor:
         """Return the attention (S, heads, N) of the first of the tokens (S, N, d) to all of them.
 
-        It is a row of the matrix ``A1 pinv(A2) A3`` that the layer multiplies the values with, less the columns of the
-        zeros in front.  As the pseudo-inverse has negative entries, a weight can be negative.
+        It is a row of the matrix ``A1 pinv(A2) A3`` by which the layer multiplies the values, without the columns of
+        the zeros in front.  As the pseudo-inverse has negative entries, a weight can be negative.
         """
         padding, q, k, _ = self._projected(tokens)
         k_marks, q = self._marks(k), q * q.shape[-1] ** -0.5
         q_marks, first = self._marks(q), q[:, :, padding : padding + 1]
         inverse = pseudo_inverse(torch.softmax(q_marks @ k_marks.mT, dim=-1))
         row = torch.softmax(first @ k_marks.mT, dim=-1) @ inverse
-        # One head at a time: A3 of all heads would be larger than anything that the layer lays out.
+        # One head at a time: A3 of all heads would be larger than any matrix of the layer.
         heads = [row[:, h] @ torch.softmax(q_marks[:, h] @ k[:, h].mT, dim=-1) for h in range(HEADS)]
         return torch.cat(heads, dim=1)[..., padding:]
 
     def _projected(self, tokens: Tensor) -> tuple[int, Tensor, Tensor, Tensor]:
-        """Return how many zeros are in front, and q, k and v of all, (S, heads, N, d / heads) each."""
+        """Return the number of zeros in front, and q, k and v, (S, heads, N, d / heads) each."""
         padding = -tokens.shape[1] % self.landmarks
         padded = F.pad(self.norm(tokens), (0, 0, padding, 0))
         q, k, v = self.to_qkv(padded).unflatten(-1, (3, HEADS, -1)).permute(2, 0, 3, 1, 4)
@@ -94,9 +95,9 @@ class NystromLayer(nn.Module):
 
 
 def pseudo_inverse(a: Tensor) -> Tensor:
-    """Return about the pseudo-inverses of non-negative matrices (S, heads, m, m): equation (11) of Xiong et al.
+    """Approximate the pseudo-inverses of non-negative matrices (S, heads, m, m): equation (11) of Xiong et al.
 
-    The start, which decides how far six steps lead, divides by the largest sums over all heads of a replica.
+    The start, on which the result of six steps depends, divides by the largest sums over all heads of a replica.
     """
     largest = a.sum(dim=-1).amax(dim=(1, 2)) * a.sum(dim=-2).amax(dim=(1, 2))
     z, a = (a.mT / largest[:, None, None, None]).flatten(0, 1), a.flatten(0, 1)
@@ -120,7 +121,7 @@ class PPEG(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Map the tokens of a square, row by row, (S, M * M, d), to the same shape."""
         side = math.isqrt(tokens.shape[1])
-        # A sum of convolutions is one, with the sum of the kernels about their centre.
+        # A sum of convolutions is one convolution with the sum of the centred kernels.
         sizes = [(KERNELS[0] - weight.shape[-1]) // 2 for weight in self.weights]
         kernel = torch.stack([F.pad(weight, (size,) * 4) for weight, size in zip(self.weights, sizes, strict=True)])
         bias = torch.stack(list(self.biases)).sum(dim=0)
@@ -131,7 +132,7 @@ class PPEG(nn.Module):
 
 
 class TokenTransformer(nn.Module):
-    """A class token and others in the light of each other: two layers, normalisation."""
+    """A transformer on tokens and a class token: two layers and a final normalisation."""
 
     def __init__(self, replicas: Replicas, width: int, *, init_std: float = INIT_STD_CLASS_TOKEN) -> None:
         super().__init__()
@@ -146,20 +147,20 @@ class TokenTransformer(nn.Module):
         return out
 
     def _first(self, tokens: Tensor) -> Tensor:
-        """Map tokens (S, T, d) to what the second layer is given of the class token and them, (S, 1 + T, d)."""
+        """Map tokens (S, T, d) to the input of the second layer, (S, 1 + T, d)."""
         tokens = torch.cat([self.class_token, tokens], dim=1)
         return self.between(self.layers[0](tokens, tokens.shape[1]))
 
     def between(self, tokens: Tensor) -> Tensor:
-        """Return what the second layer is given of what the first one gave."""
+        """Map the output of the first layer to the input of the second."""
         return tokens
 
 
 class PatchTransformer(TokenTransformer):
-    """All patches as tokens, between the layers told their place by :class:`PPEG`.
+    """All patches as tokens, with positions from :class:`PPEG` between the layers.
 
-    The patches, N, are laid out in the order of their files as a square of side M, the smallest that holds them; it is
-    filled up with the first ``M * M - N`` of them once more, so that T is ``M * M``.
+    The N patches are laid out in the order of their files as the smallest square of side M that holds them.  It is
+    filled up by repeating the first ``M * M - N`` patches, so that T is ``M * M``.
     """
 
     def __init__(self, replicas: Replicas, width: int, *, init_std: float = INIT_STD_CLASS_TOKEN) -> None:
@@ -171,41 +172,41 @@ class PatchTransformer(TokenTransformer):
         return super().forward(squared(tokens), class_only=class_only)
 
     def weights(self, tokens: Tensor) -> Tensor:
-        """Return the shares (S, N) of patches (S, N, d) in what the class token attends to in the second layer.
+        """Return the shares (S, N) of patches (S, N, d) in the attention of the class token in the second layer.
 
-        The mean over heads of :meth:`NystromLayer.weights`, of a patch that fills up the square the sum of both places.
-        Weights below zero are cut to zero; shares are of what is left, even where nothing is.
+        They come from the mean over heads of :meth:`NystromLayer.weights`; the weights of a repeated patch are added.
+        Negative weights are set to zero.  If all are zero, the shares are equal.
         """
         last = self.layers[1]
-        assert isinstance(last, NystromLayer), "made so"
+        assert isinstance(last, NystromLayer), "made in __init__"
         rows = last.weights(self._first(squared(tokens))).mean(dim=1)[:, 1:]
         kept = unsquared(rows, tokens.shape[1]).clamp(min=0)
         none = (kept == 0).all(dim=-1, keepdim=True)
         return F.normalize(kept, p=1.0, dim=-1) + none / kept.shape[-1]
 
     def between(self, tokens: Tensor) -> Tensor:
-        """Return the tokens, all but the first moved by where they are."""
+        """Add positions to all tokens but the first."""
         return torch.cat([tokens[:, :1], self.positions(tokens[:, 1:])], dim=1)
 
 
 def squared(patches: Tensor) -> Tensor:
-    """Fill up patches (S, N, d) to a square number of them with the first once more."""
+    """Fill up patches (S, N, d) to a square number by repeating the first."""
     count = patches.shape[1]
     missing = (math.isqrt(count - 1) + 1) ** 2 - count
     return torch.cat([patches, patches[:, :missing]], dim=1)
 
 
 def unsquared(weights: Tensor, count: int) -> Tensor:
-    """Return weights (..., N) of `count` patches from those of the places of their square, (..., M * M)."""
-    again = weights.shape[-1] - count
-    return weights[..., :count] + F.pad(weights[..., count:], (0, count - again))
+    """Return the weights (..., N) of `count` patches from those in their square, (..., M * M); repeats are added."""
+    repeated = weights.shape[-1] - count
+    return weights[..., :count] + F.pad(weights[..., count:], (0, count - repeated))
 
 
 def exact_fusion(replicas: Replicas, width: int, count: int) -> Fusion:
-    """Return a :class:`TokenTransformer` of `count` tokens for any number of patients, its attention exact.
+    """Return a :class:`TokenTransformer` on `count` tokens with exact attention, for any number of patients.
 
-    As there is nothing to approximate among a handful of tokens, this is what more steps towards the pseudo-inverse
-    would lead to.  The zeros in front take their share all the same.
+    It is the limit of more steps towards the pseudo-inverse: a handful of tokens needs no approximation.  The zeros in
+    front still take part in the attention.
     """
     padding = -(1 + count) % (width // 2)
     return Fusion(replicas, width, [TransLayer(replicas, width, dropout=DROPOUT, padding=padding) for _ in range(2)])

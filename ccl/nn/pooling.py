@@ -1,4 +1,4 @@
-"""Bags into vectors: blocks of the methods that read all patches; S is the number of replicas."""
+"""Pooling of bags, for methods that read all patches; S is the number of replicas."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ccl.nn.replicas import Dropout, Linear, Replicas
 
 
 def bag_of(batch: Batch, replicas: Replicas) -> Tensor:
-    """Return the bag (S, N, D) of a batch; one for all replicas is seen by each of them."""
+    """Return the bag (S, N, D) of a batch, the same for each replica if there is only one."""
     assert batch.bag is not None, "a method that reads bags is given one"
     return batch.bag.expand(len(replicas), -1, -1)
 
 
 class DenseLayer(nn.Module):
-    """Linear, ReLU, dropout, of each patch or token."""
+    """Linear layer, ReLU and dropout on each patch or token."""
 
     def __init__(self, replicas: Replicas, n_in: int, n_out: int, *, dropout: float) -> None:
         super().__init__()

@@ -1,9 +1,9 @@
-"""Several networks of one form, trained side by side as one program.
+"""Several networks of one architecture, trained side by side as one program.
 
 A replica is a network with a seed of its own.  The weights of S replicas are one tensor with a leading axis S, and so
 is everything computed from them: a step of eight replicas calls as many operations as a step of one.  Replicas share
-nothing, and each draws its own random numbers, so that a seed gives the same network alone or in company, up to the
-rounding of sums.
+nothing, and each draws its own random numbers, so that a seed gives the same network alone or beside others, up to
+the rounding of sums.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 STREAMED_ROWS = 8
-"""Up to this many rows a product is limited by how fast the weights come from memory."""
+"""Up to this many rows, reading the weights from memory limits the speed of a product."""
 
 DRAWN_AHEAD = 16
-"""Steps that a dropout layer draws its random numbers for at a time."""
+"""Steps for which a dropout layer draws its random numbers at once."""
 
 DRAWN_WHOLE = 2**16
-"""More numbers than this in one step, as for a bag, are drawn when wanted: ahead, they would fill the memory."""
+"""If a step needs more numbers than this, as for a bag, they are drawn when needed, to save memory."""
 
 
 class Replicas:
-    """The random numbers of S replicas: all of their chance comes from here.
+    """The random numbers of S replicas: all randomness comes from here.
 
     Parameters
     ----------
     seeds : sequence of int
         One per replica.
     device : torch.device
-        Where the numbers are wanted; they are drawn on the CPU, so that a GPU trains the same networks.
+        Where the numbers are needed; they are drawn on the CPU, so that a GPU trains the same networks.
     """
 
     def __init__(self, seeds: Sequence[int], device: torch.device | str = "cpu") -> None:
@@ -59,11 +59,11 @@ class Replicas:
         return torch.from_numpy(np.stack(drawn)).to(self.device)
 
     def within(self, bound: float, *shape: int) -> Tensor:
-        """Return uniform numbers between minus `bound` and `bound`, (S, *shape): how PyTorch's layers start."""
+        """Return uniform numbers between minus `bound` and `bound`, (S, *shape), as PyTorch initialises its layers."""
         return (2 * self.uniform(*shape) - 1) * bound
 
     def ahead(self, make: Callable[[Tensor], tuple[Tensor, ...]], shape: Sequence[int]) -> tuple[Tensor, ...]:
-        """Return what `make` makes of uniform numbers, each (S, *shape); few are drawn for some calls at a time."""
+        """Return the result of `make` on uniform numbers, each (S, *shape); small ones are drawn for several calls."""
         count = math.prod(shape)
         if count > DRAWN_WHOLE:
             return make(self.uniform(*shape))
@@ -76,7 +76,7 @@ class Replicas:
     def orders(self, count: int, weights: NDArray[np.float64] | None = None) -> Tensor:
         """Return for each replica an order of `count` patients, int64 (S, count).
 
-        With `weights` (count,) it is that many draws with replacement, in proportion to the weights.
+        With `weights` (count,), draw that many with replacement, in proportion to the weights.
         """
         if weights is None:
             drawn = [generator.permutation(count) for generator in self._generators]
@@ -86,19 +86,19 @@ class Replicas:
         return torch.from_numpy(np.stack(drawn).astype(np.int64)).to(self.device)
 
     def state(self) -> list[Mapping[str, Any]]:
-        """Return what :meth:`restore` needs to go on from here; numbers drawn ahead are given up."""
+        """Return what :meth:`restore` needs to continue from here; numbers drawn in advance are discarded."""
         self._ahead.clear()
         return [generator.bit_generator.state for generator in self._generators]
 
     def restore(self, state: Sequence[Mapping[str, Any]]) -> None:
-        """Go on from a :meth:`state`."""
+        """Continue from a :meth:`state`."""
         self._ahead.clear()
         for generator, own in zip(self._generators, state, strict=True):
             generator.bit_generator.state = own
 
 
-# The products of a linear layer, in the order of operands that was measured to be fastest: with the weights of several
-# replicas, or a single row, a product with the weight on the left streams the weights, at up to twice the speed.
+# The products of a linear layer, in the order of operands that was fastest when measured: with several replicas or a
+# single row, a product with the weight on the left is up to twice as fast, as it reads the weights in order.
 
 
 def _forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -137,17 +137,17 @@ class _Descending(torch.autograd.Function):
 class Linear(nn.Module):
     """S affine maps, or S times `maps` of them, initialised as PyTorch does.
 
-    The gradient of a weight is a sum of as many outer products as the input has rows, one or six here: building it
-    would cost as much memory traffic as the whole rest of a step.  Once :class:`ccl.train.sgd.SGD` has set `descent`,
-    the backward pass adds the products to the weight itself, while the weight is still in the cache.  A layer can then
-    be used once in a step; autograd refuses a second use.
+    The gradient of a weight is a sum of one outer product per row of the input, one or six here.  Storing it would cost
+    as much memory traffic as the rest of a step.  Once :class:`ccl.train.sgd.SGD` has set `descent`, the backward pass
+    adds the products to the weight itself, while the weight is still in the cache.  Then a layer can be used only once
+    in a step; autograd refuses a second use.
 
     Attributes
     ----------
     weight : Parameter, shape (S, *maps, n_out, n_in)
     bias : Parameter, shape (S, *maps, 1, n_out), or None
     descent : tuple of two floats, or None
-        What a backward pass multiplies the weight and its gradient with to add them; None leaves this to autograd.
+        Factors of the weight and of its gradient in the update by a backward pass; None leaves it to autograd.
     """
 
     def __init__(
@@ -171,14 +171,14 @@ class Linear(nn.Module):
 
 
 class InputLinear(nn.Module):
-    """S affine maps of each of F inputs, for layers that read data: these know what they will be given.
+    """S affine maps of each of F inputs, for layers that read data, whose inputs are known in advance.
 
-    Told by :meth:`expect` of the inputs of the next m steps, the layer multiplies all of them with its weights at
-    once, and updates the weights once, after the m steps.  What the steps between would have changed is known: with
-    u_i the gradient that step i left at the output, times minus the learning rate, the weights of step t are
-    ``W + sum_i u_i x_i^T``, so that its output is ``W x_t + sum_i (x_i . x_t) u_i``, and all the products
-    ``x_i . x_t`` of data are computed ahead.  The numbers are those of m single steps up to rounding; the weights, most
-    of the network's, are read and written once instead of m times.
+    After :meth:`expect` has passed the inputs of the next m steps, the layer multiplies all of them with its weights at
+    once, and updates the weights once, after the m steps.  The effect of the steps in between is known: with u_i the
+    gradient of step i at the output, times minus the learning rate, the weights of step t are ``W + sum_i u_i x_i^T``.
+    So its output is ``W x_t + sum_i (x_i . x_t) u_i``, and all the products ``x_i . x_t`` are computed in advance.
+    The numbers equal those of m single steps up to rounding.  The weights, which are most of the network's, are read
+    and written once instead of m times.  The optimiser has to call :meth:`settle` after each step.
 
     Attributes
     ----------
@@ -197,7 +197,7 @@ class InputLinear(nn.Module):
 
     @torch.no_grad()
     def expect(self, inputs: Sequence[Tensor]) -> None:
-        """Take the inputs of the next m steps: F tensors (S, m, T, n_f)."""
+        """Receive the inputs of the next m steps: F tensors (S, m, T, n_f)."""
         self._block = _Block(list(self.weights), inputs)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
@@ -219,7 +219,7 @@ class InputLinear(nn.Module):
 
 
 class _Block:
-    """The m steps that an :class:`InputLinear` has been told of."""
+    """The m steps that an :class:`InputLinear` expects."""
 
     def __init__(self, weights: Sequence[Tensor], inputs: Sequence[Tensor]) -> None:
         self.weights, self.inputs = weights, [x.flatten(1, 2) for x in inputs]
@@ -237,6 +237,10 @@ class _Block:
 
     def output(self) -> Tensor:
         """Return the products of this step, (S, F, T, n_out), a leaf of the graph."""
+        if self.leaf is not None:
+            raise RuntimeError(
+                "the step before was not settled: this optimiser cannot train a layer that expects steps"
+            )
         with torch.no_grad():
             done = slice(0, self.step * self.rows)
             product = torch.baddbmm(
@@ -247,7 +251,7 @@ class _Block:
         return self.leaf
 
     def settle(self, *, keep: float, by: float) -> bool:
-        """Note the gradient of this step; return whether it was the last, after which the weights are up to date."""
+        """Store the gradient of this step; return whether it was the last, after which the weights are up to date."""
         gradient = None if self.leaf is None else self.leaf.grad
         assert gradient is not None, "a backward pass precedes each step"
         self.scale *= keep
@@ -276,14 +280,14 @@ class LayerNorm(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Dropout with each replica's own chance: what is dropped becomes zero, and the rest larger."""
+    """Dropout, drawn for each replica: some values become zero, the others are scaled up."""
 
     def __init__(self, replicas: Replicas, rate: float) -> None:
         super().__init__()
         self.replicas, self.rate = replicas, rate
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return `x` (S, ...), in training with a share of it dropped."""
+        """Return `x` (S, ...), in training with dropout."""
         return self._drop(x) if self.training and self.rate else x
 
     def _drop(self, x: Tensor) -> Tensor:
@@ -295,10 +299,10 @@ class Dropout(nn.Module):
 
 
 class AlphaDropout(Dropout):
-    """Dropout that keeps mean 0 and variance 1 (Klambauer et al., 2017): what is dropped becomes SELU's limit."""
+    """Dropout that keeps mean 0 and variance 1 (Klambauer et al., 2017): dropped values become SELU's limit."""
 
     LIMIT = -1.7580993408473766
-    """What SELU falls to: minus its scale times its alpha."""
+    """The limit of SELU at minus infinity: minus its scale times its alpha."""
 
     def _drop(self, x: Tensor) -> Tensor:
         gain, offset = self.replicas.ahead(self._affine, x.shape[1:])

@@ -8,17 +8,17 @@ from torch import Tensor
 MOST_STEPS = 1000
 
 THRESHOLD = 1e-6
-"""Of the relative change in a step, below which scaling ends."""
+"""Scaling ends when the relative change of a step is below this."""
 
 
 def transport_cost(patches: Tensor, families: Tensor) -> Tensor:
-    """Return the cost of moving each patch to each family, as a share of the largest: float64 (..., L, F).
+    """Return the cost of moving each patch to each family, divided by the largest: float64 (..., L, F).
 
-    It is the squared distance of the vectors (..., L, d) and (..., F, d), each less its own smallest entry.
+    It is the squared distance between the vectors (..., L, d) and (..., F, d), each minus its smallest entry.
     """
     a, b = ((x - x.amin(dim=-1, keepdim=True)).double() for x in (patches, families))
     distance = torch.cdist(a, b).square()
-    # All zero only where every patch is every family.
+    # All zero only if all patches and families are equal.
     largest = distance.amax(dim=(-2, -1), keepdim=True).clamp(min=torch.finfo(distance.dtype).tiny)
     return distance / largest
 
@@ -27,14 +27,14 @@ def unbalanced_plan(cost: Tensor, rows: Tensor, columns: Tensor, *, epsilon: flo
     """Return the plan that moves `rows` to `columns` by unbalanced entropic transport (Chizat et al., 2018).
 
     The plan P minimises ``<P, cost> + epsilon <P, log P - 1> + tau KL(P 1 | rows) + tau KL(P^T 1 | columns)``: its
-    margins may differ from those asked for.  Of several problems, scaling goes on until all have settled.
+    margins may differ from the given ones.  Several problems are scaled until all have converged.
 
     Parameters
     ----------
     cost : Tensor, shape (..., L, F), float64
         Costs between 0 and 1.
     rows : Tensor, shape (..., L)
-        Masses to move; none for what only fills up a micro-batch.
+        Masses to move; 0 for the padding of a micro-batch.
     columns : Tensor, shape (..., F)
         Masses wanted.
     epsilon : float
@@ -59,6 +59,6 @@ def unbalanced_plan(cost: Tensor, rows: Tensor, columns: Tensor, *, epsilon: flo
 
 
 def _change(new: Tensor, old: Tensor) -> Tensor:
-    """Return by how much a scaling (..., n, 1) changed, relative to its largest entry, or to 1 if that is larger."""
+    """Return the change of a scaling (..., n, 1), relative to its largest entry or, if larger, to 1."""
     scale = torch.maximum(new, old).amax(dim=(-2, -1)).clamp(min=1)
     return (new - old).abs().amax(dim=(-2, -1)) / scale

@@ -1,4 +1,4 @@
-"""A bag and all genes as one vector each: front ends of methods that fuse vectors; S is the number of replicas."""
+"""A bag and all genes as one vector each, for methods that fuse vectors; S is the number of replicas."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ccl.nn.replicas import Replicas
 
 
 class BagVector(nn.Module):
-    """The mean of all patches after a dense layer, weighted by gated attention."""
+    """The attention-weighted mean of all patches after a dense layer."""
 
     def __init__(self, replicas: Replicas, features: int, width: int, hidden: int, *, dropout: float) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class BagVector(nn.Module):
 
 
 class GenesVector(nn.Module):
-    """Two self-normalising layers on the families side by side, with ELU as in MCAT and its kin."""
+    """Two self-normalising layers on all families concatenated, with ELU as in MCAT."""
 
     def __init__(self, replicas: Replicas, sizes: Sequence[int], width: int, *, dropout: float) -> None:
         super().__init__()
@@ -49,9 +49,9 @@ class GenesVector(nn.Module):
 
 
 def l1_penalty(batch: Batch, weight: float, *modules: nn.Module) -> dict[str, Tensor]:
-    """Return the loss ``l1`` (S,), `weight` times the absolute values of all weights and biases, if it is wanted now.
+    """Return the loss ``l1`` (S,), `weight` times the absolute values of all weights and biases.
 
-    It is in training, if the weight is not zero.
+    It is empty in evaluation mode, or if the weight is zero.
     """
     if not (weight and batch.outcomes is not None and all(module.training for module in modules)):
         return {}

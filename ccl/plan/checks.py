@@ -70,7 +70,7 @@ def check_models(plan: Plan) -> None:
         model = plan.models[name]
         get_method(model.method)
         if model.overrides:
-            hyper(model.method, model.overrides)
+            hyper(model.method, model.overrides, model=name)
     for blank in plan.blanks if plan.config.missing_modality == "fail" else ():
         raise ConfigError(
             "a method asks for data that a cohort does not have",

@@ -1,4 +1,4 @@
-"""Making a bundle of the trained folds of one model."""
+"""Making a bundle from the trained folds of one model."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ccl import __version__
-from ccl.config.sections import BundleSettings, TrainSettings
-from ccl.data.fold import Fold, Inputs, Tables, load_fold, read_tables
+from ccl.config.sections import BundleSettings
+from ccl.data.fold import Fold, Inputs, load_fold
+from ccl.data.tables import Tables, read_tables
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.io.bags import read_members
 from ccl.io.errors import InputError
@@ -28,8 +29,6 @@ from ccl.predict.ranges import FeatureRange, GeneRange, scales_of
 from ccl.train.store import read_tensors
 from ccl.wsi.encoders import ENCODERS
 
-CPU = torch.device("cpu")
-
 
 def make_bundle(
     *,
@@ -39,15 +38,15 @@ def make_bundle(
     settings: BundleSettings,
     preprocessing: Mapping[str, Any],
 ) -> None:
-    """Write ``model.safetensors`` and ``bundle.json``: all networks of the folds, and what new patients need of them.
+    """Write ``model.safetensors`` and ``bundle.json``: all networks of the folds, with what is needed to use them.
 
     Parameters
     ----------
     runs : sequence of Path
         The fold folders of one model, in any order; every fold and seed becomes a network of the bundle.
     inputs : Inputs
-        The files that these folds were trained on: they tell what the training patients looked like.  With slides and
-        manifests the scales of the slides are recorded, whatever the method reads.
+        The files that these folds were trained on, from which the ranges of the training data are computed.  With
+        slides and manifests, the scales of the slides are recorded, whatever the method reads.
     preprocessing : mapping
         Sections of the config that made the inputs, for the record.
 
@@ -60,18 +59,18 @@ def make_bundle(
     """
     folds = read_folds(runs)
     facts = folds[0].facts
-    method = get_method(facts["method"])
-    trained = TrainSettings(**facts["settings"] | {"seeds": tuple(facts["seeds"])})
+    reads = get_method(facts["method"]).reads
+    split = {name: facts["settings"].get(name) for name in ("intervals", "intervals_from", "inner")}
     tensors: dict[str, Tensor] = {}
     learnt_from: set[str] = set()
     for run in folds:
         metadata, own = read_tensors(run.folder / "model.safetensors")
-        fold = load_fold(method, inputs, run.fold, settings=trained, device=CPU)
+        fold = load_fold(reads, inputs, run.fold, **split)
         _check_inputs(run, fold, own)
         tensors |= {f"fold{run.fold}/{name}": value for name, value in own.items()}
         learnt_from |= set(fold.train.patients)
     tables = read_tables(
-        method, genomics=inputs.genomics, clusters=inputs.clusters, slides=inputs.slides, manifests=inputs.manifests
+        reads, genomics=inputs.genomics, clusters=inputs.clusters, slides=inputs.slides, manifests=inputs.manifests
     )
     patients = sorted(learnt_from)
     ranges, limit = _ranges(tables, patients)
@@ -106,7 +105,7 @@ def make_bundle(
 
 
 def _check_inputs(run: FoldRun, fold: Fold, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse files that lead to other intervals, scalers or features than the fold was trained with."""
+    """Refuse files that give other intervals, scalers or features than the fold was trained with."""
     edges = np.asarray(run.facts["interval_edges"])
     alike = {
         "months of follow-up": edges.shape == fold.edges.shape and np.allclose(edges, fold.edges),
@@ -131,7 +130,7 @@ def _check_inputs(run: FoldRun, fold: Fold, tensors: Mapping[str, Tensor]) -> No
 
 
 def _ranges(tables: Tables, patients: Sequence[str]) -> tuple[dict[str, Tensor], float | None]:
-    """Return what the training patients looked like, and how far their features lie from their mean."""
+    """Return the ranges of the training data, and the limit of the distance of features from their mean."""
     rows = tables.genomic_rows(patients)
     ranges: dict[str, Tensor] = {}
     for family in tables.families:
@@ -147,6 +146,6 @@ def _ranges(tables: Tables, patients: Sequence[str]) -> tuple[dict[str, Tensor],
 
 
 def _median_risk(folds: Sequence[FoldRun]) -> float:
-    """Return the median over test patients of their risk after the last epoch, the mean over seeds and folds."""
+    """Return the median risk of the test patients after the last epoch; a risk is the mean over seeds and folds."""
     last = [run.predictions[run.predictions["epoch"] == run.epochs] for run in folds]
     return float(pd.concat(last).groupby("patient_id")["risk"].mean().median())

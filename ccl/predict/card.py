@@ -1,4 +1,4 @@
-"""What a bundle says of itself: ``bundle.json``, read without torch, so that a workflow can be planned by it."""
+"""The description of a bundle, ``bundle.json``; it is read without torch, so that Snakemake can plan with it."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Card:
     families: Mapping[str, Sequence[str]]
     """The columns of each gene family, both in order."""
     encoder: str
-    """As the training config calls it; ``none`` where no slides are read."""
+    """Its name in the training config; ``none`` if no slides are read."""
     features_encoder: str
-    """As the files of features call it."""
+    """Its name in the files of features."""
     weights: str
     """Of the encoder, as in ``run.json``."""
     scales: Mapping[str, Sequence[float]]
@@ -42,14 +42,14 @@ class Card:
     distance_limit: float | None
     """The 99th percentile of the training patients' :meth:`ccl.predict.ranges.FeatureRange.distance`."""
     cut: float
-    """A risk above it is high: the median of the risks that the training cohort had out of fold."""
+    """A risk above it is high: the median of the training cohort's out-of-fold risks."""
     cohort: str
     synthetic: bool
     n_patients: int
-    """Whom the networks have learnt from, all folds together."""
+    """Training patients of all folds together."""
     n_events: int
     preprocessing: Mapping[str, Any]
-    """Sections of the training config that made the inputs; empty where they were not told."""
+    """Sections of the training config that made the inputs; empty if they were not given."""
     encoder_licence: str
     licence: str
     intended_use: str
@@ -59,7 +59,7 @@ class Card:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """What its method reads: see :class:`ccl.methods.Method`."""
+        """What its method reads: see :class:`ccl.methods.declaration.Method`."""
         return get_method(self.method).reads
 
     @property
@@ -69,12 +69,12 @@ class Card:
 
     @property
     def networks(self) -> int:
-        """How many networks there are."""
+        """Number of networks."""
         return len(self.folds) * len(self.seeds)
 
     @property
     def caveats(self) -> list[str]:
-        """What has to stand beside every number that the bundle gives."""
+        """Warnings that accompany every number that the bundle gives."""
         return ["trained on a synthetic cohort"] * self.synthetic + ["encoder with random weights"] * (
             "random" in self.weights
         )
@@ -120,9 +120,9 @@ def check_weights(folder: Path, card: Card) -> Path:
 
 def _changed(path: Path, expected: str, found: str) -> InputError:
     return InputError(
-        "the bundle was changed, or damaged on its way",
+        "the bundle was changed or damaged",
         where=str(path),
         found=f"sha256 {found}",
         expected=f"sha256 {expected}",
-        todo="copy the whole folder again from where it was made",
+        todo="copy the whole folder again from its source",
     )

@@ -1,9 +1,9 @@
-"""The networks of a bundle, and what they say together."""
+"""The networks of a bundle, and their predictions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ccl.data.batch import Batch
-from ccl.data.fold import Scaler
+from ccl.data.intervals import survival_at
+from ccl.data.patients import PatientData
+from ccl.data.scaling import Scaler, scale_genes
 from ccl.io.errors import CclError, InputError, ModelError
 from ccl.methods.interface import SurvivalModel
 from ccl.predict.card import Card, check_weights, read_card
-from ccl.predict.patients import Patients
 from ccl.predict.ranges import FeatureRange, GeneRange
 from ccl.train.store import build_model, read_tensors
 
@@ -31,17 +32,10 @@ class Network:
     """(n + 1,) months."""
 
     @torch.no_grad()
-    def logits(
-        self,
-        genomics: Sequence[NDArray[np.float32]],
-        centres: Tensor | None,
-        bag: Tensor | None,
-        device: torch.device,
-    ) -> Tensor:
-        """Return the logits (B, n) of patients with unscaled families (B, n_f), on the CPU."""
-        scaled = [scaler.apply(values) for scaler, values in zip(self.scalers.values(), genomics, strict=True)]
-        batch = Batch(tuple(torch.from_numpy(values).to(device)[None] for values in scaled), centres, None, bag)
-        return self.model(batch).logits[0].cpu()  # type: ignore[no-any-return]
+    def logits(self, batch: Batch) -> Tensor:
+        """Return the logits (B, n) of patients with unscaled genes, on the CPU."""
+        genomics = scale_genes(batch.genomics, self.scalers.values())
+        return self.model(replace(batch, genomics=genomics)).logits[0].cpu()  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -53,26 +47,24 @@ class Bundle:
     genes: tuple[GeneRange, ...]
     """Per family."""
     features: FeatureRange | None
-    device: torch.device
 
-    def logits(self, patients: Patients) -> Tensor:
-        """Return what each of E networks says of P patients, (E, P, n); a patient's bag is read once.
+    def logits(self, data: PatientData) -> Tensor:
+        """Return the predictions of E networks for P patients with unscaled genes, (E, P, n).
+
+        A patient's bag is read once for all networks.
 
         Raises
         ------
         ModelError
             A prediction is not finite.
         """
-        found = [
-            torch.stack([network.logits(genomics, centres, bag, self.device) for network in self.networks])
-            for genomics, centres, bag in patients.parts(self.device)
-        ]
-        logits = torch.cat(found, dim=1)
+        batches = (torch.stack([network.logits(batch) for network in self.networks]) for batch in data.batches())
+        logits = torch.cat(list(batches), dim=1)
         finite = torch.isfinite(logits).all(dim=2).all(dim=0)
         if not finite.all():
             raise ModelError(
                 "a prediction is not a finite number",
-                where=f"patient {patients.names[int((~finite).nonzero()[0])]}",
+                where=f"patient {data.patients[int((~finite).nonzero()[0])]}",
                 found=f"{int((~finite).sum())} such patients of {len(finite)}",
                 todo="look for extreme values in this patient's data",
             )
@@ -112,7 +104,7 @@ def load_bundle(folder: Path, device: torch.device) -> Bundle:
             expected=f"networks of {card.method} as ccl {card.versions.get('ccl')} has them",
             todo="use that version of ccl, or make the bundle again",
         ) from error
-    return Bundle(card, networks, genes, features, device)
+    return Bundle(card, networks, genes, features)
 
 
 def _network(
@@ -125,26 +117,19 @@ def _network(
     return Network(model, scalers, np.asarray(edges, dtype=np.float64))
 
 
-def survival_at(
+def mean_survival(
     curves: NDArray[np.floating], edges: Sequence[NDArray[np.float64]], months: Sequence[float]
 ) -> NDArray[np.float64]:
-    """Return the mean survival (P, M) of an ensemble at some months.
-
-    A curve is 1 at 0 months and has its next value at the right edge of each interval; between, it is a straight line.
-    Beyond the last edge of any fold nothing is known: NaN.
+    """Return the mean survival (P, M) of an ensemble at some months; NaN beyond the last edge of any network.
 
     Parameters
     ----------
     curves : (E, P, n) array
         Survival functions of E networks.
     edges : sequence of E arrays (n + 1,)
-        Edges of the intervals in months.
+        Edges of their intervals in months.
     months : sequence of M floats
     """
-    whole = np.concatenate([np.ones((*curves.shape[:2], 1)), curves], axis=2)
-    found = [
-        [np.interp(months, [0.0, *own[1:]], curve, right=np.nan) for curve in network]
-        for network, own in zip(whole, edges, strict=True)
-    ]
+    found = [survival_at(own, its_edges, months) for own, its_edges in zip(curves, edges, strict=True)]
     mean: NDArray[np.float64] = np.mean(found, axis=0)
     return mean

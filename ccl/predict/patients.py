@@ -1,28 +1,27 @@
-"""The patients of a prediction: what they have of what the bundle's method reads."""
+"""The patients of a prediction, matched to what the networks of a bundle were trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ccl.data.bags import Bags, check_bags
-from ccl.data.fold import Tables
+from ccl.data.bags import check_bags
+from ccl.data.patients import read_patients
+from ccl.data.tables import Tables
 from ccl.io.errors import InputError, ModelError
-from ccl.io.formats import FeaturesHead, Genomics
+from ccl.io.formats import Family, FeaturesHead, Genomics
 from ccl.predict.card import Card
 
 
 @dataclass(frozen=True)
 class Source:
-    """What made the features of some patients."""
+    """The origin of some patients' features."""
 
     encoder: str
-    """As their files call it; ``none`` where no slides are read."""
+    """Its name in the files; ``none`` where no slides are read."""
     weights: str
     width: int
     clusters: int
@@ -30,7 +29,7 @@ class Source:
 
 
 def source_of(tables: Tables) -> Source:
-    """Return what made the features of a method's tables; bags must be alike."""
+    """Return the origin of the features in a method's tables; bags must be of one kind."""
     if tables.clusters is not None:
         _, k, width = tables.clusters.centres.shape
         return Source(tables.clusters.encoder, tables.clusters.weights, width, k)
@@ -46,46 +45,35 @@ class Patients:
     """P patients who have all that the method reads, sorted."""
 
     names: tuple[str, ...]
-    genomics: tuple[NDArray[np.float32], ...]
-    """Per family of the bundle (P, n_f), unscaled; NaN where missing."""
     tables: Tables
+    """With the gene families and columns of the bundle; values are NaN where missing."""
     left_out: Mapping[str, str]
     """The others, each with the reason."""
     absent: tuple[str, ...]
     """Columns of the bundle that the omics tables do not have."""
 
-    def parts(
-        self, device: torch.device
-    ) -> Iterator[tuple[Sequence[NDArray[np.float32]], Tensor | None, Tensor | None]]:
-        """Yield families (B, n_f), centres (1, B, k, D) and bag (1, N, D): of all at once, or of each with its bag."""
-        if self.tables.members is not None:
-            bags = Bags([self.tables.members.bags[name] for name in self.names], device=device, keep=False)
-            for row, bag in enumerate(bags.stream(range(len(self.names)))):
-                yield [values[row : row + 1] for values in self.genomics], None, bag
-            return
-        centres = None
-        if self.tables.clusters is not None:
-            own = self.tables.clusters.centres[self.tables.cluster_rows(self.names)]
-            centres = torch.from_numpy(own).to(device)[None]
-        yield self.genomics, centres, None
+    @property
+    def genomics(self) -> list[NDArray[np.float32]]:
+        """The unscaled values (P, n_f) of each family of the bundle."""
+        rows = self.tables.genomic_rows(self.names)
+        return [family.values[rows] for family in self.tables.families]
 
 
 def mean_patches(tables: Tables, names: Sequence[str]) -> NDArray[np.float64]:
-    """Return the mean patch (P, D) of each of some patients; a cluster counts as often as it has patches."""
+    """Return the mean patch (P, D) of each of some patients; cluster centres are weighted by their patches."""
     if tables.clusters is not None:
         rows = tables.cluster_rows(names)
         sizes = tables.clusters.sizes[rows][..., None].astype(np.float64)
         means: NDArray[np.float64] = (sizes * tables.clusters.centres[rows]).sum(axis=1) / sizes.sum(axis=1)
         return means
-    assert tables.members is not None, "only for methods that read slides"
-    bags = Bags([tables.members.bags[name] for name in names], device=torch.device("cpu"), keep=False)
-    return np.stack([bag[0].double().mean(dim=0).numpy() for bag in bags.stream(range(len(names)))])
+    batches = read_patients(replace(tables, genomics=None), names).batches()
+    return np.stack([batch.bag[0].double().mean(dim=0).numpy() for batch in batches if batch.bag is not None])
 
 
-def gather(tables: Tables, card: Card) -> Patients:
-    """Return the patients that a bundle can judge, and who is left out.
+def match_patients(tables: Tables, card: Card) -> Patients:
+    """Return the patients that the networks of a bundle can predict, and who is left out.
 
-    Genes are found by the names of their columns, in whatever family they are there.
+    Genes are found by the names of their columns, in whatever family they are.
 
     Raises
     ------
@@ -93,19 +81,18 @@ def gather(tables: Tables, card: Card) -> Patients:
         The features come from another encoder, other weights, or another number of clusters; or the omics tables have
         no column of a gene family.
     ModelError
-        Nobody has what the method reads.
+        No patient has what the method reads.
     """
     _check_source(source_of(tables), card)
+    genomics, absent = (None, ()) if tables.genomics is None else _match_genes(tables.genomics, card)
+    tables = replace(tables, genomics=genomics)
     left_out = tables.left_out(sorted(_everybody(tables)))
     names = [name for name in sorted(_everybody(tables)) if name not in left_out]
-    genomics, absent = _genes(tables, names, card)
-    empty = {
-        names[row]: f"no value of the gene family {family}"
-        for family, values in zip(card.families, genomics, strict=True)
-        for row in np.flatnonzero(np.isnan(values).all(axis=1))
-    }
-    kept = [row for row, name in enumerate(names) if name not in empty]
-    left_out |= empty
+    rows = tables.genomic_rows(names)
+    for family in tables.families:
+        for row in np.flatnonzero(np.isnan(family.values[rows]).all(axis=1)):
+            left_out[names[row]] = f"no value of the gene family {family.name}"
+    kept = tuple(name for name in names if name not in left_out)
     if not kept:
         raise ModelError(
             "no patient has what the method reads",
@@ -113,13 +100,7 @@ def gather(tables: Tables, card: Card) -> Patients:
             expected=f"patients with {' and '.join(card.reads)}",
             todo="check that the tables and the sample sheet name the patients alike",
         )
-    return Patients(
-        tuple(names[row] for row in kept),
-        tuple(values[kept] for values in genomics),
-        tables,
-        dict(sorted(left_out.items())),
-        absent,
-    )
+    return Patients(kept, tables, dict(sorted(left_out.items())), absent)
 
 
 def _everybody(tables: Tables) -> set[str]:
@@ -154,23 +135,21 @@ def _check_source(source: Source, card: Card) -> None:
             )
 
 
-def _genes(tables: Tables, names: Sequence[str], card: Card) -> tuple[list[NDArray[np.float32]], tuple[str, ...]]:
-    """Return the values (P, n_f) of each of the bundle's families, and the columns that are nowhere."""
-    if tables.genomics is None:
-        return [], ()
-    rows = tables.genomic_rows(names)
+def _match_genes(genomics: Genomics, card: Card) -> tuple[Genomics, tuple[str, ...]]:
+    """Return the omics with the families and columns of a bundle, and the columns that are absent."""
     known = {
-        column: family.values[rows, number]
-        for family in tables.genomics.families
-        for number, column in enumerate(family.columns)
+        column: family.values[:, number] for family in genomics.families for number, column in enumerate(family.columns)
     }
-    nothing = np.full(len(rows), np.nan, dtype=np.float32)
-    for family, columns in card.families.items():
+    for name, columns in card.families.items():
         if not known.keys() & set(columns):
-            raise _no_family(tables.genomics, family, columns)
-    values = [np.column_stack([known.get(column, nothing) for column in columns]) for columns in card.families.values()]
+            raise _no_family(genomics, name, columns)
+    missing = np.full(len(genomics.patients), np.nan, dtype=np.float32)
+    families = tuple(
+        Family(name, tuple(columns), np.column_stack([known.get(column, missing) for column in columns]))
+        for name, columns in card.families.items()
+    )
     wanted = dict.fromkeys(column for columns in card.families.values() for column in columns)
-    return values, tuple(column for column in wanted if column not in known)
+    return replace(genomics, families=families), tuple(column for column in wanted if column not in known)
 
 
 def _no_family(genomics: Genomics, family: str, columns: Sequence[str]) -> InputError:

@@ -1,4 +1,4 @@
-"""What the training patients looked like, and whether a new one looks like them."""
+"""The range of the training data, and whether a new patient lies within it."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ccl.data.fold import Scaler
+from ccl.data.scaling import Scaler
 from ccl.io.formats import ManifestRow, coords_attributes
 
 MARGIN = 1.0
-"""Standard deviations beyond the least or the greatest training value, from where a value lies outside."""
+"""A value is outside if it is this many standard deviations below the minimum or above the maximum in training."""
 
-SHARE_OUTSIDE = 0.05
-"""More of a patient's columns than this outside are told."""
+WARN_ABOVE = 0.05
+"""Warn if more than this share of a patient's columns is outside."""
 
 QUANTILE = 0.99
-"""Of the training patients' own distances: beyond it a new patient's is told."""
+"""Warn if a patient's distance is above this quantile of the training patients' own."""
 
 SAME_SCALE = 0.05
-"""Relative difference up to which two scales are one."""
+"""Two scales count as equal up to this relative difference."""
 
 SCALES = ("level0_mpp", "target_mpp")
 
 
 @dataclass(frozen=True)
 class GeneRange:
-    """Between which values (n,) a family's columns lay, a margin added; NaN where nobody had one."""
+    """Minimum and maximum (n,) of a family's columns in training, with a margin; NaN where no value was known."""
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
 
     @classmethod
     def fit(cls, values: NDArray[np.floating]) -> GeneRange:
-        """Fit to the values (P, n) of the training patients; NaN does not count."""
+        """Fit to the values (P, n) of the training patients, ignoring NaN."""
         margin = MARGIN * Scaler.fit(values).scale
         return cls(np.fmin.reduce(values, axis=0) - margin, np.fmax.reduce(values, axis=0) + margin)
 
     def outside(self, values: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Return which of the values (P, n) lie outside; missing ones do not."""
+        """Return which of the values (P, n) lie outside; missing values do not."""
         return (values < self.low) | (values > self.high)
 
 
 @dataclass(frozen=True)
 class FeatureRange:
-    """How far a patient's mean patch may lie from that of the training patients."""
+    """The distance of a patient's mean patch from that of the training patients, and its limit."""
 
     scaler: Scaler
     limit: float
@@ -69,7 +69,7 @@ def _length(scaler: Scaler, means: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def scales_of(rows: Iterable[ManifestRow]) -> dict[str, list[float]]:
-    """Return the different ``level0_mpp`` and ``target_mpp`` of slides (um/px); none where their files do not tell."""
+    """Return the distinct ``level0_mpp`` and ``target_mpp`` of slides (um/px), as far as their files state them."""
     told = [coords_attributes(Path(row.path)) for row in rows]
     return {
         name: sorted({float(f"{float(attributes[name]):.3g}") for attributes in told if name in attributes})
@@ -78,7 +78,7 @@ def scales_of(rows: Iterable[ManifestRow]) -> dict[str, list[float]]:
 
 
 def other_scales(rows: Sequence[ManifestRow], known: Mapping[str, Sequence[float]]) -> list[str]:
-    """Return a warning for each kind of scale that a patient's slides have and no training slide has."""
+    """Return a warning for each scale of a patient's slides that no training slide has."""
     words = {"level0_mpp": "slides of {} um/px, in training {}", "target_mpp": "patches of {} um/px, in training {}"}
     warnings = []
     for name, scales in scales_of(rows).items():

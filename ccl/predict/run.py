@@ -13,19 +13,18 @@ from numpy.typing import NDArray
 
 from ccl import __version__
 from ccl.config.sections import PredictSettings
-from ccl.data.fold import read_tables
+from ccl.data.patients import read_patients
+from ccl.data.tables import read_tables
+from ccl.evaluate import MONTHS
 from ccl.io.bags import read_members
 from ccl.io.devices import pick_device
 from ccl.io.errors import ConfigError
 from ccl.io.files import write_json, write_table
 from ccl.methods import get_method
 from ccl.methods.interface import risk, survival
-from ccl.predict.ensemble import Bundle, load_bundle, survival_at
-from ccl.predict.patients import Patients, gather, mean_patches
-from ccl.predict.ranges import SHARE_OUTSIDE, other_scales
-
-USUAL_MONTHS = (12.0, 36.0, 60.0)
-"""When survival is told, unless asked otherwise."""
+from ccl.predict.ensemble import Bundle, load_bundle, mean_survival
+from ccl.predict.patients import Patients, match_patients, mean_patches
+from ccl.predict.ranges import WARN_ABOVE, other_scales
 
 
 def predict_patients(
@@ -47,29 +46,30 @@ def predict_patients(
     bundle : Path
         Folder that :func:`ccl.predict.bundle.make_bundle` wrote.
     genomics, clusters, slides, manifests
-        Files of the stages before; those that the method does not read need not be given.  With slides and manifests
-        the scales of the slides are compared with those of the training slides, whatever the method reads.
+        Files of the stages before, as far as the method reads them.  With slides and manifests, the scales of the
+        slides are compared with those of the training slides, whatever the method reads.
 
     Raises
     ------
     InputError
-        The bundle was changed; the features or genes are not such as it was trained on.
+        The bundle was changed; or the features or genes are not of the kind that it was trained on.
     ConfigError
         A file that the method reads is not given, or a month is not above 0.
     ModelError
-        Nobody has what the method reads.
+        No patient has what the method reads.
     """
     _check_months(settings.months)
     torch.set_num_threads(threads)
-    loaded = load_bundle(bundle, pick_device(device))
+    torch_device = pick_device(device)
+    loaded = load_bundle(bundle, torch_device)
     card = loaded.card
-    method = get_method(card.method)
-    tables = read_tables(method, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests)
-    patients = gather(tables, card)
-    logits = loaded.logits(patients)
+    reads = get_method(card.method).reads
+    tables = read_tables(reads, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests)
+    patients = match_patients(tables, card)
+    logits = loaded.logits(read_patients(patients.tables, patients.names, device=torch_device))
     risks = risk(logits).double().numpy()
     months = settings.months or _usual_months(loaded)
-    curve = survival_at(survival(logits).double().numpy(), [network.edges for network in loaded.networks], months)
+    curve = mean_survival(survival(logits).double().numpy(), [network.edges for network in loaded.networks], months)
     slides_of = read_members(slides, manifests).bags if slides else {}
     warnings = [
         [*card.caveats, *genes, *features, *other_scales(slides_of.get(name, ()), card.scales)]
@@ -78,7 +78,7 @@ def predict_patients(
         )
     ]
     table = pd.DataFrame({"patient_id": patients.names, "risk": risks.mean(axis=0)})
-    # One network has no spread; a zero would look like certainty.
+    # One network has no spread; zero would look like certainty.
     table["spread"] = risks.std(axis=0) if len(risks) > 1 else np.nan
     for month, values in zip(months, curve.T, strict=True):
         table[f"survival_{month:g}"] = values
@@ -100,14 +100,14 @@ def predict_patients(
             "versions": {"ccl": __version__, "bundle": card.versions["ccl"]},
         },
     )
-    _tell(patients, warnings, curve, months)
+    _log(patients, warnings, curve, months)
 
 
 def _check_months(months: Sequence[float]) -> None:
     bad = [month for month in months if not 0 < month < float("inf")]
     if bad or len(set(months)) < len(months):
         raise ConfigError(
-            "not months at which survival can be told",
+            "survival cannot be predicted at these months",
             where="config, predict: months",
             found=", ".join(f"{month:g}" for month in months),
             expected="different numbers above 0",
@@ -116,13 +116,13 @@ def _check_months(months: Sequence[float]) -> None:
 
 
 def _usual_months(bundle: Bundle) -> tuple[float, ...]:
-    """Return those of the usual months up to which every fold's training patients were followed."""
+    """Return the usual months, as far as the training patients of every fold were followed."""
     followed = min(network.edges[-1] for network in bundle.networks)
-    return tuple(month for month in USUAL_MONTHS if month <= followed)
+    return tuple(month for month in MONTHS if month <= followed)
 
 
 def _gene_warnings(bundle: Bundle, patients: Patients) -> list[list[str]]:
-    """Return what is missing and what is unusual among each patient's genes."""
+    """Return warnings about missing and unusual values among each patient's genes."""
     columns = [column for columns in bundle.card.families.values() for column in columns]
     if not columns:
         return [[] for _ in patients.names]
@@ -133,13 +133,13 @@ def _gene_warnings(bundle: Bundle, patients: Patients) -> list[list[str]]:
     share = np.concatenate(outside, axis=1)[:, once].sum(axis=1) / (len(once) - missing)
     return [
         [f"{gone} of {len(once)} gene columns are missing, the training mean taken"] * bool(gone)
-        + [f"{part:.0%} of the gene columns lie outside the training range"] * bool(part > SHARE_OUTSIDE)
+        + [f"{part:.0%} of the gene columns lie outside the training range"] * bool(part > WARN_ABOVE)
         for gone, part in zip(missing, share, strict=True)
     ]
 
 
 def _feature_warnings(bundle: Bundle, patients: Patients) -> list[list[str]]:
-    """Return what is unusual about each patient's features."""
+    """Return warnings about each patient's features."""
     if bundle.features is None:
         return [[] for _ in patients.names]
     limit = bundle.features.limit
@@ -151,10 +151,10 @@ def _feature_warnings(bundle: Bundle, patients: Patients) -> list[list[str]]:
     ]
 
 
-def _tell(
+def _log(
     patients: Patients, warnings: Sequence[Sequence[str]], curve: NDArray[np.float64], months: Sequence[float]
 ) -> None:
-    """Say for the log what the tables say in detail."""
+    """Write a summary of the tables to the log."""
     unknown = [f"{month:g}" for month, values in zip(months, curve.T, strict=True) if np.isnan(values).any()]
     few = ", ".join(patients.absent[:5]) + (", ..." if len(patients.absent) > 5 else "")
     lines = {

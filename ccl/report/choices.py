@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
+from ccl.methods import get_method
 from ccl.methods import hyper as make_hyper
-from ccl.methods import load
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def choices(method: str, hyper: Mapping[str, Any]) -> Choices:
 @cache
 def _sets(method: str) -> dict[str, dict[str, Any]]:
     """Return the hyper-parameters of each preset of a method by its name, the defaults first and without one."""
-    names = ("", *getattr(load(method), "PRESETS", {}))
+    names = ("", *get_method(method).presets)
     return {name: asdict(make_hyper(method, {"preset": name} if name else {})) for name in names}
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-VERSION = 3
-"""Bumped when the stage's output changes for the same input."""
+from ccl.methods import get_method
 
-NATIVE_VERSIONS = {"dtfd-mil": 1, "gpdbn": 1}
-"""Bumped when a method's own recipe changes, and with it the native track of this method alone."""
+VERSION = 3
+"""Raise it when the output of the stage changes for all methods; a method has a version of its own."""
 
 
 def version(method: str, track: str) -> int:
-    """Return a number that changes when what the stage makes of a method on a track changes."""
-    return VERSION + (NATIVE_VERSIONS.get(method, 0) if track == "native" else 0)
+    """Return a number that rises when the stage's output for a method on a track changes for the same input."""
+    declared = get_method(method)
+    return VERSION + declared.version + (declared.native_version if track == "native" else 0)

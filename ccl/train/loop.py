@@ -6,7 +6,6 @@ import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ccl.data.batch import Batch, Outcomes
-from ccl.data.fold import Fold, Side
+from ccl.data.batch import Batch, Outcomes, Shape
+from ccl.data.fold import Fold
+from ccl.data.patients import Side
 from ccl.evaluate.concordance import concordance_index
 from ccl.io.errors import ModelError
 from ccl.io.progress import progress
@@ -26,15 +26,15 @@ from ccl.nn.replicas import Replicas
 from ccl.train.optimisers import Optimiser, make_optimiser
 
 STEPS_AHEAD = 16
-"""Steps whose patients are handed to the method at once: see :class:`ccl.nn.replicas.InputLinear`."""
+"""Steps whose patients the network receives at once: see :class:`ccl.nn.replicas.InputLinear`."""
 
 
 @dataclass
 class Course:
-    """How far training has come: what a killed run needs to go on as if nothing had happened."""
+    """The progress of training: what a killed run needs to continue as if nothing had happened."""
 
     epoch: int = 0
-    """The last one that is complete."""
+    """The last complete epoch."""
     history: list[dict[str, Any]] = field(default_factory=list)
     """Rows of ``history.csv``."""
     logits: list[Tensor] = field(default_factory=list)
@@ -47,23 +47,23 @@ class Course:
 
 @dataclass(frozen=True)
 class Trained:
-    """What training left."""
+    """The result of training."""
 
     model: SurvivalModel
     history: pd.DataFrame
-    """As ``history.csv``: a row per seed and epoch."""
+    """``history.csv``: a row per seed and epoch."""
     predictions: pd.DataFrame
-    """As ``predictions.csv``: a row per seed, epoch and test patient."""
+    """``predictions.csv``: a row per seed, epoch and test patient."""
     step_seconds: float | None
-    """Time of a training step, the median over epochs; None where an earlier call had done them all."""
+    """Time of a training step, the median over epochs; None if an earlier call had done them all."""
     predict_seconds: float | None
-    """The same of a test patient."""
+    """Time of the prediction for a test patient, likewise."""
     facts: Mapping[str, Sequence[float]]
-    """What :meth:`SurvivalModel.describe` says of the training patients, a number per seed."""
+    """The result of :meth:`SurvivalModel.describe` for the training patients, a number per seed."""
 
 
 def train_replicas(
-    module: ModuleType,
+    network: Callable[[Shape, Any, Replicas], SurvivalModel],
     hyper: Any,
     fold: Fold,
     *,
@@ -74,31 +74,31 @@ def train_replicas(
 ) -> Trained:
     """Train a method on one patient at a time, in a new order each epoch.
 
-    No epoch is preferred: every one is evaluated, and the model is that of the last.
+    Every epoch is evaluated and none is chosen: the model is that of the last.
 
     Parameters
     ----------
-    module : module
-        A method (see :mod:`ccl.methods`).
+    network : class
+        The ``Model`` of a method (see :mod:`ccl.methods`).
     hyper : Hyper
-        Its hyper-parameters.
+        The method's hyper-parameters.
     recipe : Recipe
         Optimiser, epochs and sampling.
     seeds : tuple of int
-        One replica each; a single one for a method that reads bags, which differ in size from patient to patient.
+        One replica each.  A method that reads bags trains one seed at a time, as bags differ in size.
     resume : function
-        Gives a fresh model the state that an earlier call saved, and returns how far that had come.
+        Gives a new model the state that an earlier call saved, and returns its progress.
     save : function
         Called after each epoch.
 
     Raises
     ------
     ModelError
-        A loss or a prediction is no longer finite; the message names the patient, the seed and the epoch, and what
-        was saved last is from before it.
+        A loss or a prediction is not finite.  The message names the patient, the seed and the epoch; the last saved
+        state is from the epoch before.
     """
     replicas = Replicas(seeds, fold.train.device)
-    model: SurvivalModel = module.Model(fold.shape, hyper, replicas).to(fold.train.device)
+    model: SurvivalModel = network(fold.shape, hyper, replicas).to(fold.train.device)
     outcomes = fold.train.outcomes(fold.edges)
     model.begin(outcomes)
     course = resume(model)
@@ -121,27 +121,11 @@ def train_replicas(
             )
         step_seconds.append((time.perf_counter() - start) / orders.shape[1])
         _check_finite(losses.values(), fold.train, orders, seeds=seeds, when=when)
-        seen = {"train": _logits(model, fold.train, seeds=seeds, when=when)}
-        if fold.inner:
-            seen["inner"] = _logits(model, fold.inner, seeds=seeds, when=when)
-        predicting = time.perf_counter()
-        seen["test"] = _logits(model, fold.test, seeds=seeds, when=when)
-        predict_seconds.append((time.perf_counter() - predicting) / len(fold.test.patients))
-        seconds = time.perf_counter() - start
-        for number, seed in enumerate(seeds):
-            parts = {name: float(values[number].double().mean()) for name, values in losses.items()}
-            course.history.append(
-                {
-                    "seed": seed,
-                    "epoch": epoch,
-                    "loss": sum(parts.values()),
-                    **parts,
-                    **{f"c_index_{side}": _c_index(getattr(fold, side), seen[side][number]) for side in seen},
-                    "seconds": seconds,
-                }
-            )
+        logits, seconds = _predict(model, fold, seeds=seeds, when=when)
+        predict_seconds.append(seconds)
+        course.history += _rows(fold, losses, logits, seeds=seeds, epoch=epoch, seconds=time.perf_counter() - start)
         course.epoch, course.chance, course.optimiser = epoch, replicas.state(), optimiser.state()
-        course.logits.append(seen["test"])
+        course.logits.append(logits["test"])
         save(model, course)
     facts = model.eval().describe(fold.train.batch())
     return Trained(
@@ -152,6 +136,34 @@ def train_replicas(
         _median(predict_seconds),
         {name: values.tolist() for name, values in facts.items()},
     )
+
+
+def _predict(model: SurvivalModel, fold: Fold, *, seeds: Sequence[int], when: str) -> tuple[dict[str, Tensor], float]:
+    """Return the logits (S, P, n) of each side of the fold, and the seconds that a test patient took."""
+    logits = {"train": _logits(model, fold.train, seeds=seeds, when=when)}
+    if fold.inner:
+        logits["inner"] = _logits(model, fold.inner, seeds=seeds, when=when)
+    start = time.perf_counter()
+    logits["test"] = _logits(model, fold.test, seeds=seeds, when=when)
+    return logits, (time.perf_counter() - start) / len(fold.test.patients)
+
+
+def _rows(
+    fold: Fold,
+    losses: Mapping[str, Tensor],
+    logits: Mapping[str, Tensor],
+    *,
+    seeds: Sequence[int],
+    epoch: int,
+    seconds: float,
+) -> list[dict[str, Any]]:
+    """Return the rows of an epoch in ``history.csv``, one per seed."""
+    rows = []
+    for number, seed in enumerate(seeds):
+        parts = {name: float(values[number].double().mean()) for name, values in losses.items()}
+        c_index = {f"c_index_{side}": _c_index(getattr(fold, side), logits[side][number]) for side in logits}
+        rows.append({"seed": seed, "epoch": epoch, "loss": sum(parts.values()), **parts, **c_index, "seconds": seconds})
+    return rows
 
 
 def _median(values: Sequence[float]) -> float | None:
@@ -171,11 +183,12 @@ def train_epoch(
     orders: Tensor,
     nll_alpha: float = 0.0,
 ) -> dict[str, Tensor]:
-    """Show a patient per column of `orders` (S, P); return the parts of the loss by name, (S, P), on the CPU."""
+    """Train on one patient per column of `orders` (S, P); return the parts of the loss by name, (S, P), on the CPU."""
     model.train()
     rows: list[Tensor] = []
     names: list[str] = []
-    for number, batch in enumerate(_patients(model, side, outcomes, orders), start=1):
+    batches = _patients(side, outcomes, orders, expect=model.expect if optimiser.settles else lambda _: None)
+    for number, batch in enumerate(batches, start=1):
         assert batch.outcomes is not None, "training batches have outcomes"
         output = model(batch)
         names = ["nll", *output.aux]
@@ -183,13 +196,13 @@ def train_epoch(
         parts = torch.stack([nll, *output.aux.values()])
         optimiser.step(parts.sum(), last=number == orders.shape[1])
         rows.append(parts.detach())
-    # Only here are the losses read, so that a GPU never waits for them within the epoch.
+    # The losses are read only here, so that a GPU never waits for them within the epoch.
     return dict(zip(names, torch.stack(rows, dim=2).cpu(), strict=True))
 
 
 @torch.no_grad()
 def solve(model: ClosedForm, side: Side, *, outcomes: Outcomes, orders: Tensor) -> dict[str, Tensor]:
-    """Fit a model at once; return its loss of each patient, in the order of `orders` (S, P), on the CPU."""
+    """Fit a model in one step; return the loss of each patient, in the order of `orders` (S, P), on the CPU."""
     model.solve(side.batches(), outcomes)
     logits = torch.cat([model(batch).logits for batch in side.batches()], dim=1)
     shared = Outcomes(*(x.expand(len(orders), -1) for x in (outcomes.labels, outcomes.censorship, outcomes.months)))
@@ -197,29 +210,18 @@ def solve(model: ClosedForm, side: Side, *, outcomes: Outcomes, orders: Tensor) 
     return {"nll": torch.stack(losses, dim=1).cpu().gather(1, orders.cpu())}
 
 
-def _patients(model: SurvivalModel, side: Side, outcomes: Outcomes, orders: Tensor) -> Iterator[Batch]:
-    """Yield one patient of each replica at a time, those of some steps announced to the model."""
+def _patients(side: Side, outcomes: Outcomes, orders: Tensor, *, expect: Callable[[Batch], None]) -> Iterator[Batch]:
+    """Yield one patient of each replica at a time, after `expect` has received those of the next steps."""
     bags = side.bags.stream(orders[0].tolist()) if side.bags else itertools.repeat(None)
     for block in torch.split(orders, STEPS_AHEAD, dim=1):
         patients = side.draw(block, outcomes)
-        model.expect(patients)
+        expect(patients)
         for step in range(block.shape[1]):
-            yield replace(_one(patients, step), bag=next(bags))
-
-
-def _one(patients: Batch, step: int) -> Batch:
-    """Return one patient of each replica, in each tensor an axis of length 1."""
-    own, outcomes = slice(step, step + 1), patients.outcomes
-    assert outcomes is not None, "training batches have outcomes"
-    return Batch(
-        tuple(family[:, own] for family in patients.genomics),
-        None if patients.centres is None else patients.centres[:, own],
-        outcomes.one(step),
-    )
+            yield replace(patients.one(step), bag=next(bags))
 
 
 def _check_finite(values: Any, side: Side, rows: Tensor | None, *, seeds: Sequence[int], when: str) -> None:
-    """Raise :class:`ModelError` naming the first patient of a seed with a number among `values` that is not finite.
+    """Raise :class:`ModelError` with the first patient and seed whose number among `values` is not finite.
 
     Each of `values` is (S, P), in the order of `rows` (S, P) if given, else of the patients.
     """
@@ -239,7 +241,7 @@ def _check_finite(values: Any, side: Side, rows: Tensor | None, *, seeds: Sequen
 
 @torch.no_grad()
 def _logits(model: SurvivalModel, side: Side, *, seeds: Sequence[int], when: str) -> Tensor:
-    """Return the logits (S, P, n) of some patients on the CPU; `when` is for the message if one is not finite."""
+    """Return the logits (S, P, n) of some patients on the CPU; `when` is for the error message."""
     model.eval()
     logits = torch.cat([model(batch).logits.cpu() for batch in side.batches()], dim=1).contiguous()
     _check_finite(logits.unbind(dim=2), side, None, seeds=seeds, when=when)

@@ -1,4 +1,4 @@
-"""Steps down the gradient: CCL's own way for small networks, and torch's optimisers for all else."""
+"""The optimisers of recipes: one of our own for plain SGD on small inputs, and torch's for everything else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ccl.train.sgd import SGD
 
 LOOKAHEAD_STEPS = 6
 LOOKAHEAD_SHARE = 0.5
-"""Lookahead (Zhang et al., NeurIPS 2019), as TransMIL has it: after so many steps, this share of the way."""
+"""Lookahead (Zhang et al., NeurIPS 2019) as in TransMIL: every so many steps, move this share of the way."""
 
 OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
@@ -26,23 +26,26 @@ OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 class Optimiser(Protocol):
-    """What the training loop asks of an optimiser."""
+    """What the training loop needs of an optimiser."""
+
+    settles: bool
+    """Whether it calls :meth:`ccl.nn.replicas.InputLinear.settle`.  Only then may layers expect the next steps."""
 
     def step(self, loss: Tensor, *, last: bool) -> None:
-        """Take note of a patient's `loss`, shape (), the `last` of its epoch or not, and step when it is time."""
+        """Add a patient's `loss`, shape (), the `last` of its epoch or not, and take a step when it is due."""
 
     def state(self) -> dict[str, Tensor]:
-        """Return what :meth:`restore` needs to go on from here, at the end of an epoch."""
+        """Return what :meth:`restore` needs to continue from here, at the end of an epoch."""
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a :meth:`state`."""
+        """Continue from a :meth:`state`."""
 
 
 def make_optimiser(model: nn.Module, recipe: Recipe, *, steps: int, bags: bool) -> Optimiser:
     """Return the optimiser of a recipe for epochs of `steps` patients.
 
-    Plain SGD on small inputs is memory-bound and has a way of its own (:class:`ccl.train.sgd.SGD`), which a network
-    that reads whole bags, or uses a layer twice, would gain nothing from.
+    Plain SGD on small inputs is memory-bound and has an implementation of its own (:class:`ccl.train.sgd.SGD`).  A
+    network that reads whole bags, or uses a layer twice, would not gain from it.
     """
     plain = recipe.optimiser == "sgd" and recipe.accumulate == 1 and recipe.clip is None
     if plain and recipe.schedule == "constant" and not bags:
@@ -51,10 +54,9 @@ def make_optimiser(model: nn.Module, recipe: Recipe, *, steps: int, bags: bool) 
 
 
 class Stepwise:
-    """An optimiser of torch with a recipe's accumulation, clipping, schedule and lookahead.
+    """An optimiser of torch with a recipe's accumulation, clipping, schedule and lookahead, for each replica."""
 
-    All of it is per replica: nothing of one reaches another.
-    """
+    settles = False
 
     def __init__(self, model: nn.Module, recipe: Recipe, *, steps: int) -> None:
         self.recipe = recipe
@@ -85,7 +87,7 @@ class Stepwise:
             self._look_back()
 
     def _factor(self, step: int) -> float:
-        """Return what the learning rate of a step, counted from 0, is multiplied with."""
+        """Return the factor of the learning rate at a step, counted from 0."""
         epochs, epoch = self.recipe.epochs, step // self.per_epoch
         match self.recipe.schedule:
             case "constant":
@@ -117,7 +119,7 @@ class Stepwise:
         return {**moments, **slow, "taken": torch.tensor(self.taken)}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a :meth:`state`."""
+        """Continue from a :meth:`state`."""
         self.taken = int(state["taken"])
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in state.items():
@@ -130,7 +132,7 @@ class Stepwise:
 
 
 def _clip(gradients: list[Tensor], norm: float) -> None:
-    """Shorten each replica's gradient, of tensors (S, ...), to `norm` where it is longer."""
+    """Scale each replica's gradient, of tensors (S, ...), down to `norm` if it is longer."""
     squares = torch.stack([gradient.flatten(1).square().sum(dim=1) for gradient in gradients])
     factor = (norm / squares.sum(dim=0).sqrt().clamp(min=1e-12)).clamp(max=1.0)
     for gradient in gradients:

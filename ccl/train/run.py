@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import version as package_version
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import torch
 
 from ccl import __version__
 from ccl.config.sections import TrainSettings
 from ccl.data.fold import Fold, Inputs, load_fold
+from ccl.data.patients import Side
+from ccl.evaluate.concordance import concordance_index
 from ccl.io.devices import peak_memory_mb, pick_device
+from ccl.io.errors import ConfigError
 from ccl.io.files import digest, sha256, write_json, write_table
 from ccl.methods import get_method, hyper, load
 from ccl.methods.interface import SurvivalModel
+from ccl.methods.parameters import in_config_of
 from ccl.methods.recipes import Recipe
-from ccl.train import VERSION
+from ccl.train import version
 from ccl.train.loop import Course, Trained, train_replicas
 from ccl.train.store import load_checkpoint, save_checkpoint, save_models
-from ccl.train.tracks import Track, recipe_of
+from ccl.train.tracks import Track, choose_recipe
 
 
 def train_fold(
@@ -49,39 +54,51 @@ def train_fold(
     Parameters
     ----------
     cohort, encoder, synthetic
-        For the record alone; `encoder` is ``none`` for a method that reads no slides.
+        Written to ``run.json``; `encoder` is ``none`` for a method that reads no slides.
     model, method, overrides
-        What the run is called, its method, and the method's hyper-parameters that differ from its defaults.
+        Name of the model in the config, its method, and the hyper-parameters that differ from the method's defaults.
     track
-        Trained as `settings` say, or as the method's authors do.
+        Train as `settings` say, or as the method's authors do.
     inputs
         Files of the stages before.
     device, threads
-        ``auto``, ``cpu`` or ``cuda``; CPU threads of torch, in this whole process.
+        ``auto``, ``cpu`` or ``cuda``; CPU threads of torch, for this whole process.
     bags
-        ``disk`` reads a patient's patches each time anew; ``memory`` keeps them.
+        ``disk`` reads a patient's patches anew each time; ``memory`` keeps them.
 
     Raises
     ------
     ConfigError, ModelError
-        As :func:`ccl.methods.hyper`, :func:`recipe_of`, :func:`pick_device`, :func:`load_fold` and
-        :func:`train_replicas` say.
+        As :func:`ccl.methods.hyper`, :func:`choose_recipe`, :func:`pick_device`, :func:`load_fold` and
+        :func:`train_replicas` say; or no epoch can be chosen by the patients held out.
     """
     torch.set_num_threads(threads)
-    module, torch_device = load(method), pick_device(device)
-    recipe = recipe_of(module, settings, track)
-    chosen = hyper(method, {**recipe.hyper, **overrides})
+    torch_device, declared = pick_device(device), get_method(method)
+    with in_config_of(model):
+        recipe = choose_recipe(declared, settings, track)
+    chosen = hyper(method, {**recipe.hyper, **overrides}, model=model)
     data = load_fold(
-        get_method(method), inputs, fold, settings=settings, device=torch_device, keep_bags=bags == "memory"
+        declared.reads,
+        inputs,
+        fold,
+        intervals=settings.intervals,
+        intervals_from=settings.intervals_from,
+        inner=settings.inner,
+        device=torch_device,
+        keep_bags=bags == "memory",
     )
+    if settings.inner:
+        _check_inner(data.inner, settings.inner)
     # Bags differ in size, so networks that read them are trained one after the other.
     groups = [settings.seeds] if data.train.bags is None else [(seed,) for seed in settings.seeds]
-    # The key is part of the name: a run with another config neither reads nor overwrites what this one left.
-    key = digest(VERSION, method, asdict(chosen), settings.stated(), asdict(recipe), fold, *map(sha256, inputs.paths))
-    trained = {
-        seeds: _train(module, chosen, data, recipe=recipe, seeds=seeds, key=digest(key, seeds), folder=out)
-        for seeds in groups
-    }
+    # The key is part of the name: a run with another config neither reads nor overwrites this one's checkpoint.
+    code = version(method, track)
+    key = digest(code, method, asdict(chosen), settings.stated(), asdict(recipe), fold, *map(sha256, inputs.paths))
+    with in_config_of(model):
+        trained = {
+            seeds: _train(method, chosen, data, recipe=recipe, seeds=seeds, key=digest(key, seeds), folder=out)
+            for seeds in groups
+        }
     write_table(out / "history.csv", pd.concat([one.history for one in trained.values()]))
     write_table(out / "predictions.csv", pd.concat([one.predictions for one in trained.values()]))
     save_models(
@@ -92,28 +109,19 @@ def train_fold(
         shape=data.shape,
         scalers=data.scalers,
     )
-    names = {"cohort": cohort, "encoder": encoder, "model": model, "method": method, "fold": fold}
-    labels = {"weights": data.weights, "synthetic": synthetic}
     seeds, first = next(iter(trained.items()))
     write_json(
         out / "run.json",
         {
-            **names,
-            **labels,
+            **{"cohort": cohort, "encoder": encoder, "model": model, "method": method, "fold": fold},
+            **{"weights": data.weights, "synthetic": synthetic},
             "hyper": asdict(chosen),
             "parameters": sum(weight.numel() for weight in first.model.parameters()) // len(seeds),
             "track": track,
             "recipe": asdict(recipe),
             **_record(data, settings),
             "facts": {name: [x for one in trained.values() for x in one.facts[name]] for name in first.facts},
-            "cost": {
-                "device": torch_device.type,
-                "threads": threads,
-                "seconds_per_step": first.step_seconds,
-                "seconds_per_prediction": first.predict_seconds,
-                "seeds_per_step": len(seeds),
-                "peak_memory_mb": peak_memory_mb(torch_device),
-            },
+            "cost": _cost(first, seeds, torch_device, threads),
         },
     )
     for file in out.glob("checkpoint.*.safetensors"):
@@ -121,9 +129,9 @@ def train_fold(
 
 
 def _train(
-    module: ModuleType, chosen: Any, data: Fold, *, recipe: Recipe, seeds: tuple[int, ...], key: str, folder: Path
+    method: str, chosen: Any, data: Fold, *, recipe: Recipe, seeds: tuple[int, ...], key: str, folder: Path
 ) -> Trained:
-    """Train some seeds side by side, going on from where a killed run of the same `key` had come."""
+    """Train some seeds side by side, continuing a killed run of the same `key`."""
     checkpoint = folder / f"checkpoint.{key[:12]}.safetensors"
 
     def resume(fresh: SurvivalModel) -> Course:
@@ -132,11 +140,36 @@ def _train(
     def save(trained: SurvivalModel, course: Course) -> None:
         save_checkpoint(checkpoint, key, trained, course)
 
-    return train_replicas(module, chosen, data, recipe=recipe, seeds=seeds, resume=resume, save=save)
+    return train_replicas(load(method).Model, chosen, data, recipe=recipe, seeds=seeds, resume=resume, save=save)
+
+
+def _check_inner(inner: Side | None, share: float) -> None:
+    """Refuse patients held out for whom there is no C-index."""
+    months, censorship = (inner.months, inner.censorship) if inner else (np.empty(0), np.empty(0, np.int64))
+    if math.isnan(concordance_index(months, censorship, np.zeros(len(months)))):
+        raise ConfigError(
+            "the patients held out cannot tell one epoch from another",
+            where=f"config, train: inner: {share:g}",
+            found=f"{len(months)} patients, {int((censorship == 0).sum())} with an observed death",
+            expected="among them somebody who died and was outlived by another",
+            todo="raise `train: inner`, or set it to 0",
+        )
+
+
+def _cost(trained: Trained, seeds: tuple[int, ...], device: torch.device, threads: int) -> dict[str, Any]:
+    """Return what training took, for ``run.json``."""
+    return {
+        "device": device.type,
+        "threads": threads,
+        "seconds_per_step": trained.step_seconds,
+        "seconds_per_prediction": trained.predict_seconds,
+        "seeds_per_step": len(seeds),
+        "peak_memory_mb": peak_memory_mb(device),
+    }
 
 
 def _record(data: Fold, settings: TrainSettings) -> dict[str, Any]:
-    """Return the part of ``run.json`` that tells of the data and the settings."""
+    """Return the part of ``run.json`` about the data and the settings."""
     return {
         "settings": settings.stated(),
         "seeds": list(settings.seeds),
@@ -151,6 +184,6 @@ def _record(data: Fold, settings: TrainSettings) -> dict[str, Any]:
         "versions": {
             "ccl": __version__,
             "python": platform.python_version(),
-            **{package: version(package) for package in ("torch", "numpy", "scikit-learn")},
+            **{package: package_version(package) for package in ("torch", "numpy", "scikit-learn")},
         },
     }

@@ -16,10 +16,12 @@ class SGD:
     Parameters
     ----------
     model : Module
-        Its :class:`ccl.nn.replicas.Linear` layers then update their weights in the backward pass.
+        Its :class:`ccl.nn.replicas.Linear` layers update their weights in the backward pass from now on.
     lr, weight_decay : float
         Learning rate and L2 penalty.
     """
+
+    settles = True
 
     def __init__(self, model: nn.Module, *, lr: float, weight_decay: float) -> None:
         self.keep, self.by = 1 - lr * weight_decay, -lr
@@ -44,8 +46,8 @@ class SGD:
             weight.grad = None
 
     def state(self) -> dict[str, Tensor]:
-        """Return nothing: there is no momentum."""
+        """Return no state: there is no momentum."""
         return {}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a :meth:`state`, of which there is none."""
+        """Do nothing: there is no state."""

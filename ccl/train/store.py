@@ -1,4 +1,4 @@
-"""What training stores: the models of a fold, one per seed, and the checkpoint of a run that is not finished."""
+"""The files of training: the models of a fold, one per seed, and the checkpoint of an unfinished run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ccl.data.batch import Shape
-from ccl.data.fold import Scaler
+from ccl.data.scaling import Scaler
 from ccl.io.errors import InputError
 from ccl.io.files import atomic_path, existing
 from ccl.methods import hyper, load
@@ -32,9 +32,9 @@ def save_models(
     shape: Shape,
     scalers: Mapping[str, Scaler],
 ) -> None:
-    """Write models, each of some seeds, atomically, with all that is needed to build them again.
+    """Write models, each of some seeds, atomically, with all that is needed to rebuild them.
 
-    Tensors are called ``seed{s}/{weight or buffer}``, ``scaler/{family}/mean`` and ``scaler/{family}/scale``; the
+    Tensors are named ``seed{s}/{weight or buffer}``, ``scaler/{family}/mean`` and ``scaler/{family}/scale``; the
     metadata hold, as JSON under ``ccl``, the method, its hyper-parameters, the shape of the data and the order of
     the families.
     """
@@ -58,7 +58,7 @@ def load_model(path: Path, seed: int) -> tuple[SurvivalModel, dict[str, Scaler]]
     Raises
     ------
     InputError
-        The file is missing or damaged, or holds no model of this seed.
+        The file is missing or damaged, or has no model of this seed.
     """
     metadata, tensors = read_tensors(path)
     return build_model(metadata, tensors, seed, where=str(path))
@@ -67,7 +67,7 @@ def load_model(path: Path, seed: int) -> tuple[SurvivalModel, dict[str, Scaler]]
 def build_model(
     metadata: Mapping[str, Any], tensors: Mapping[str, Tensor], seed: int, *, where: str, device: str = "cpu"
 ) -> tuple[SurvivalModel, dict[str, Scaler]]:
-    """Return what :func:`load_model` does of what is already read; `where` is for the message."""
+    """Return the same as :func:`load_model` from a file that is already read; `where` is for the error message."""
     state = {name: value[None] for name, value in _under(f"seed{seed}/", tensors).items()}
     if not state:
         seeds = sorted({key.split("/")[0] for key in tensors if key.startswith("seed")})
@@ -76,7 +76,7 @@ def build_model(
             where=where,
             found=f"seed{seed}",
             expected=", ".join(seeds),
-            todo="name one of these",
+            todo="name one of these seeds",
         )
     shape = Shape(**{**metadata["shape"], "families": tuple(metadata["shape"]["families"])})
     method = metadata["method"]
@@ -90,7 +90,7 @@ def build_model(
 
 
 def save_checkpoint(path: Path, key: str, model: SurvivalModel, course: Course) -> None:
-    """Write the state of a run after an epoch atomically; `key` stands for all that the run depends on."""
+    """Write the state of a run after an epoch atomically; `key` is a digest of all that the run depends on."""
     tensors = {f"model/{name}": value.cpu().contiguous() for name, value in model.state_dict().items()}
     tensors |= {f"optimiser/{name}": value.cpu().contiguous() for name, value in course.optimiser.items()}
     tensors |= {f"logits/{epoch}": value for epoch, value in enumerate(course.logits, start=1)}
@@ -100,7 +100,7 @@ def save_checkpoint(path: Path, key: str, model: SurvivalModel, course: Course) 
 
 
 def load_checkpoint(path: Path, key: str, model: SurvivalModel) -> Course:
-    """Give `model` the state of a checkpoint and return how far it had come.
+    """Set `model` to the state of a checkpoint and return the progress of its training.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the metadata and the tensors of a safetensors file of ours; nothing in it is executed.
+    """Return the metadata and the tensors of a safetensors file that ccl wrote; nothing in it is executed.
 
     Raises
     ------

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Literal, get_args
 
 from ccl.config.sections import TrainSettings
 from ccl.io.errors import ConfigError
+from ccl.methods.declaration import Method
 from ccl.methods.recipes import Recipe
 
 Track = Literal["unified", "native"]
 TRACKS: tuple[Track, ...] = get_args(Track)
 
+UNIFIED_OPTIMISER: Literal["sgd"] = "sgd"
+"""The optimiser of the unified track, the same for every method: SGD without momentum, as CCL was published.  The
+config sets its learning rate and weight decay (``train: lr``, ``train: weight_decay``)."""
+
 
 def unified(settings: TrainSettings) -> Recipe:
     """Return the recipe that the config's ``train`` section states, the same for every method."""
-    return Recipe("sgd", settings.lr, settings.weight_decay, settings.epochs, sampling=settings.sampling)
+    return Recipe(UNIFIED_OPTIMISER, settings.lr, settings.weight_decay, settings.epochs, sampling=settings.sampling)
 
 
-def recipe_of(module: ModuleType, settings: TrainSettings, track: Track) -> Recipe:
-    """Return how a method (its module) is trained on a track.
+def choose_recipe(method: Method, settings: TrainSettings, track: Track) -> Recipe:
+    """Return how a method is trained on a track.
 
     Raises
     ------
     ConfigError
-        The method has no recipe of its own.
+        The method has no recipe of its own; the error names the key of the model alone.
     """
     if track == "unified":
         return unified(settings)
-    if not hasattr(module, "NATIVE"):
+    if method.native is None:
         raise ConfigError(
-            "the method has no native track",
-            where=f"config, models, of method {module.__name__.rpartition('.')[2]}",
-            expected="`track: unified`",
+            f"the method {method.name} has no native track",
+            where="track",
+            found="native",
+            expected="unified",
             todo="remove `track`",
         )
-    native: Recipe = module.NATIVE
-    return native
+    return method.native

@@ -19,9 +19,9 @@ from ccl.train.run import train_fold
 
 torch.set_num_threads(1)
 
-SETTINGS = TrainSettings(
-    epochs=2, lr=1e-3, weight_decay=1e-5, intervals=4, intervals_from="train", sampling="uniform", seeds=(0,)
-)
+INTERVALS = {"intervals": 4, "intervals_from": "train"}
+
+SETTINGS = TrainSettings(epochs=2, lr=1e-3, weight_decay=1e-5, sampling="uniform", seeds=(0,), **INTERVALS)
 
 
 @dataclass(frozen=True)

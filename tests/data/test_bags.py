@@ -18,7 +18,7 @@ from ccl.methods import get_method
 from ccl.train.run import train_fold
 from ccl.train.store import load_model
 
-from .conftest import SETTINGS, Cohort
+from .conftest import INTERVALS, Cohort
 
 SMALL = {"width": 8, "hidden": 8}
 
@@ -60,7 +60,7 @@ def train(folder: Path, cohort: Cohort, *, overrides=None, bags="disk", out="run
 
 
 def test_a_bag_is_the_slides_of_a_patient_one_after_the_other(bags, cohort):
-    fold = load_fold(get_method("attmil"), inputs(bags), 0, settings=SETTINGS, device=torch.device("cpu"))
+    fold = load_fold(get_method("attmil").reads, inputs(bags), 0, **INTERVALS)
     assert (fold.shape.features, fold.shape.families, fold.weights) == (8, (), "random")
     batches = list(fold.test.batches())
     assert len(batches) == 5
@@ -148,7 +148,7 @@ def test_unfit_features_are_named(bags, cohort, features, encoder, expected):
 def test_a_bag_of_another_width_is_found_before_training(bags, cohort):
     broken(bags, np.zeros((5, 7), np.float32))
     with pytest.raises(InputError, match="P03-A"):
-        load_fold(get_method("attmil"), inputs(bags), 0, settings=SETTINGS, device=torch.device("cpu"))
+        load_fold(get_method("attmil").reads, inputs(bags), 0, **INTERVALS)
 
 
 def test_bags_that_do_not_fit_into_memory_are_refused(bags, cohort, monkeypatch):

@@ -18,7 +18,7 @@ from ccl.data.fold import Inputs
 from ccl.explain.run import explain_patients
 from ccl.io.files import write_table
 from ccl.io.formats import Family, Features, Genomics, ManifestRow, write_manifest
-from ccl.methods import get_method, load
+from ccl.methods import get_method
 from ccl.train.run import train_fold
 
 PATIENTS = tuple(f"P{number:02d}" for number in range(36))
@@ -60,7 +60,7 @@ class Planted:
         """Train two folds and return their folders."""
         settings = TrainSettings()
         chosen = {"epochs": 12, "lr": 0.02, "intervals": 2, "seeds": (0, 1)} | options.pop("settings", {})
-        small, known = {"width": 16, "dropout": 0.0}, {item.name for item in fields(load(method).Hyper)}
+        small, known = {"width": 16, "dropout": 0.0}, {item.name for item in fields(get_method(method).hyper)}
         folders = [out / f"fold{fold}" for fold in (0, 1)]
         for fold, folder in enumerate(folders):
             train_fold(

@@ -23,15 +23,16 @@ from shapely.geometry import shape
 from shapely.ops import unary_union
 
 from ccl.config.sections import EmbedSettings, ExplainSettings, TileSettings, TissueSettings, TrainSettings
-from ccl.data.fold import Inputs, read_tables
+from ccl.data.fold import Inputs
+from ccl.data.tables import read_tables
 from ccl.demo.anatomy import Look, draw_anatomy
 from ccl.demo.plan import SlidePlan, slide_sheet
 from ccl.demo.render import draw_textures, render
 from ccl.demo.slides import truth, write_slide
 from ccl.evaluate.folds import read_folds
-from ccl.explain.choose import choose
-from ccl.explain.network import explain
-from ccl.explain.slides import slide_maps, write_geojson
+from ccl.explain.cases import choose_cases
+from ccl.explain.explanation import explain_patient
+from ccl.explain.maps import make_maps, write_geojson
 from ccl.io.bags import read_members
 from ccl.io.files import write_table
 from ccl.io.shards import Shard, run_shard
@@ -141,12 +142,12 @@ def attention_on_tumour(slides: Slides, runs: Sequence[Path], out: Path) -> pd.D
     A patch is in the tumour if more than half of it is, by the outlines that the slide was drawn from.
     """
     inputs: dict[str, Any] = {"genomics": None, "clusters": None, "slides": slides.sheet}
-    tables = read_tables(get_method("attmil"), **inputs, manifests=(slides.manifest,))
+    tables = read_tables(get_method("attmil").reads, **inputs, manifests=(slides.manifest,))
     members = read_members(slides.sheet, [slides.manifest])
     sheet = {slide.slide_id: slide for slide in read_slide_sheet(slides.sheet)}
     rows = []
-    for case in choose(read_folds(runs), ExplainSettings((), len(PATIENTS))):
-        maps, _ = slide_maps(members.bags[case.patient], sheet, explain(case, tables), None)
+    for case in choose_cases(read_folds(runs), ExplainSettings((), len(PATIENTS))):
+        maps, _ = make_maps(members.bags[case.patient], sheet, explain_patient(case, tables), None)
         write_geojson(out / "map.geojson", maps[0])
         drawn = json.loads((slides.folder / "truth" / f"{case.patient}-A.geojson").read_text())["features"]
         tumour = unary_union(

@@ -16,11 +16,11 @@ import torch
 from shapely.geometry import box, shape
 
 from ccl.config.sections import ExplainSettings
-from ccl.data.fold import read_tables
+from ccl.data.tables import read_tables
 from ccl.evaluate.folds import read_folds
 from ccl.explain import EXPLAINED
-from ccl.explain.choose import Case, choose
-from ccl.explain.network import Explanation, explain
+from ccl.explain.cases import Case, choose_cases
+from ccl.explain.explanation import Explanation, explain_patient
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import write_table
 from ccl.io.formats import Clusters, Features, Genomics, read_manifest, write_manifest
@@ -35,25 +35,25 @@ def explained(planted: Planted, runs: Sequence[Path], count: int) -> list[tuple[
     """What the networks say of some patients."""
     folds = read_folds(runs)
     method = folds[0].facts["method"]
-    tables = read_tables(get_method(method), **planted.inputs(method))
-    return [(case, explain(case, tables)) for case in choose(folds, ExplainSettings((), count))]
+    tables = read_tables(get_method(method).reads, **planted.inputs(method))
+    return [(case, explain_patient(case, tables)) for case in choose_cases(folds, ExplainSettings((), count))]
 
 
 def test_each_patient_is_explained_by_the_fold_that_tested_them(planted: Planted, trained: Trained) -> None:
-    cases = choose(read_folds(trained("ccl")), ExplainSettings((), len(PATIENTS)))
+    cases = choose_cases(read_folds(trained("ccl")), ExplainSettings((), len(PATIENTS)))
     assert {case.patient: case.run.fold for case in cases} == {p: n % 2 for n, p in enumerate(PATIENTS)}
     assert [case.risk for case in cases] == sorted((case.risk for case in cases), reverse=True)
 
 
 @pytest.mark.parametrize(("count", "ranks"), [(1, [1]), (2, [1, 36]), (3, [1, 2, 36]), (4, [1, 2, 35, 36])])
 def test_without_names_the_extremes_are_explained(trained: Trained, count: int, ranks: list[int]) -> None:
-    assert [case.rank for case in choose(read_folds(trained("ccl")), ExplainSettings((), count))] == ranks
+    assert [case.rank for case in choose_cases(read_folds(trained("ccl")), ExplainSettings((), count))] == ranks
 
 
 def test_a_patient_of_no_test_set_is_refused(trained: Trained) -> None:
     """Given fold 0 alone, the patients that its network has learnt from are not explained."""
     with pytest.raises(ConfigError, match=r"never a test patient[\s\S]*P01"):
-        choose(read_folds(trained("ccl")[:1]), ExplainSettings(("P00", "P01"), 1))
+        choose_cases(read_folds(trained("ccl")[:1]), ExplainSettings(("P00", "P01"), 1))
 
 
 @pytest.mark.parametrize(

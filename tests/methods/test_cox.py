@@ -11,7 +11,7 @@ import torch
 from ccl.data.batch import Batch, Outcomes, Shape
 from ccl.data.intervals import interval_edges, interval_labels
 from ccl.methods import hyper
-from ccl.methods.cox import Model, ridge_cox
+from ccl.methods.cox.network import Model, ridge_cox
 from ccl.methods.interface import risk, survival
 from ccl.nn.replicas import Replicas
 

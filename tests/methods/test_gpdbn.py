@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from ccl.data.batch import Batch, Outcomes, Shape
-from ccl.methods import hyper, load
-from ccl.methods.gpdbn import BilinearNetwork
+from ccl.methods import METHODS, hyper, load
+from ccl.methods.gpdbn.network import BilinearNetwork
 from ccl.nn.replicas import Replicas
 
 
@@ -58,7 +58,7 @@ def test_the_penalty_is_on_the_published_network_alone(name):
 
 @pytest.mark.parametrize("name", ["gpdbn", "hfbsurv"])
 def test_its_authors_take_one_step_an_epoch_with_a_penalty(name):
-    native = load(name).NATIVE
+    native = METHODS[name].native
     assert native.accumulate > 100_000
     assert hyper(name, native.hyper).l1 > 0
     assert hyper(name, {}).l1 == 0

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from ccl.methods.hfbsurv import BilinearPool, HierarchicalFusion
+from ccl.methods.hfbsurv.network import BilinearPool, HierarchicalFusion
 from ccl.nn.replicas import Replicas
 
 

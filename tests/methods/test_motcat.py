@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from ccl.data.batch import Batch, Outcomes, Shape
 from ccl.methods import hyper, load
 from ccl.methods.interface import risk, survival
-from ccl.methods.motcat import deal, mean_survival
+from ccl.methods.motcat.network import deal, mean_survival
 from ccl.nn.likelihood import survival_nll
 from ccl.nn.replicas import Replicas
 

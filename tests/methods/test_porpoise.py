@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ccl.data.batch import Batch, Outcomes, Shape
-from ccl.methods import hyper, load
+from ccl.methods import METHODS, hyper, load
 from ccl.nn.replicas import Replicas
 
 SHAPE = Shape((7, 5, 11), intervals=4, clusters=0, features=10)
@@ -54,4 +54,4 @@ def test_there_is_no_penalty_by_default_or_without_outcomes(batch):
 
 
 def test_its_authors_train_it_with_the_penalty():
-    assert hyper("porpoise", load("porpoise").NATIVE.hyper).l1 == 1e-5
+    assert hyper("porpoise", METHODS["porpoise"].native.hyper).l1 == 1e-5

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import ccl.methods
 from ccl.data.batch import Shape
 from ccl.io.errors import ConfigError
 from ccl.methods import METHODS, get_method, hyper, listing, load
@@ -20,11 +21,27 @@ from ccl.nn.replicas import Replicas
 BLCA = Shape((94, 334, 521, 468, 1496, 479), intervals=4, clusters=6, features=1024)
 
 
-def test_importing_the_registry_leaves_torch_alone():
-    code = (
-        "import sys, ccl.methods, ccl.train, ccl.cluster; sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+@pytest.mark.parametrize(
+    "planning",
+    [
+        "import ccl.train, ccl.cluster, ccl.explain, ccl.components",
+        "from ccl.methods import METHODS, hyper; [hyper(name, dict(method.native.hyper if method.native else {}))"
+        " for name, method in METHODS.items()]; hyper('ccl', {'preset': 'released', 'bank_length': 3})",
+        "from ccl.train import version; version('mcat', 'native')",
+        "from ccl.methods import listing; listing.lines(), listing.page()",
+    ],
+)
+def test_planning_imports_neither_torch_nor_sklearn(planning):
+    code = f"import sys; {planning}; sys.exit(', '.join({{'torch', 'sklearn'}} & set(sys.modules)) or 0)"
+    told = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+
+
+def test_each_package_of_a_method_is_found_and_each_name_declared_once():
+    packages = [path.parent.name for path in Path(ccl.methods.__file__).parent.glob("*/network.py")]
+    assert {method.package for method in METHODS.values()} == {f"ccl.methods.{name}" for name in packages}
+    sources = "".join(path.read_text() for path in Path(ccl.methods.__file__).parent.glob("*/__init__.py"))
+    assert all(sources.count(f'name="{name}"') == 1 for name in METHODS)
 
 
 def test_methods_know_nothing_of_training():
@@ -80,6 +97,21 @@ def test_an_unknown_preset_is_refused(name, allowed):
         hyper(name, {"preset": "original"})
 
 
+@pytest.mark.parametrize(
+    ("overrides", "key"),
+    [
+        ({"presett": "paper"}, "presett"),
+        ({"preset": "original"}, "preset"),
+        ({"width": 7}, "width"),
+        ({"decompose": False}, "guide"),
+    ],
+)
+def test_a_message_names_the_model_of_the_config_and_the_key(overrides, key):
+    with pytest.raises(ConfigError) as caught:
+        hyper("ccl", overrides, model="mine")
+    assert caught.value.where == f"config, models: mine: {key}"
+
+
 def test_an_unknown_method_is_refused_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"ccl, .*snn"):
         get_method("resnet")
@@ -131,7 +163,7 @@ def test_an_impossible_value_is_refused_by_key(key, value):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_smallest_data_make_a_model(name):
-    narrow = {"width": 8} if "width" in {item.name for item in dataclasses.fields(load(name).Hyper)} else {}
+    narrow = {"width": 8} if "width" in {item.name for item in dataclasses.fields(METHODS[name].hyper)} else {}
     model = load(name).Model(Shape((1,), intervals=2, clusters=2, features=3), hyper(name, narrow), Replicas((0,)))
     assert all(torch.isfinite(weight).all() for weight in model.parameters())
 

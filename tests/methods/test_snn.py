@@ -7,7 +7,7 @@ import torch
 from ccl.data.batch import Batch, Shape
 from ccl.methods import hyper
 from ccl.methods.interface import risk, survival
-from ccl.methods.snn import Model
+from ccl.methods.snn.network import Model
 from ccl.nn.blocks import SnnLayer
 from ccl.nn.replicas import Replicas
 

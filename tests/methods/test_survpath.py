@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from ccl.data.batch import Batch, Shape
-from ccl.methods import hyper, load
-from ccl.methods.survpath import PathwayAttention
+from ccl.methods import METHODS, hyper, load
+from ccl.methods.survpath.network import PathwayAttention
 from ccl.nn.replicas import Replicas
 
 SHAPE = Shape((7, 5, 11), intervals=4, clusters=0, features=10)
@@ -76,5 +76,5 @@ def test_evaluation_and_small_bags_are_read_whole():
 
 
 def test_its_authors_weigh_deaths_more():
-    native = load("survpath").NATIVE
+    native = METHODS["survpath"].native
     assert (native.optimiser, native.schedule, native.nll_alpha) == ("radam", "cosine", 0.5)

@@ -133,3 +133,11 @@ def test_what_a_bag_drops_is_drawn_when_wanted(layer):
     assert not first.equal(second)
     alone.uniform(700, 100)
     torch.testing.assert_close(replicas.uniform(5), alone.uniform(5))
+
+
+def test_an_optimiser_that_never_settles_an_expecting_layer_is_refused():
+    layer, inputs = InputLinear(Replicas((0,)), [3], 2), torch.randn(1, 4, 1, 3)
+    layer.expect([inputs])
+    layer([inputs[:, 0]]).sum().backward()
+    with pytest.raises(RuntimeError, match="not settled"):
+        layer([inputs[:, 1]])

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ccl.evaluate.run import evaluate_runs
 from ccl.io.errors import ConfigError, InputError, ModelError
 from ccl.io.formats import Features, read_manifest
 from ccl.predict.card import read_card
-from ccl.predict.ensemble import survival_at
+from ccl.predict.ensemble import mean_survival
 from tests.predict.conftest import SMALL
 
 
@@ -48,6 +49,18 @@ def test_survival_at_an_edge_is_the_stored_one(project, method):
         )
 
 
+def test_calibration_judges_the_curve_that_is_predicted(project):
+    """Before the first death the curve falls from 1 at month 0, not from the shortest follow-up."""
+    run = project.train("snn", 1)
+    first, second = json.loads((run / "run.json").read_text())["interval_edges"][:2]
+    month = first + (second - first) / 3
+    evaluate_runs(runs=[run], out=project.folder / "evaluation", months=(month,))
+    calibration = pd.read_csv(project.folder / "evaluation" / "calibration.csv").query("protocol == 'last'")
+    predicted = project.predict(project.bundle(run), months=[month]).set_index("patient_id")[f"survival_{month:g}"]
+    tested = pd.read_csv(run / "predictions.csv")["patient_id"].unique()
+    assert calibration["predicted"].tolist() == pytest.approx([predicted[tested].mean()], rel=1e-6)
+
+
 def test_risk_and_spread_are_mean_and_deviation_over_the_ensemble(project, snn):
     risks = project.predict(snn).set_index("patient_id")
     each = []
@@ -78,7 +91,7 @@ def test_survival_falls_with_time(project, snn):
 def test_survival_is_interpolated_fold_by_fold_and_not_beyond_the_follow_up():
     curves = np.array([[[0.8, 0.4]], [[0.6, 0.2]]])
     edges = [np.array([1.0, 10.0, 20.0]), np.array([0.5, 20.0, 40.0])]
-    found = survival_at(curves, edges, [5.0, 10.0, 20.0, 30.0])
+    found = mean_survival(curves, edges, [5.0, 10.0, 20.0, 30.0])
     np.testing.assert_allclose(found[0, :3], [(0.9 + 0.9) / 2, (0.8 + 0.8) / 2, (0.4 + 0.6) / 2])
     assert np.isnan(found[0, 3])
 

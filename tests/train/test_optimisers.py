@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from ccl.methods import METHODS, load
+from ccl.methods import METHODS
 from ccl.methods.recipes import Recipe
 from ccl.nn.replicas import Linear, Replicas
 from ccl.train import VERSION, version
 from ccl.train.optimisers import make_optimiser
 from ccl.train.sgd import SGD
+from ccl.train.tracks import TRACKS
 
 PATIENTS = 7
 
@@ -130,7 +131,7 @@ def test_the_learning_rate_falls_in_a_line_from_epoch_to_epoch(accumulate):
     ("method", "first", "last"), [("gpdbn", 2e-4 * 150 / 151, 2e-4 / 151), ("dtfd-mil", 1e-4, 2e-5)]
 )
 def test_the_authors_schedules(method, first, last):
-    recipe = load(method).NATIVE
+    recipe = METHODS[method].native
     rates = rates_of(replace(recipe, accumulate=100), epochs=recipe.epochs)
     assert len(rates) == recipe.epochs
     assert (rates[0], rates[-1]) == pytest.approx((first, last))
@@ -140,6 +141,13 @@ def test_the_authors_schedules(method, first, last):
 def test_only_the_native_track_of_a_method_that_has_changed_is_made_again():
     assert {version(method, "unified") for method in METHODS} == {VERSION}
     assert {method for method in METHODS if version(method, "native") != VERSION} == {"dtfd-mil", "gpdbn"}
+
+
+def test_a_fix_of_one_method_makes_its_runs_alone_again(monkeypatch):
+    fixed = replace(METHODS["mcat"], version=2)
+    monkeypatch.setitem(METHODS, "mcat", fixed)
+    assert {track: version("mcat", track) for track in TRACKS} == {"unified": VERSION + 2, "native": VERSION + 2}
+    assert {version(method, "unified") for method in METHODS if method != "mcat"} == {VERSION}
 
 
 def test_lookahead_goes_half_way_back_every_sixth_step():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -20,11 +19,13 @@ from ccl.io.errors import ConfigError, InputError, ModelError
 from ccl.io.formats import Genomics
 from ccl.methods import hyper, load
 from ccl.methods.interface import Output, SurvivalModel
+from ccl.methods.recipes import Recipe
 from ccl.nn.replicas import Replicas
 from ccl.train.loop import train_replicas
+from ccl.train.run import train_fold
 from ccl.train.store import load_checkpoint, load_model
 from ccl.train.tracks import unified
-from tests.data.conftest import SETTINGS
+from tests.data.conftest import INTERVALS, SETTINGS
 
 SMALL = {"ccl": {"width": 16}, "snn": {"width": 16}}
 
@@ -36,7 +37,7 @@ def fold(tmp_path, cohort):
 
     cohort.train(tmp_path, overrides=SMALL["ccl"], epochs=1)
     inputs = Inputs(tmp_path / "patients.csv", tmp_path / "folds.csv", tmp_path / "genomics.h5", tmp_path / "k.h5")
-    return load_fold(get_method("ccl"), inputs, 0, settings=SETTINGS, device=torch.device("cpu"))
+    return load_fold(get_method("ccl").reads, inputs, 0, **INTERVALS)
 
 
 @pytest.mark.parametrize("model", ["ccl", "snn"])
@@ -86,6 +87,12 @@ def test_held_out_patients_have_a_c_index_at_every_epoch(tmp_path, cohort):
         assert score["epoch"] == rows["c_index_inner"].idxmax()
         assert score["c_index"] == pytest.approx(rows["c_index_test"][score["epoch"]])
     assert set(pd.read_csv(out / "predictions.csv")["patient_id"]) == {"P00", "P04", "P08", "P12", "P16"}
+
+
+def test_held_out_patients_that_cannot_be_ordered_are_refused(tmp_path, cohort):
+    with pytest.raises(ConfigError, match=r"(?s)cannot tell one epoch from another.*inner: 0\.05.*raise"):
+        cohort.train(tmp_path, model="snn", overrides=SMALL["snn"], inner=0.05)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_that_holds_out_nobody_says_nothing_of_it(tmp_path, cohort):
@@ -164,13 +171,25 @@ def test_a_model_that_is_not_there_is_refused(tmp_path, cohort):
 
 @pytest.mark.parametrize("model", ["ccl", "snn"])
 def test_one_epoch_changes_every_parameter_and_buffer(fold, model):
-    module, chosen = load(model), hyper(model, SMALL[model])
-    start = module.Model(fold.shape, chosen, Replicas((0,))).state_dict()
+    network, chosen = load(model).Model, hyper(model, SMALL[model])
+    start = network(fold.shape, chosen, Replicas((0,))).state_dict()
     # A large step and few patients: enough that no change is lost in rounding.
     settings = replace(SETTINGS, epochs=1, lr=0.1, weight_decay=0.0)
-    trained = train_replicas(module, chosen, fold, recipe=unified(settings), seeds=(0,)).model
+    trained = train_replicas(network, chosen, fold, recipe=unified(settings), seeds=(0,)).model
     still = {name for name, value in trained.state_dict().items() if torch.equal(value, start[name])}
     assert still == set()
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "radam", "lookahead-radam"])
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_every_optimiser_trains_the_layers_that_expect_patients(fold, name, accumulate):
+    network, chosen = load("ccl").Model, hyper("ccl", SMALL["ccl"])
+    start = network(fold.shape, chosen, Replicas((0,))).state_dict()
+    recipe = Recipe(name, lr=0.1, weight_decay=0.0, epochs=1, accumulate=accumulate)
+    trained = train_replicas(network, chosen, fold, recipe=recipe, seeds=(0,)).model.state_dict()
+    first = [key for key in start if ".first.weights" in key]
+    assert len(first) == 3
+    assert not any(torch.equal(trained[key], start[key]) for key in first)
 
 
 @pytest.mark.parametrize("model", ["ccl", "snn"])
@@ -201,7 +220,7 @@ def test_divergence_stops_with_the_patient_and_the_epoch(fold):
             return Output(torch.where(broken, torch.nan, 0.0) + self.bias)
 
     with pytest.raises(ModelError, match=f"patient {fold.train.patients[3]}, epoch 1, seed 5"):
-        train_replicas(SimpleNamespace(Model=Broken), None, fold, recipe=unified(SETTINGS), seeds=(5, 6))
+        train_replicas(Broken, None, fold, recipe=unified(SETTINGS), seeds=(5, 6))
 
 
 def test_a_learning_rate_that_explodes_is_reported_and_leaves_no_files(tmp_path, cohort):
@@ -318,6 +337,22 @@ def test_weighted_sampling_shows_each_class_as_often(fold):
 def test_a_wrong_name_is_refused(tmp_path, cohort, change, match):
     with pytest.raises(ConfigError, match=match):
         cohort.train(tmp_path, **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"overrides": {"preset": "released", "groups": 2}}, "models: mine: groups"),
+        ({"overrides": {"groups": 40}}, "models: mine: groups"),
+        ({"overrides": {"width": 7}}, "models: mine: width"),
+        ({"method": "cox-genomics", "overrides": {}, "track": "native"}, "models: mine: track"),
+    ],
+)
+def test_what_a_model_sets_wrong_is_refused_by_its_name_in_the_config(tmp_path, cohort, change, where):
+    arguments = cohort.arguments(tmp_path) | {"model": "mine"} | change
+    with pytest.raises(ConfigError) as caught:
+        train_fold(**arguments)
+    assert caught.value.where == f"config, {where}"
 
 
 def test_a_method_without_epochs_takes_several_seeds(tmp_path, cohort):

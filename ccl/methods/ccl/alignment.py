@@ -12,10 +12,10 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 SCORED_UP_TO = 7
-"""Up to this many clusters all orders are scored on the device, beyond it scipy solves the matching on the CPU."""
+"""Up to this many clusters all orders are scored on the device; for more, scipy solves the matching on the CPU."""
 
 SCORES_AT_ONCE = 1 << 24
-"""How many scores are held in memory."""
+"""Scores that are held in memory at once."""
 
 
 def l1_costs(centres: Tensor, anchor: Tensor) -> Tensor:
@@ -26,7 +26,7 @@ def l1_costs(centres: Tensor, anchor: Tensor) -> Tensor:
     centres : Tensor, shape (S, B, k, D)
         Cluster centres of B patients, for each of S replicas.
     anchor : Tensor, shape (S, k, D)
-        What the order is taken from.
+        The reference of the order.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def l1_costs(centres: Tensor, anchor: Tensor) -> Tensor:
     """
     replicas, batch, k, _ = centres.shape
     if batch == 1:
-        # A single patient's table of differences is small, and faster than the general function.
+        # For a single patient the table of differences is small, and faster than the general function.
         return (anchor[:, :, None] - centres).abs_().sum(dim=-1)[:, None]
     distances = torch.cdist(anchor, centres.flatten(1, 2), p=1)
     return distances.view(replicas, k, batch, k).transpose(1, 2)
@@ -47,7 +47,7 @@ def cosine_costs(centres: Tensor, anchor: Tensor) -> Tensor:
 
 
 def best_order(costs: Tensor) -> Tensor:
-    """Return the order of columns that has the least sum of costs.
+    """Return the order of columns with the smallest sum of costs.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def best_order(costs: Tensor) -> Tensor:
 
 @functools.cache
 def _orders(k: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return all orders (k!, k), and where in a flat cost matrix each has its costs: ones in (k * k, k!)."""
+    """Return all orders (k!, k), and a matrix (k * k, k!) with ones at the costs of each order."""
     orders = torch.tensor(list(itertools.permutations(range(k))))
     places = F.one_hot(orders, k).flatten(1).T.float()
     return orders.to(device), places.contiguous().to(device)

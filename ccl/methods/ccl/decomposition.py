@@ -1,32 +1,46 @@
-"""What two modalities share and what is each one's own: equations (1) to (3) of CCL (:mod:`ccl.methods.ccl.network`).
+"""The decomposition into common and specific knowledge: equations (1) to (3) of CCL (:mod:`ccl.methods.ccl`).
 
 Shapes: S replicas, B patients, d channels, n encoders of both modalities.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ccl.methods.ccl import Hyper
 from ccl.nn.replicas import Linear, Replicas
 
-if TYPE_CHECKING:
-    from ccl.methods.ccl.network import Hyper
+WORDS = {"common": "common", "synergy": "synergistic", "free": "free"}
+
+
+def name_components(encoders: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of components in the order of :class:`Decomposition`.
+
+    >>> name_components(["common", "free", "free"])
+    ('common', 'free 1', 'free 2', 'genomic-specific', 'pathology-specific')
+    """
+    several = {kind for kind in encoders if encoders.count(kind) > 1}
+    names = [
+        f"{WORDS[kind]} {encoders[: place + 1].count(kind)}" if kind in several else WORDS[kind]
+        for place, kind in enumerate(encoders)
+    ]
+    return (*names, "genomic-specific", "pathology-specific")
 
 
 class Decomposition(nn.Module):
-    """Equations (1) to (3): F_g and F_p into what both know, and what one knows.
+    """Equations (1) to (3): from F_g and F_p to the knowledge of both modalities, and of each one alone.
 
     The co-attention matrix of two vectors is their outer product, so what a linear layer makes of each of its rows is a
     scalar times an entry: ``(p g^T) w = (w . g) p``.  The d x d matrix itself is never needed.
     """
 
-    def __init__(self, replicas: Replicas, hyper: Hyper, encoders: int) -> None:
+    def __init__(self, replicas: Replicas, hyper: Hyper) -> None:
         super().__init__()
-        self.hyper, width = hyper, hyper.width
+        self.hyper, width, encoders = hyper, hyper.width, len(hyper.encoders)
         # One product for a modality's own encoder and its side of the n encoders of both.
         self.encode = Linear(replicas, width, (1 + encoders) * width, maps=(2,))
         self.normed = 1 + encoders if hyper.projection == "mlp" else 1
@@ -51,7 +65,7 @@ class Decomposition(nn.Module):
 
     def gates(self, projected: Tensor) -> Tensor:
         """Return the attention of equation (3), (S, B, 2, n, d)."""
-        # A row of A or of its transpose at a time: each modality is weighed by a sum over the other.
+        # A row of A or of its transpose at a time: each modality is weighted by a sum over the other.
         attention = torch.addcmul(
             self.gate_bias, (projected.flip(2) * self.gate_weight).sum(-1, keepdim=True), projected
         )

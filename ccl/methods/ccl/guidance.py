@@ -1,4 +1,4 @@
-"""Cohort guidance (Section III-B of the CCL paper): what patients and components learn from each other."""
+"""Cohort guidance (Section III-B of the CCL paper): losses between components and between patients."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from torch import Tensor, nn
 from ccl.io.errors import ConfigError
 
 BELONGS = {"common": (1, 1), "synergy": (-1, -1), "genomic": (1, -1), "pathology": (-1, 1)}
-"""Whether a component is (1) or must not be (-1) knowledge of genomics, and of pathology.
+"""Whether a component must be (1) or must not be (-1) knowledge of genomics, and of pathology.
 
-A component that is not listed is left alone.
+Components that are not listed have no constraint.
 """
 
 LETTERS = {"G": "genomic", "P": "pathology", "C": "common", "S": "synergy"}
 """The letters of the components in the paper."""
 
 NEVER = -1e30
-"""Log-similarity of a place in the bank that does not count."""
+"""Log-similarity of a place in the bank that is masked."""
 
 TEMPERATURE = 2.0
 """Divides products of components before the exponential."""
@@ -33,7 +33,7 @@ class KnowledgeLoss(nn.Module):
     Parameters
     ----------
     components : sequence of str
-        What each component is: a key of :data:`BELONGS`, or anything else, which is left alone.
+        Kind of each component: a key of :data:`BELONGS`, or any other word for one without constraint.
     terms : str
         Letters of the components whose terms count (Table VII): of ``GPCS``.
     reduction : {"sum", "mean"}
@@ -47,7 +47,7 @@ class KnowledgeLoss(nn.Module):
         super().__init__()
         target = torch.tensor([BELONGS.get(name, (0, 0)) for name in components], dtype=torch.float32)
         counted = torch.tensor([name in {LETTERS.get(letter) for letter in terms} for name in components])
-        # A term that is switched off leaves the weight of the others as it was.
+        # Switching off a term does not change the weight of the others.
         share = 1.0 if reduction == "sum" else 1.0 / int(target.abs().sum())
         weight = share * target.abs() * counted[:, None]
         self.register_buffer("near", weight * (target > 0), persistent=False)
@@ -61,7 +61,7 @@ class KnowledgeLoss(nn.Module):
         ----------
         components : Tensor, shape (S, B, C, d)
         sources : Tensor, shape (S, B, 2, d)
-            F_g and F_p, what they were decomposed from; no gradient flows there, or both would collapse into one.
+            F_g and F_p, from which they were decomposed.  No gradient flows there, or both would become one.
         """
         sources = F.normalize(sources.detach(), dim=-1)
         # (S, B, C, d) and (S, B, 2, d) -> (S, B, C, 2)
@@ -81,7 +81,7 @@ class CohortBank(nn.Module):
     shape : tuple of int
         Components C and channels d of a patient.
     per_group : bool
-        Whether b patients are kept of each group, as released, or b in all, the last ones, as printed.
+        Whether the last b patients are kept of each group, as released, or in total, as printed.
     """
 
     rows: Tensor
@@ -99,12 +99,12 @@ class CohortBank(nn.Module):
 
     @torch.no_grad()
     def append(self, components: Tensor, group: Tensor) -> Tensor:
-        """Store one patient of each replica, components (S, C, d) of risk group (S,), in place of the oldest.
+        """Store one patient of each replica, components (S, C, d) of risk group (S,), replacing the oldest.
 
         Returns
         -------
         Tensor, shape (S, 1)
-            The place that each has taken.
+            The place of each.
         """
         queue = (group if self.queues > 1 else torch.zeros_like(group))[:, None]
         place = queue * self.length + self.counts.gather(1, queue) % self.length
@@ -116,11 +116,11 @@ class CohortBank(nn.Module):
 
 
 class PatientLoss(nn.Module):
-    """Equation (5): each patient near those of similar risk in the bank, and away from the others.
+    """Equation (5): each patient near patients of similar risk in the bank, and away from the others.
 
-    A patient who died is drawn to the same group and away from all others.  A censored one lived at least as long as
-    known, so it is drawn to its own and all later groups and away from earlier ones.  Computed in log space, so that
-    no product of components overflows.
+    A patient who died is attracted to the same group and repelled from all others.  A censored patient lived at least
+    as long as known, so it is attracted to its own and all later groups and repelled from earlier ones.  Computed in
+    log space, so that no product of components overflows.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ class PatientLoss(nn.Module):
         Of components x and y: the mean over channels of ``exp(x * y / 2)`` as released, ``exp(x . y / 2)``, or
         ``exp(cos(x, y) / 2)``.
     reduction : {"sum", "mean"}
-        Sets count by their sums, as printed, or by their means, so that their sizes do not matter.
+        Sets count by their sums, as printed, or by their means, which do not depend on their sizes.
     per_component : bool
         One loss for each component, added up, as printed, or one for all components' mean similarity, as released.
     """
@@ -154,25 +154,25 @@ class PatientLoss(nn.Module):
         group, censorship : Tensor, shape (S,)
             Risk group, int64; 1 = censored, 0 = death observed.
         bank : CohortBank
-            Those it is compared with.
+            The patients to compare with.
         itself : Tensor, shape (S, 1), optional
-            The patient's own place, if the bank holds it already.  As released, it is then among those that a censored
-            patient is drawn to, and not among those of one who died.
+            The patient's own place, if the bank already holds it.  As released, a censored patient is then attracted to
+            itself, and one who died is not.
 
         Returns
         -------
         Tensor, shape (S,)
-            0 where there is nobody to be drawn to, or nobody to be drawn away from.
+            0 if there is nobody to be attracted to, or nobody to be repelled from.
         """
         own, others, censored = group[:, None], bank.groups, censorship[:, None] == 1
         near = torch.where(censored, others >= own, others == own)
         far = (others >= 0) & ~near
         if itself is not None:
             near = near.scatter(1, itself, near.gather(1, itself) & censored)
-        # A patient that is not in the bank yet may enter it before the backward pass reads the rows again.
+        # A patient that is not yet in the bank may enter it before the backward pass reads the rows again.
         rows = bank.rows.clone() if itself is None else bank.rows
         log_similarity = self._log_similarity(components, rows)
-        # (S, 2, n, 1) of whom, and (S, 1, n, C) how similar -> (S, 2, C)
+        # masks (S, 2, n, 1) and log-similarities (S, 1, n, C) -> (S, 2, C)
         chosen = torch.stack([near, far], dim=1)[..., None]
         # A large negative number instead of -inf, which an empty set would turn into NaN.
         gathered = torch.logsumexp(log_similarity[:, None].masked_fill(~chosen, NEVER), dim=2)
@@ -196,7 +196,7 @@ class PatientLoss(nn.Module):
 
 def _log_mean_exp(values: Tensor) -> Tensor:
     """Return the log of the mean exponential over the last axis."""
-    # Unlike that of torch.logsumexp, the gradient of this form needs no second exponential.
+    # Unlike the gradient of torch.logsumexp, that of this form needs no second exponential.
     most = values.detach().amax(dim=-1, keepdim=True)
     return torch.exp(values - most).mean(dim=-1).log() + most.squeeze(-1)
 
@@ -207,7 +207,7 @@ def group_edges(months: Tensor, groups: int) -> Tensor:
     Raises
     ------
     ConfigError
-        Some group would have no patient: there are too few, or too many with one follow-up.
+        A group would have no patient: there are too few patients, or too many with the same follow-up.
     """
     shares = torch.linspace(0, 1, groups + 1, dtype=months.dtype)[1:-1]
     edges = torch.quantile(months.cpu(), shares)
@@ -215,7 +215,7 @@ def group_edges(months: Tensor, groups: int) -> Tensor:
     if (counts == 0).any():
         raise ConfigError(
             f"the follow-up times do not fill {groups} risk groups",
-            where="config, models: ccl: groups",
+            where="groups",
             found=f"groups of {', '.join(map(str, counts.tolist()))} among {len(months)} training patients",
             expected="at least one training patient in each group",
             todo="lower `groups`, or train on more patients",

@@ -10,9 +10,8 @@ import pandas as pd
 from scipy.stats import t
 
 from ccl.evaluate import Protocol
+from ccl.evaluate.bootstrap import CONFIDENCE
 from ccl.results.gather import Evaluation
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)

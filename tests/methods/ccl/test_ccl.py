@@ -61,7 +61,9 @@ def step(model, batch):
 
 def test_golden_co_attention():
     case = {key: torch.from_numpy(value) for key, value in np.load(GOLDEN / "co_attention_released.npz").items()}
-    module = Decomposition(Replicas((0,)), hyper("ccl", {"preset": "released", "width": 16}), encoders=1).double()
+    module = Decomposition(
+        Replicas((0,)), hyper("ccl", {"preset": "released", "width": 16, "synergy_encoders": 0})
+    ).double()
     with torch.no_grad():
         for side, letter in enumerate("gp"):
             # The first 16 rows encode the modality's own knowledge.
@@ -80,7 +82,7 @@ def test_golden_co_attention():
 @pytest.mark.parametrize("projection", ["linear", "mlp"])
 def test_the_closed_form_is_the_co_attention_matrix_written_out(projection, values, gate):
     options = {"width": 16, "projection": projection, "values": values, "gate": gate}
-    module = Decomposition(Replicas((0,)), hyper("ccl", options), encoders=2).double()
+    module = Decomposition(Replicas((0,)), hyper("ccl", options)).double()
     sources = torch.randn(1, 1, 2, 16, dtype=torch.float64)
     components = module(sources)[0, 0]
     weight, bias = module.encode.weight[0], module.encode.bias[0, :, 0]
@@ -210,5 +212,5 @@ def test_centres_of_another_size_are_refused(build, patients):
     "options", [{"decompose": False}, {"groups_by": "intervals", "groups": 6}, {"preset": "released", "groups": 2}]
 )
 def test_options_that_contradict_each_other_are_refused(build, options):
-    with pytest.raises(ConfigError, match="models: ccl"):
+    with pytest.raises(ConfigError, match=r"where: +(config, models: ccl: guide|groups)"):
         build(**options)

@@ -16,7 +16,7 @@ import torch
 from nystrom_attention import NystromAttention
 
 from ccl.data.batch import Outcomes, Shape
-from ccl.data.fold import Side
+from ccl.data.patients import Side
 from ccl.methods import hyper, load
 from ccl.nn.replicas import Replicas
 from ccl.train.loop import train_epoch

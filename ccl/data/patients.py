@@ -1,0 +1,106 @@
+"""The data of some patients as tensors, and the batches that networks are given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ccl.data.bags import Bags
+from ccl.data.batch import Batch, Outcomes
+from ccl.data.intervals import interval_labels
+from ccl.data.scaling import Scaler, scale_genes
+from ccl.data.tables import Tables
+
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientData:
+    """What a method reads of P patients."""
+
+    patients: tuple[str, ...]
+    genomics: tuple[Tensor, ...]
+    """Per family (P, n_f); empty for a method that reads no genes."""
+    centres: Tensor | None
+    """(P, k, D)"""
+    bags: Bags | None = None
+    device: torch.device = CPU
+
+    def scaled(self, scalers: Iterable[Scaler]) -> Self:
+        """Return the same with scaled genes, a scaler for each family."""
+        return replace(self, genomics=scale_genes(self.genomics, scalers))
+
+    def batch(self) -> Batch:
+        """Return all patients without their outcomes and bags: (1, P, ...)."""
+        centres = None if self.centres is None else self.centres[None]
+        return Batch(tuple(family[None] for family in self.genomics), centres, outcomes=None)
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the batches for a prediction: all patients at once, or one by one with their bags."""
+        if self.bags is None:
+            yield self.batch()
+            return
+        for number, bag in enumerate(self.bags.stream(range(len(self.patients)))):
+            yield replace(self.batch().one(number), bag=bag)
+
+
+def read_patients(
+    tables: Tables, patients: Sequence[str], *, device: torch.device = CPU, keep_bags: bool = False
+) -> PatientData:
+    """Return the data of some patients, with unscaled genes; NaN where a value is missing.
+
+    Parameters
+    ----------
+    tables : Tables
+        What the method reads.
+    patients : sequence of str
+        Patients that lack nothing (:meth:`Tables.left_out`).
+    device : torch.device
+        Where the tensors are wanted.
+    keep_bags : bool
+        Keep each bag in memory after it was read.
+    """
+    genes, centres, bags = tables.genomic_rows(patients), None, None
+    if tables.clusters is not None:
+        centres = torch.from_numpy(tables.clusters.centres[tables.cluster_rows(patients)]).to(device)
+    if tables.members is not None:
+        bags = Bags([tables.members.bags[patient] for patient in patients], device=device, keep=keep_bags)
+    genomics = tuple(torch.from_numpy(family.values[genes]).to(device) for family in tables.families)
+    return PatientData(patients=tuple(patients), genomics=genomics, centres=centres, bags=bags, device=device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side(PatientData):
+    """The training or the test patients of a fold, sorted, with scaled genes."""
+
+    months: NDArray[np.float64]
+    censorship: NDArray[np.int64]
+
+    def outcomes(self, edges: NDArray[np.float64]) -> Outcomes:
+        """Return the outcomes of all patients (1, P), in intervals between `edges` (months)."""
+        columns = (
+            interval_labels(self.months, edges),
+            self.censorship.astype(np.float32),
+            self.months.astype(np.float32),
+        )
+        return Outcomes(*(torch.from_numpy(values).to(self.device)[None] for values in columns))
+
+    def draw(self, rows: Tensor, outcomes: Outcomes) -> Batch:
+        """Return the patients in `rows` (S, B), which differ between replicas, with their `outcomes` (1, P)."""
+        return Batch(
+            tuple(family[rows] for family in self.genomics),
+            None if self.centres is None else self.centres[rows],
+            Outcomes(outcomes.labels[0][rows], outcomes.censorship[0][rows], outcomes.months[0][rows]),
+        )
+
+    def sampling_weights(self, edges: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the weight (P,) of each patient that makes all classes of interval and censorship equally frequent."""
+        classes = 2 * interval_labels(self.months, edges) + self.censorship
+        weights: NDArray[np.float64] = 1.0 / np.bincount(classes)[classes]
+        return weights

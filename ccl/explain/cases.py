@@ -1,0 +1,85 @@
+"""Which patients are explained, and by which fold: the one that had the patient in its test set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ccl.config.sections import ExplainSettings
+from ccl.evaluate.folds import FoldRun
+from ccl.io.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Case:
+    """A patient, and the run that did not learn from them."""
+
+    patient: str
+    run: FoldRun
+    risk: float
+    """Predicted after the last epoch, the mean over seeds."""
+    rank: int
+    """Rank among all risks, 1 for the highest."""
+    patients: int
+    """Number of patients with a risk."""
+    months: float
+    censorship: int
+
+
+def choose_cases(runs: Sequence[FoldRun], settings: ExplainSettings) -> list[Case]:
+    """Return the patients that the settings ask for, by descending risk, each with the fold that tested them.
+
+    In repeated cross-validation it is the first such fold.
+
+    Raises
+    ------
+    ConfigError
+        No patients are asked for, or a patient is not a test patient of any run.
+    """
+    if not settings.patients and not settings.count:
+        raise ConfigError(
+            "no patients to explain",
+            where="config, explain",
+            found="count: 0 and no names of patients",
+            expected="a count of 1 or more, or names of patients",
+            todo="set one of the two",
+        )
+    tested = pd.concat(
+        [run.predictions[run.predictions["epoch"] == run.epochs].assign(run=number) for number, run in enumerate(runs)]
+    )
+    first = tested[tested["run"] == tested.groupby("patient_id")["run"].transform("min")]
+    answers = first.groupby("patient_id").agg(
+        run=("run", "first"), risk=("risk", "mean"), months=("months", "first"), censorship=("censorship", "first")
+    )
+    ranked = answers.sort_values("risk", ascending=False, kind="stable")
+    unknown = [patient for patient in settings.patients if patient not in ranked.index]
+    if unknown:
+        raise ConfigError(
+            "a patient to explain was never a test patient",
+            where="config, explain: patients",
+            found=", ".join(unknown),
+            expected=f"patients in the test set of a fold, such as {', '.join(ranked.index[:3])}",
+            todo="name test patients of the runs given; a model that learnt from a patient does not explain them",
+        )
+    wanted = set(settings.patients) or _extremes(list(ranked.index), settings.count)
+    return [
+        Case(
+            str(row.Index),
+            runs[int(str(row.run))],
+            float(str(row.risk)),
+            rank,
+            len(ranked),
+            float(str(row.months)),
+            int(str(row.censorship)),
+        )
+        for rank, row in enumerate(ranked.itertuples(), start=1)
+        if row.Index in wanted
+    ]
+
+
+def _extremes(ranked: Sequence[str], count: int) -> set[str]:
+    """Return `count` patients from both ends of the ranking, one more from the start if the count is odd."""
+    low = count // 2
+    return {*ranked[: count - low], *ranked[len(ranked) - low :]} if count < len(ranked) else set(ranked)

@@ -1,0 +1,159 @@
+"""CCL up to its components: both modalities as one vector each, and their decomposition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ccl.data.batch import Batch, Shape
+from ccl.methods.ccl import Hyper
+from ccl.methods.ccl.alignment import best_order, cosine_costs, l1_costs
+from ccl.methods.ccl.decomposition import Decomposition, name_components
+from ccl.methods.interface import SurvivalModel
+from ccl.nn.blocks import Aggregate, SnnLayer
+from ccl.nn.replicas import AlphaDropout, InputLinear, Replicas
+
+
+class Genomics(nn.Module):
+    """F_g = f_c1(SNN(SNN(g_i))): the gene families as one vector."""
+
+    def __init__(self, replicas: Replicas, families: tuple[int, ...], hyper: Hyper) -> None:
+        super().__init__()
+        width, self.shared = hyper.width, hyper.shared_snn
+        self.first = InputLinear(replicas, families, width)
+        self.dropout = AlphaDropout(replicas, hyper.dropout)
+        maps = () if self.shared else (len(families),)
+        self.second = SnnLayer(replicas, width, width, dropout=hyper.dropout, maps=maps)
+        self.aggregate = Aggregate(replicas, len(families), standardise=hyper.aggregate == "standardised")
+
+    def forward(self, genomics: Sequence[Tensor]) -> Tensor:
+        """Map the families, (S, B, n_f) each, to F_g (S, B, d)."""
+        vector: Tensor = self.aggregate(self.encode(genomics))
+        return vector
+
+    def encode(self, genomics: Sequence[Tensor]) -> Tensor:
+        """Map the families, (S, B, n_f) each, to a vector each: (S, B, families, d)."""
+        first = self.dropout(F.selu(self.first(genomics)))  # (S, families, B, d)
+        second: Tensor = self.second(first.flatten(1, 2)).view_as(first) if self.shared else self.second(first)
+        return second.transpose(1, 2)
+
+
+class Pathology(nn.Module):
+    """F_p = f_c1(SNN(Matching(centres, B))): the cluster centres, aligned to the anchor B, as one vector."""
+
+    anchor: Tensor
+    anchored: Tensor
+
+    def __init__(self, replicas: Replicas, clusters: int, features: int, hyper: Hyper) -> None:
+        super().__init__()
+        self.hyper, self.shape = hyper, (clusters, features)
+        self.first = InputLinear(replicas, [features], hyper.width)
+        self.dropout = AlphaDropout(replicas, hyper.dropout)
+        self.aggregate = Aggregate(replicas, clusters, standardise=hyper.aggregate == "standardised")
+        if hyper.align:
+            self.register_buffer("anchor", replicas.normal(clusters, features))
+            if hyper.anchor_init == "first_patient":
+                self.register_buffer("anchored", torch.zeros(len(replicas), 1, 1, dtype=torch.bool))
+
+    def forward(self, centres: Tensor) -> Tensor:
+        """Map (S, B, k, D) to F_p (S, B, d); training updates the anchor."""
+        vector: Tensor = self.aggregate(self.encode(centres))
+        return vector
+
+    def encode(self, centres: Tensor) -> Tensor:
+        """Map centres (S, B, k, D) to a vector each, in the order of the anchor: (S, B, k, d)."""
+        replicas, batch, k, _ = centres.shape
+        # A layer on each centre alone gives the same before and after they are put in order.
+        encoded: Tensor = self.dropout(F.selu(self.first([centres.flatten(1, 2)]))).view(replicas, batch, k, -1)
+        if self.hyper.align:
+            encoded = torch.take_along_dim(encoded, self.order(centres)[..., None], dim=2)
+        return encoded
+
+    @torch.no_grad()
+    def order(self, centres: Tensor) -> Tensor:
+        """Return the order (S, B, k) of the centres that fits the anchor best; training updates the anchor."""
+        if self.training and self.hyper.anchor_init == "first_patient":
+            self.anchor.copy_(torch.where(self.anchored, self.anchor, centres[:, 0]))
+            self.anchored.fill_(True)
+        order = best_order((l1_costs if self.hyper.match == "l1" else cosine_costs)(centres, self.anchor))
+        if self.training:
+            aligned = torch.take_along_dim(centres[:, 0], order[:, 0, :, None], dim=1)
+            self.anchor.lerp_(aligned, self.hyper.anchor_update)
+        return order
+
+    def distances(self, centres: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the mean L2 distance of two patients' centres in one place, before and after alignment (Table V).
+
+        Parameters
+        ----------
+        centres : Tensor, shape (S, P, k, D)
+
+        Returns
+        -------
+        tuple of two Tensors, shape (S,)
+        """
+        aligned = torch.take_along_dim(centres, self.order(centres)[..., None], dim=2)
+        pairs = [torch.stack([F.pdist(c[:, j]) for c in x for j in range(c.shape[1])]) for x in (centres, aligned)]
+        before, after = (p.view(len(centres), -1).mean(dim=1) for p in pairs)
+        return before, after
+
+
+class Encoder(SurvivalModel):
+    """CCL without its fusion and its losses."""
+
+    def __init__(self, shape: Shape, hyper: Hyper, replicas: Replicas) -> None:
+        super().__init__()
+        self.hyper, self.replicas = hyper, replicas
+        self.genomics = Genomics(replicas, shape.families, hyper)
+        self.pathology = Pathology(replicas, shape.clusters, shape.features, hyper)
+        self.components: tuple[str, ...] = ("genomics", "pathology")
+        if hyper.decompose:
+            self.decomposition = Decomposition(replicas, hyper)
+            self.components = name_components(hyper.encoders)
+
+    def expect(self, batch: Batch) -> None:
+        """Pass the patients of the next steps to the layers that read data."""
+        assert batch.centres is not None, "CCL reads centres"
+        self.genomics.first.expect([values[:, :, None] for values in batch.genomics])
+        self.pathology.first.expect([batch.centres])
+
+    def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return F_g and F_p, (S, B, 2, d), and the components that are fused, (S, B, T, d)."""
+        genomics, centres = self.inputs(batch)
+        sources = torch.stack([self.genomics(genomics), self.pathology(centres)], dim=2)
+        return sources, self.decomposition(sources) if self.hyper.decompose else sources
+
+    def inputs(self, batch: Batch) -> tuple[list[Tensor], Tensor]:
+        """Return the families, (S, B, n_f) each, and the centres (S, B, k, D), the same for each replica."""
+        assert batch.centres is not None, "CCL reads centres"
+        replicas = len(self.replicas)
+        return [x.expand(replicas, -1, -1) for x in batch.genomics], batch.centres.expand(replicas, -1, -1, -1)
+
+    @torch.no_grad()
+    def describe(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the mean distances of cluster centres before and after alignment (Table V)."""
+        if not self.hyper.align or batch.centres is None or batch.centres.shape[1] < 2:
+            return {}
+        before, after = self.pathology.distances(self.inputs(batch)[1])
+        return {"distance_before_alignment": before, "distance_after_alignment": after}
+
+    def decomposed(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the components that are fused; without decomposition F_g and F_p."""
+        return dict(zip(self.components, self.encode(batch)[1].unbind(dim=2), strict=True))
+
+    def reference(self, batch: Batch) -> Batch:
+        """Return the average training patient: average genes, and the anchor's row in place of each centre.
+
+        On the straight line from there to the patient the same order fits best throughout, by the triangle inequality,
+        if centres are matched by their L1 distance.  Without alignment there is no anchor, and the centres stay.
+        """
+        average = super().reference(batch)
+        if not self.hyper.align or batch.centres is None:
+            return average
+        places = self.pathology.order(self.inputs(batch)[1]).argsort(dim=2)
+        rows = self.pathology.anchor[:, None].expand(-1, places.shape[1], -1, -1)
+        return replace(average, centres=torch.take_along_dim(rows, places[..., None], dim=2))

@@ -1,0 +1,43 @@
+"""GPDBN: deep bilinear features within and between modalities (Wang et al., Bioinformatics 2021).
+
+The products of all pairs of channels are formed within each modality and between both.  A layer reduces each of them,
+and the results are concatenated with the two vectors themselves.
+
+The published network reads 32 selected features of each modality.  Here a bag, by gated attention, and all genes are
+reduced to 32 channels each.  The output are hazards instead of a Cox risk between -3 and 3.  The native track has the
+authors' one step an epoch, a learning rate that falls linearly to zero, and the L1 penalty, which applies to the
+published part of the network and not to the layers before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ccl.methods.attention import AVERAGED
+from ccl.methods.declaration import Method
+from ccl.methods.parameters import parameter
+from ccl.methods.recipes import WHOLE_EPOCH, Recipe
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """Hyper-parameters of GPDBN."""
+
+    width: int = parameter(256, "channels of a patch, its attention and the genes' layers", minimum=1)
+    dropout: float = parameter(0.25, "rate of dropout before the modalities meet", minimum=0, maximum=0.9)
+    l1: float = parameter(0.0, "weight of the L1 penalty on all weights after the modalities' vectors", minimum=0)
+
+
+METHOD = Method(
+    name="gpdbn",
+    package=__name__,
+    reads=("bags", "genomics"),
+    citation="Wang et al., Bioinformatics 2021",
+    parameters=1_634_501,
+    hyper=Hyper,
+    native=Recipe(
+        "adam", lr=2e-4, weight_decay=1e-6, epochs=150, accumulate=WHOLE_EPOCH, schedule="linear", hyper={"l1": 3e-4}
+    ),
+    native_version=1,
+    attention=AVERAGED,
+)

@@ -1,0 +1,40 @@
+"""MCAT: the multimodal co-attention transformer (Chen et al., ICCV 2021).
+
+Each gene family attends to the patches of the bag.  After that a slide has as many tokens as there are families,
+whatever its number of patches, and a transformer per modality is cheap.  As published, what a family receives replaces
+its own vector: the co-attention has no residual connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ccl.methods.attention import QUERIED
+from ccl.methods.declaration import Method
+from ccl.methods.parameters import parameter
+from ccl.methods.recipes import MCAT
+from ccl.nn import HEADS
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """Hyper-parameters of MCAT."""
+
+    width: int = parameter(256, "channels of a patch and of a gene family", minimum=HEADS, multiple_of=HEADS)
+    dropout: float = parameter(0.25, "rate of dropout", minimum=0, maximum=0.9)
+    fusion: Literal["concat", "kronecker"] = parameter(
+        "concat", "fusion of the two modalities' vectors: concatenation, or the products of all pairs of channels"
+    )
+
+
+METHOD = Method(
+    name="mcat",
+    package=__name__,
+    reads=("bags", "genomics"),
+    citation="Chen et al., ICCV 2021",
+    parameters=4_492_038,
+    hyper=Hyper,
+    native=MCAT,
+    attention=QUERIED,
+)

@@ -1,0 +1,31 @@
+"""MeanMIL: the mean over all patches of a bag, the simplest summary of a slide.
+
+The CCL paper compares with it and gives no details.  Layer, width and training are those of AttMIL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ccl.methods.declaration import Method
+from ccl.methods.parameters import parameter
+from ccl.methods.recipes import MCAT
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """Hyper-parameters of MeanMIL."""
+
+    width: int = parameter(512, "channels of a patch", minimum=1)
+    dropout: float = parameter(0.25, "rate of dropout after the layer", minimum=0, maximum=0.9)
+
+
+METHOD = Method(
+    name="meanmil",
+    package=__name__,
+    reads=("bags",),
+    citation="baseline of Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
+    parameters=526_852,
+    hyper=Hyper,
+    native=MCAT,
+)

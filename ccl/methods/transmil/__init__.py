@@ -1,0 +1,35 @@
+"""TransMIL: a transformer over all patches of a bag (Shao et al., NeurIPS 2021).
+
+Nystrom attention makes the transformer affordable.  Position comes from convolutions over the patches, laid out as a
+square in the order of their files; as published, the square does not reflect where in the slide a patch was.  So the
+order of a bag matters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ccl.methods.attention import CLASS_TOKEN
+from ccl.methods.declaration import Method
+from ccl.methods.parameters import parameter
+from ccl.methods.recipes import Recipe
+from ccl.nn import HEADS
+
+
+@dataclass(frozen=True)
+class Hyper:
+    """Hyper-parameters of TransMIL."""
+
+    width: int = parameter(512, "channels of a patch in the transformer", minimum=HEADS, multiple_of=HEADS)
+
+
+METHOD = Method(
+    name="transmil",
+    package=__name__,
+    reads=("bags",),
+    citation="Shao et al., NeurIPS 2021",
+    parameters=2_673_172,
+    hyper=Hyper,
+    native=Recipe("lookahead-radam", lr=2e-4, weight_decay=1e-5, epochs=200, accumulate=2),
+    attention=CLASS_TOKEN,
+)

@@ -1,0 +1,84 @@
+"""The networks of a trained fold, loaded to predict its test patients once more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ccl.data.batch import Batch
+from ccl.data.patients import read_patients
+from ccl.data.scaling import Scaler
+from ccl.data.tables import Tables
+from ccl.evaluate.folds import FoldRun
+from ccl.io.errors import InputError, ModelError
+from ccl.methods.interface import SurvivalModel
+from ccl.train.store import load_model
+
+RISK_TOLERANCE = 1e-4
+"""A repeated prediction may differ this much in risk: on another device, or by one seed alone."""
+
+Scalers = Mapping[str, Scaler]
+
+
+def load_networks(run: FoldRun) -> list[tuple[SurvivalModel, Scalers]]:
+    """Return the network of each seed of a fold, in evaluation mode, with the scalers of its gene families.
+
+    Raises
+    ------
+    InputError
+        The file is missing or damaged.
+    """
+    return [load_model(run.folder / "model.safetensors", seed) for seed in run.facts["seeds"]]
+
+
+def read_batch(patient: str, tables: Tables, scalers: Scalers) -> Batch:
+    """Return one patient as a network sees them when it predicts."""
+    return next(read_patients(tables, [patient]).scaled(scalers.values()).batches())
+
+
+def check_tables(run: FoldRun, patients: Sequence[str], tables: Tables) -> None:
+    """Refuse tables with other genes than the run was trained on, or without some of its patients.
+
+    Raises
+    ------
+    InputError
+        The gene families or their columns differ.
+    ModelError
+        A patient lacks what the method reads.
+    """
+    families = [(family.name, list(family.columns)) for family in tables.families]
+    if families != list(run.facts["families"].items()):
+        raise InputError(
+            "the genes are not those that the run was trained on",
+            where=str(run.folder),
+            found=", ".join(f"{name} with {len(columns)} columns" for name, columns in families),
+            expected=", ".join(
+                f"{name} with {len(columns)} columns" for name, columns in run.facts["families"].items()
+            ),
+            todo="give the genomics file that the run was trained on, or train it again",
+        )
+    for patient, reason in tables.left_out(patients).items():
+        raise ModelError(
+            "the patient lacks what the method reads",
+            where=f"patient {patient}",
+            found=reason,
+            expected="the files that the run was trained on",
+            todo="give the files of that run",
+        )
+
+
+def check_risk(run: FoldRun, patient: str, *, found: float, expected: float) -> None:
+    """Refuse files that do not reproduce the prediction in the tables of the run.
+
+    Raises
+    ------
+    InputError
+        The risk differs.
+    """
+    if abs(found - expected) > RISK_TOLERANCE:
+        raise InputError(
+            "the files do not give the risk that the run predicted",
+            where=f"{run.folder}, patient {patient}",
+            found=f"risk {found:.5f}",
+            expected=f"{expected:.5f}, as in predictions.csv after the last epoch",
+            todo="give the genomics, clusters and features that the run was trained on, or train it again",
+        )
