@@ -312,25 +312,26 @@ def predict(**options: Any) -> None:
 
 @cli.command("verify")
 @click.argument("results", type=PATH)
-@click.option("--mend", is_flag=True, help="remove what is damaged, and say how just that is made again")
+@click.option("--mend", is_flag=True, help="put aside what is damaged, and say how just that is made again")
 def verify(results: Path, mend: bool) -> None:
     """Check that all that slide stages made in RESULTS is there and whole; not while `snakemake` runs."""
-    from ccl.wsi.verify import verify_results
+    from ccl.wsi.verify import put_aside, verify_results
 
     problems = verify_results(results)
     for problem in problems:
         click.echo(f"{problem.path}: {problem.found}")
-        if mend:
-            problem.path.unlink(missing_ok=True)
     if not problems:
         click.echo("all there and whole")
         return
+    if not mend:
+        click.echo(f"{len(problems)} problems; `--mend` puts the damaged files aside and says how to make them again")
+        sys.exit(1)
+    moved, trash = put_aside(results, problems)
+    if moved:
+        click.echo(f"{len(moved)} files were moved; to move them back: cp -a {shlex.quote(f'{trash}/.')} {results}")
     manifests = sorted({shlex.quote(str(problem.manifest)) for problem in problems if problem.manifest})
-    if mend and manifests:
+    if manifests:
         click.echo(f"make them again, with your --configfile: snakemake --cores 8 --force {' '.join(manifests)}")
-    elif not mend:
-        click.echo(f"{len(problems)} problems: run again with --mend")
-    sys.exit(0 if mend else 1)
 
 
 @cli.command("doctor")

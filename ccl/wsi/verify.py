@@ -1,10 +1,13 @@
-"""Checking that what the slide stages made is still there and whole, and clearing away what is not."""
+"""Checking that what the slide stages made is still there and whole, and putting aside what is not."""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import h5py
@@ -14,8 +17,16 @@ from ccl.io.files import existing
 from ccl.io.formats import ManifestRow, read_manifest
 from ccl.wsi.tissue.outlines import stored_outlines
 
-LEFTOVER = re.compile(r"\..+-[a-z0-9_]{8}(\.[a-z0-9]+)?")
+TRASH = ".trash"
+"""Folder in the results that damaged files are moved to."""
+
+LEFTOVER = re.compile(r"\.(?P<stem>.+)-[a-z0-9_]{8}\.(h5|geojson|jpg|tsv)")
 """Names that files have while they are written; one that stayed is of a process that was killed."""
+
+IN_USE = "held open by another process; verify again when it has ended"
+
+BUSY = (errno.EAGAIN, errno.EACCES)
+"""What HDF5 says of a file that another process holds open."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +36,15 @@ class Problem:
     path: Path
     found: str
     manifest: Path | None
-    """The manifest that lists it; None for what a killed process left."""
+    """The newest manifest that lists it; None for what a killed process left."""
+    damaged: bool = True
+    """Whether the file itself is known to be wrong, so that it may be put aside."""
 
 
 def verify_results(results: Path) -> list[Problem]:
     """Read every file that the manifests of ``tissue``, ``tile`` and ``embed`` list, whole.
+
+    A slide that several manifests of a stage list, as after a change of ``shards``, is what the newest of them says.
 
     Parameters
     ----------
@@ -47,8 +62,8 @@ def verify_results(results: Path) -> list[Problem]:
     InputError
         There is no such folder, or it holds no manifests.
     """
-    manifests = sorted(existing(results).glob("*/*/**/manifests/*.tsv"))
-    if not manifests:
+    folders = sorted({path.parent for path in existing(results).glob("*/*/**/manifests/*.tsv")})
+    if not folders:
         raise InputError(
             "nothing to verify",
             where=str(results),
@@ -56,15 +71,54 @@ def verify_results(results: Path) -> list[Problem]:
             expected="the config's `results` folder, after `snakemake` made some of it",
             todo="correct the path",
         )
-    problems = [
-        Problem(path, found, manifest)
-        for manifest in manifests
-        for row in read_manifest(manifest)
-        if row.status == "ok"
-        for path, found in _faults(row)
-    ]
-    leftovers = sorted(path for path in results.rglob(".*") if path.is_file() and LEFTOVER.fullmatch(path.name))
-    return problems + [Problem(path, "left by a process that was killed", None) for path in leftovers]
+    problems: list[Problem] = []
+    for folder in folders:
+        rows = _newest_rows(folder)
+        problems += [problem for row, manifest in rows.values() for problem in _problems(row, manifest)]
+        problems += _leftovers(folder, rows)
+    return problems
+
+
+def put_aside(results: Path, problems: Sequence[Problem]) -> tuple[list[Path], Path]:
+    """Move the damaged files and what killed processes left to a folder of the trash, and return both.
+
+    A file outside `results` stays where it is, whatever a manifest says.
+    """
+    root = results.resolve()
+    trash = root / TRASH / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    moved = []
+    for problem in problems:
+        path = problem.path.absolute()
+        if not problem.damaged or not path.exists() or not path.resolve().is_relative_to(root):
+            continue
+        target = trash / path.resolve().relative_to(root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(target)
+        moved.append(problem.path)
+    return moved, trash
+
+
+def _newest_rows(folder: Path) -> Mapping[str, tuple[ManifestRow, Path]]:
+    """Return the row of each slide in the newest manifest of a folder that lists it, with that manifest."""
+    manifests = sorted(folder.glob("*.tsv"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    return {row.slide_id: (row, manifest) for manifest in manifests for row in read_manifest(manifest)}
+
+
+def _leftovers(folder: Path, slides: Mapping[str, object]) -> Iterator[Problem]:
+    """Yield the files in a stage's folder whose writing was cut short; other hidden files are not ours."""
+    for place, known in ((folder, {path.stem for path in folder.glob("*.tsv")}), (folder.parent, set(slides))):
+        for path in sorted(place.glob(".*")):
+            match = LEFTOVER.fullmatch(path.name)
+            if match and match["stem"] in known and path.is_file():
+                yield Problem(path, "left by a process that was killed", None)
+
+
+def _problems(row: ManifestRow, manifest: Path) -> Iterator[Problem]:
+    """Yield what is wrong with the files of a slide."""
+    if row.status != "ok":
+        return
+    for path, found in _faults(row):
+        yield Problem(path, found, manifest, damaged=found not in ("missing", IN_USE))
 
 
 def _faults(row: ManifestRow) -> list[tuple[Path, str]]:
@@ -78,6 +132,8 @@ def _faults(row: ManifestRow) -> list[tuple[Path, str]]:
     try:
         stored = stored_outlines(path) if path.suffix == ".geojson" else _read_whole(path)
     except (OSError, KeyError) as error:
+        if isinstance(error, OSError) and error.errno in BUSY:
+            return [*faults, (path, IN_USE)]
         return [*faults, (path, f"damaged: {' '.join(str(error).split())}")]
     if stored is None:
         return [*faults, (path, "damaged")]

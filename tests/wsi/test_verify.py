@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -76,6 +80,61 @@ def test_a_harmed_file_is_named_and_mending_says_how_to_make_it_again(results, s
     assert (str(results / "blca" / stage / "manifests/0.tsv") in mended.output) != name.startswith(".")
     other = results / "blca" / ("tile" if stage != "tile" else "embed/uni")
     assert len(list(other.glob("*.h5"))) == 2
+
+
+def retile(results: Path, shard: int, name: str, key: str, *, folder: Path | None = None) -> None:
+    """Write a manifest of `tile` that lists one slide, newer than all others."""
+    path = (folder or results / "blca/tile") / f"{name}.h5"
+    manifest = results / f"blca/tile/manifests/{shard}.tsv"
+    write_manifest(manifest, [ManifestRow(name, "ok", path, key, 300, "")])
+    newest = max(other.stat().st_mtime for other in manifest.parent.glob("*.tsv"))
+    os.utime(manifest, (newest + 1, newest + 1))
+
+
+def test_fewer_shards_leave_old_manifests_that_condemn_no_good_file(results: Path) -> None:
+    Tiles(np.arange(600).reshape(300, 2), ABOUT).write(results / "blca/tile/A.h5", "k9")
+    retile(results, 1, "A", "k9")  # 0.tsv still says k1
+    done = call(results, "--mend")
+    assert (done.exit_code, done.output) == (0, "all there and whole\n")
+    assert (results / "blca/tile/A.h5").exists()
+
+
+def test_what_is_put_aside_can_be_moved_back(results: Path) -> None:
+    path = results / "blca/embed/uni/A.h5"
+    flip_a_byte(path)
+    before = path.read_bytes()
+    command = re.search(r"to move them back: (.*)", call(results, "--mend").output)
+    assert command
+    assert not path.exists()
+    subprocess.run(command[1], shell=True, check=True)
+    assert path.read_bytes() == before
+
+
+def test_a_file_outside_of_the_results_is_left_alone(results: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("elsewhere")
+    (outside / "D.h5").write_bytes(b"mine")
+    (outside / "D.jpg").touch()
+    retile(results, 7, "D", "k1", folder=outside)
+    assert "D.h5: damaged" in call(results).output
+    call(results, "--mend")
+    assert (outside / "D.h5").read_bytes() == b"mine"
+
+
+def test_a_hidden_file_that_is_not_ours_is_left_alone(results: Path) -> None:
+    for path in (results / ".my-settings.json", results / "blca/tile/.my-settings.h5"):
+        path.touch()
+    assert call(results, "--mend").output == "all there and whole\n"
+
+
+def test_a_file_that_another_process_holds_open_is_not_damaged(results: Path) -> None:
+    path = results / "blca/embed/uni/A.h5"
+    code = f"import h5py, sys; file = h5py.File({str(path)!r}, 'a'); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        assert "held open by another process" in call(results, "--mend").output
+        assert path.exists()
+        holder.communicate()
 
 
 def test_a_flipped_byte_is_found_by_the_stage_that_reads_it_too(results: Path) -> None:
