@@ -23,7 +23,7 @@ from ccl.report import ReportSettings
 @settings_options(EvaluateSettings)
 def evaluate(runs: tuple[Path, ...], predictions: Path | None, out: Path, settings: EvaluateSettings) -> None:
     """Judge the folds (RUNS) of a method, or a table of predictions."""
-    from ccl.evaluate.run import evaluate_predictions, evaluate_runs
+    from ccl.evaluate.stage import evaluate_predictions, evaluate_runs
 
     if bool(runs) == bool(predictions):
         raise click.UsageError("name either RUNS or --predictions")
@@ -53,7 +53,7 @@ def compare(evaluations: tuple[Path, ...], out: Path, protocol: str) -> None:
 @settings_options(ReportSettings)
 def report(evaluations: tuple[Path, ...], config: str, **options: Any) -> None:
     """Write the report on EVALUATIONS."""
-    from ccl.report.run import write_report
+    from ccl.report.stage import write_report
 
     write_report(evaluations=evaluations, config=json.loads(config), **options)
 
@@ -99,7 +99,7 @@ def table1(evaluations: tuple[Path, ...], out: Path, blanks: str) -> None:
 @settings_options(ExplainSettings)
 def explain(runs: tuple[Path, ...], **options: Any) -> None:
     """Show what the predictions of a model (folds RUNS) for single patients rest on."""
-    from ccl.explain.run import explain_patients
+    from ccl.explain.stage import explain_patients
 
     explain_patients(runs=runs, **options)
 
@@ -111,7 +111,7 @@ def explain(runs: tuple[Path, ...], **options: Any) -> None:
 @click.option("--out", type=PATH, required=True, help="folder of the tables")
 def components(**options: Any) -> None:
     """Show where the knowledge components of a model (folds RUNS) lie: Figure 8 of the paper."""
-    from ccl.components.run import find_components
+    from ccl.components.stage import find_components
 
     find_components(**options)
 

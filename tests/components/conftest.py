@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from ccl.components.run import find_components
+from ccl.components.stage import find_components
 from ccl.data.fold import Inputs
 from ccl.io.files import write_table
 from ccl.io.formats import Clusters, Family, Genomics
 from ccl.train import TrainSettings
-from ccl.train.run import train_fold
+from ccl.train.stage import train_fold
 
 ROOT = Path(__file__).parents[2]
 

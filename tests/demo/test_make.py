@@ -11,11 +11,11 @@ import pytest
 from sksurv.metrics import concordance_index_censored
 
 from ccl.cohort import CohortSettings
-from ccl.cohort.run import make_cohort
+from ccl.cohort.stage import make_cohort
 from ccl.demo import DemoSettings
 from ccl.demo.make import make_demo
 from ccl.genomics import GenomicsSettings
-from ccl.genomics.run import group_genomics
+from ccl.genomics.stage import group_genomics
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import read_json
 from ccl.io.formats import Genomics

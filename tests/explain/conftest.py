@@ -14,15 +14,15 @@ import tifffile
 import yaml
 
 from ccl.cluster import ClusterSettings
-from ccl.cluster.run import cluster_cohort
+from ccl.cluster.stage import cluster_cohort
 from ccl.data.fold import Inputs
 from ccl.explain import ExplainSettings
-from ccl.explain.run import explain_patients
+from ccl.explain.stage import explain_patients
 from ccl.io.files import write_table
 from ccl.io.formats import Family, Features, Genomics, ManifestRow, write_manifest
 from ccl.methods import get_method, load
 from ccl.train import TrainSettings
-from ccl.train.run import train_fold
+from ccl.train.stage import train_fold
 
 PATIENTS = tuple(f"P{number:02d}" for number in range(36))
 COLUMNS, ROWS, PATCH_PX = 6, 5, 64

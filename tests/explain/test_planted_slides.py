@@ -38,7 +38,7 @@ from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import read_slide_sheet
 from ccl.methods import get_method
 from ccl.train import TrainSettings
-from ccl.train.run import train_fold
+from ccl.train.stage import train_fold
 from ccl.wsi.embed import EmbedSettings
 from ccl.wsi.embed.stage import EmbedStage
 from ccl.wsi.tile import TileSettings

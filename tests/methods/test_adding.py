@@ -18,7 +18,7 @@ from ccl.io.files import write_table
 from ccl.io.formats import Family, Features, Genomics, ManifestRow, write_manifest
 from ccl.methods import METHODS, Method
 from ccl.train import TrainSettings
-from ccl.train.run import train_fold
+from ccl.train.stage import train_fold
 
 PAGE = (Path(__file__).parents[2] / "docs" / "adding-a-model.md").read_text()
 MODULE, ENTRY = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)

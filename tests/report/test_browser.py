@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from ccl.report import ReportSettings
-from ccl.report.run import write_report
+from ccl.report.stage import write_report
 
 # One process makes the report that these tests look at.
 pytestmark = pytest.mark.xdist_group("browser")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ccl.report import ReportSettings
-from ccl.report.run import write_report
+from ccl.report.stage import write_report
 from tests.paper.figures.conftest import write_components
 
 

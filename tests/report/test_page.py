@@ -24,7 +24,7 @@ from ccl.report.comparisons import comparisons
 from ccl.report.figures import format_p
 from ccl.report.html import render
 from ccl.report.latex import latex_tables
-from ccl.report.run import write_report
+from ccl.report.stage import write_report
 from ccl.report.tables import evaluations_of, headline, make_tables
 from ccl.report.thumbnails import gallery
 from ccl.results.gather import gather

@@ -18,7 +18,7 @@ from ccl.io.errors import InputError
 from ccl.pages.style import house_style, panel, save
 from ccl.report import ReportSettings
 from ccl.report.patients import MAP_BYTES, MAPS, compress, read_explained
-from ccl.report.run import write_report
+from ccl.report.stage import write_report
 
 HOSTILE = "<img src=x onerror=alert(1)>&\"'#?"
 

@@ -17,7 +17,7 @@ import yaml
 
 from ccl.io.errors import InputError
 from ccl.report import ReportSettings, figures
-from ccl.report.run import write_report
+from ccl.report.stage import write_report
 from ccl.report.tables import evaluations_of
 from ccl.results.gather import gather
 

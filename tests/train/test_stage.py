@@ -15,7 +15,7 @@ from safetensors import safe_open
 from ccl.data.batch import Batch
 from ccl.data.fold import Inputs, load_fold
 from ccl.evaluate.concordance import concordance_index
-from ccl.evaluate.run import evaluate_runs
+from ccl.evaluate.stage import evaluate_runs
 from ccl.io.errors import ConfigError, InputError, ModelError
 from ccl.io.formats import Genomics
 from ccl.methods import hyper, load
@@ -24,7 +24,6 @@ from ccl.nn.replicas import Replicas
 from ccl.train.loop import train_replicas
 from ccl.train.store import load_checkpoint, load_model
 from ccl.train.tracks import unified
-
 from tests.data.conftest import SETTINGS
 
 SMALL = {"ccl": {"width": 16}, "snn": {"width": 16}}

@@ -15,7 +15,7 @@ from sksurv.metrics import concordance_index_censored
 from sksurv.nonparametric import kaplan_meier_estimator
 from sksurv.util import Surv
 
-from ccl.evaluate.run import evaluate_runs
+from ccl.evaluate.stage import evaluate_runs
 from ccl.io.errors import InputError
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from ccl.cluster import ClusterSettings
-from ccl.cluster.run import cluster_cohort
+from ccl.cluster.stage import cluster_cohort
 from ccl.io.errors import CclError, InputError, StageError
 from ccl.io.files import digest, write_table
 from ccl.io.formats import Clusters, Features, ManifestRow, write_manifest
