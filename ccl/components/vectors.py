@@ -13,8 +13,8 @@ from ccl.data.batch import Batch, Outcomes
 from ccl.data.fold import Tables
 from ccl.data.intervals import interval_labels
 from ccl.evaluate.folds import FoldRun
-from ccl.explain.again import batch_of, check_patient, check_risk
 from ccl.methods.interface import SurvivalModel, risk
+from ccl.train.reproduce import batch_of, check_patient, check_risk
 from ccl.train.store import load_model
 
 

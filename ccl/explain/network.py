@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ccl.data.batch import Batch
 from ccl.data.fold import Tables
-from ccl.explain.again import batch_of, check_risk
 from ccl.explain.choose import Case
 from ccl.methods.interface import Attention, SurvivalModel, risk, survival
+from ccl.train.reproduce import batch_of, check_risk
 from ccl.train.store import load_model
 
 STEPS = 64

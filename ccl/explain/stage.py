@@ -16,10 +16,9 @@ from ccl.data.fold import Tables, read_tables
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.evaluate.survival import kaplan_meier
 from ccl.explain import EXPLAINED, ExplainSettings, figures
-from ccl.explain.again import check_patient
 from ccl.explain.choose import Case, choose
 from ccl.explain.network import Explanation, explain
-from ccl.explain.page import render
+from ccl.explain.page import render_patient
 from ccl.explain.slides import Examples, SlideMap, slide_maps, write_geojson
 from ccl.io.bags import read_members
 from ccl.io.errors import ConfigError
@@ -28,6 +27,7 @@ from ccl.io.progress import progress
 from ccl.io.sheets import read_slide_sheet
 from ccl.methods import get_method
 from ccl.pages.style import caveats, house_style, inline, save
+from ccl.train.reproduce import check_patient
 
 
 def explain_patients(
@@ -117,7 +117,7 @@ def _write(
             told[name] = words
     facts = _facts(case, explanation, maps) | {"figures": told}
     write_json(folder / "explanation.json", facts)
-    write_text(folder / "explanation.html", render(case, explanation, maps, drawn, facts=facts))
+    write_text(folder / "explanation.html", render_patient(case, explanation, maps, drawn, facts=facts))
 
 
 def attention_table(explanation: Explanation, tables: Tables) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ccl.io.files import write_table, write_text
 from ccl.io.sheets import read_slide_sheet
-from ccl.wsi.quality.page import render
+from ccl.wsi.quality.page import render_contact_sheet
 from ccl.wsi.quality.slides import read_slides, to_table
 
 
@@ -36,4 +36,4 @@ def make_contact_sheet(
     """
     found = read_slides(read_slide_sheet(slides), tissue, tile)
     write_table(out / "slides.csv", to_table(found))
-    write_text(out / "contact_sheet.html", render(cohort, found, out, synthetic=synthetic))
+    write_text(out / "contact_sheet.html", render_contact_sheet(cohort, found, out, synthetic=synthetic))

@@ -1,4 +1,4 @@
-"""A test patient, predicted once more: what the networks of a fold read of them, and that it is the same prediction."""
+"""Reproducing the stored prediction of a test patient with the networks of its fold."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ccl.evaluate.folds import FoldRun
 from ccl.io.errors import InputError, ModelError
 
 RISK_TOLERANCE = 1e-4
-"""A risk computed again may differ by this much: another device, seeds alone instead of side by side."""
+"""Largest difference between a reproduced and a stored risk; another device or batched seeds change the rounding."""
 
 
 def batch_of(patient: str, tables: Tables, scalers: Mapping[str, Scaler]) -> Batch:
-    """Return one patient as a method sees them when it predicts."""
+    """Return the batch of one patient, as a method reads it to predict."""
     genes = [scalers[f.name].apply(f.values[tables.genomic_rows([patient])]) for f in tables.families]
     centres = bag = None
     if tables.clusters is not None:
@@ -28,7 +28,7 @@ def batch_of(patient: str, tables: Tables, scalers: Mapping[str, Scaler]) -> Bat
 
 
 def check_patient(patient: str, tables: Tables) -> None:
-    """Refuse a patient that lacks what the method reads."""
+    """Raise ModelError if a patient lacks an input of the method."""
     missing = tables.left_out([patient])
     if missing:
         raise ModelError(
@@ -41,7 +41,7 @@ def check_patient(patient: str, tables: Tables) -> None:
 
 
 def check_risk(run: FoldRun, patient: str, *, found: float, expected: float) -> None:
-    """Refuse files that give another prediction than the one in the tables of the run."""
+    """Raise InputError if the files do not reproduce the stored risk of a patient."""
     if abs(found - expected) > RISK_TOLERANCE:
         raise InputError(
             "the files do not give the risk that the run predicted",

@@ -1,4 +1,4 @@
-"""Figure 8: the components of test patients in the plane, coloured by component."""
+"""The knowledge components that the stage ``components`` wrote, and Figure 8, which shows them by t-SNE."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ccl.io.errors import InputError
 from ccl.io.files import read_json, read_table
 from ccl.pages.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PAGE_IN, PURPLE, caveats, panel, set_heading
 
@@ -25,28 +26,28 @@ COLOURS = {
     "pathology-specific": PURPLE,
     "pathology": PURPLE,
 }
-"""As the paper has them; of a component without a colour of its own, grey."""
+"""Colours of the paper; a component that is not listed is grey."""
 
 ENTRIES = ("cohort", "encoder", "model", "weights", "synthetic", "seeds", "embedded_seed", "components", "groups")
-"""Entries of ``components.json`` without which nothing can be drawn."""
+"""Required entries of ``components.json``."""
 
 MARKERS = "o^sDvPX*"
-"""Of the risk groups in their order; beyond so many they come again."""
+"""Markers of the risk groups, in order; they repeat if there are more groups."""
 
 MOST_COLUMNS = 5
-"""Folds side by side."""
+"""Largest number of folds in one row."""
 
 LARGEST_PANEL_IN = 2.6
 
 HALO = 3.0
-"""How much larger the points of the first component are, on which those of another often lie."""
+"""The first component's points are larger by this factor, because another component's often cover them."""
 
 LEGEND_COLUMNS = 4
 
 
 @dataclass(frozen=True)
 class Components:
-    """What the stage ``components`` wrote of one model on one cohort."""
+    """What the stage ``components`` wrote for one model on one cohort."""
 
     facts: Mapping[str, Any]
     """``components.json``"""
@@ -61,19 +62,19 @@ class Components:
         return str(self.facts["cohort"])
 
     @property
-    def name(self) -> str:
-        """Name of the evaluation that it belongs to."""
-        return ".".join(str(self.facts[key]) for key in ("cohort", "encoder", "model"))
+    def key(self) -> tuple[str, str, str]:
+        """Cohort, encoder and model, as of the evaluation."""
+        return self.cohort, str(self.facts["encoder"]), str(self.facts["model"])
 
     @property
     def notes(self) -> list[str]:
-        """What is to be said of every drawing of it, caveats apart."""
+        """Notes under the title of the figure, without the caveats."""
         seed = [f"seed {self.facts['embedded_seed']}"] if len(self.facts["seeds"]) > 1 else []
         return ["t-SNE of test patients, each fold by itself", "last epoch", *seed]
 
     @property
     def caveats(self) -> list[str]:
-        """What must stand beside every number and figure of it."""
+        """Warnings shown beside every number and figure."""
         return caveats(self.facts)
 
 
@@ -83,33 +84,41 @@ def read_components(folder: Path) -> Components:
     Raises
     ------
     InputError
-        A file is missing or damaged.
+        A file is missing, empty or damaged.
     """
-    return Components(
+    found = Components(
         facts=read_json(folder / "components.json", required=ENTRIES, todo="run `ccl components` again"),
         points=read_table(
             folder / "components.csv", required=("fold", "component", "x", "y"), text=("patient_id", "component")
         ),
         similarity=read_table(folder / "similarity.csv", text=("statistic", "first", "second")),
     )
+    if found.points.empty:
+        raise InputError(
+            "the file holds no patient",
+            where=str(folder / "components.csv"),
+            expected="a row for each test patient and component",
+            todo="run `ccl components` again",
+        )
+    return found
 
 
-def one_evaluation(item: Components) -> Figure:
+def draw_one(item: Components) -> Figure:
     """Draw Figure 8 of one model on one cohort."""
     facts = item.facts
     title = f"Knowledge components: {facts['model']} with {facts['encoder']} on {item.cohort}"
-    return tsne([item], title, [*item.notes, *item.caveats])
+    return draw_components([item], title, [*item.notes, *item.caveats])
 
 
-def tsne(items: Sequence[Components], title: str, notes: Sequence[str]) -> Figure:
-    """Draw every fold of one model or more, each cohort in rows of its own (Figure 8).
+def draw_components(items: Sequence[Components], title: str, notes: Sequence[str]) -> Figure:
+    """Draw every fold of a model, each cohort in its own rows (Figure 8).
 
     Parameters
     ----------
     items : sequence of Components
-        One a cohort, of the same components.
+        One for each cohort, all with the same components.
     title, notes
-        What is shown, and what must be said of it.
+        Heading of the figure.
     """
     folds = {item.cohort: [rows for _, rows in item.points.groupby("fold")] for item in items}
     columns = min(MOST_COLUMNS, max(map(len, folds.values())))
@@ -136,7 +145,7 @@ def tsne(items: Sequence[Components], title: str, notes: Sequence[str]) -> Figur
 
 
 def _panel(axes: Axes, table: pd.DataFrame, *, size: float) -> None:
-    """Draw one fold: t-SNE has no axes to speak of, only neighbours."""
+    """Draw one fold, without ticks: only which points are near each other means something in t-SNE."""
     components = list(table["component"].unique())
     colours = colours_of(components)
     for (component, group, censored), points in table.groupby(["component", "group", "censorship"], sort=False):
@@ -156,7 +165,7 @@ def _panel(axes: Axes, table: pd.DataFrame, *, size: float) -> None:
 
 
 def colours_of(components: Sequence[str]) -> dict[str, str]:
-    """Return the colour of each component; the second of its kind, and further ones, are lighter."""
+    """Return the colour of each component; the second and later ones of a kind are lighter."""
     found = {}
     for name in components:
         kind, _, number = name.rpartition(" ")
@@ -171,7 +180,7 @@ def _marker(group: int) -> str:
 
 
 def _legend(items: Sequence[Components]) -> list[Line2D]:
-    """Return the legend's handles in whole rows: components, then groups, then what a hollow marker says."""
+    """Return the handles of the legend in full rows: components, groups, and died or censored."""
     components = list(dict.fromkeys(name for item in items for name in item.points["component"]))
     groups = sorted({int(group) for item in items for group in item.points["group"]})
     by_marker: dict[str, list[int]] = {}
