@@ -1,4 +1,4 @@
-"""Stage ``report``: everything that was found, and how, on one page that opens anywhere."""
+"""Stage ``report``: all results and how they were made, on one page that needs no other file."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 from ccl.config.settings import setting
 
-VERSION = 5
+VERSION = 6
 """Bumped when the stage's output changes for the same input."""
 
 
 @dataclass(frozen=True)
 class ReportSettings:
-    """What the report is called and how many slides it shows."""
+    """What the report is called."""
 
     title: str = setting("heading of the report")
-    thumbnails: int = setting("slides shown in the quality gallery")

@@ -9,17 +9,19 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from ccl.components.figures import one_evaluation
 from ccl.evaluate import PROTOCOLS
 from ccl.io.files import write_table, write_text
 from ccl.io.progress import progress
-from ccl.pages import style
+from ccl.pages.numbers import format_p
+from ccl.pages.style import house_style, inline, save
 from ccl.report import ReportSettings, figures
-from ccl.report.html import render
 from ccl.report.latex import latex_tables
+from ccl.report.page import render_report
 from ccl.report.patients import read_explained
-from ccl.report.tables import evaluations_of, make_tables
-from ccl.results.gather import Evaluation, gather
+from ccl.report.tables import make_tables
+from ccl.results.components import draw_one
+from ccl.results.figures import PROTOCOL_WORDS, draw
+from ccl.results.gather import Evaluation, evaluations_of, gather
 
 
 def write_report(
@@ -33,28 +35,27 @@ def write_report(
 ) -> None:
     """Write ``report.html``, ``tables/*.csv`` and ``*.tex``, and ``figures/*.{svg,png}``.
 
-    The page needs nothing but itself.  Tables and figures of an earlier report that this one does not have are
-    removed, so that the folder never mixes two.
+    The page needs no other file.  Tables and figures of an earlier report that this one does not have are removed.
 
     Parameters
     ----------
     out : Path
         Folder of the report.
     evaluations : sequence of Path
-        The ``evaluation.json`` of every method and cohort; what else is shown lies where docs/formats.md says.
+        The ``evaluation.json`` of every model and cohort; other files are found beside them (docs/formats.md).
     config : mapping
         The workflow's config, shown on the page.
     settings : ReportSettings
-        Title of the page and length of its gallery.
+        Title of the page.
     explained : sequence of Path
-        Folders of the explain stage, a cohort and model each, whose patients the page shows.
+        Folders of the explain stage, one for each cohort and model, whose patients the page shows.
     components : sequence of Path
         ``components.json`` of those evaluations that have one.
 
     Raises
     ------
     InputError
-        No evaluation is named, or a file that the layout promises is missing or damaged.
+        No evaluation is named, or a file is missing or damaged.
     """
     cohorts = gather(evaluations, components)
     patients = read_explained(explained, out=out)
@@ -65,7 +66,9 @@ def write_report(
     for_paper = latex_tables(tables, evaluations_of(cohorts))
     for name, text in for_paper.items():
         write_text(out / "tables" / f"{name}.tex", text)
-    page = render(cohorts, tables, drawn, config=config, settings=settings, explained=patients, folder=out.absolute())
+    page = render_report(
+        cohorts, tables, drawn, config=config, settings=settings, explained=patients, folder=out.absolute()
+    )
     write_text(out / "report.html", page)
     _remove_others(out / "tables", {f"{name}.csv" for name in tables}, "*.csv")
     _remove_others(out / "tables", {f"{name}.tex" for name in for_paper}, "*.tex")
@@ -74,54 +77,43 @@ def write_report(
 
 
 def _draw(evaluations: Sequence[Evaluation], folder: Path) -> dict[str, Markup]:
-    """Draw and save every figure; return them as elements of the page, by the name of their file."""
+    """Draw and save every figure; return them as elements of the page, by the names of their files."""
     drawn = {}
-    with style.house_style():
-        svg = style.save(figures.c_index(evaluations), folder, "c_index")
-        drawn["c_index"] = style.inline(svg, "c_index", "C-index of every fold, as the tables of this page list it.")
-        for item in progress(evaluations, "figures", unit="method"):
-            for name, figure, words in _figures_of(item):
-                drawn[name] = style.inline(style.save(figure, folder, name), name, words)
+    with house_style():
+        svg = save(figures.draw_c_index(evaluations), folder, "c_index")
+        drawn["c_index"] = inline(svg, "c_index", "C-index of every fold, as listed in the tables of this page.")
+        for evaluation in progress(evaluations, "figures", unit="method"):
+            for name, figure, alt in _draw_evaluation(evaluation):
+                drawn[name] = inline(save(figure, folder, name), name, alt)
     return drawn
 
 
-def _figures_of(evaluation: Evaluation) -> Iterator[tuple[str, Figure, str]]:
-    """Yield name, figure and words for the blind, of everything drawn of one method on one cohort."""
-    words = figures.describe(evaluation)
+def _draw_evaluation(evaluation: Evaluation) -> Iterator[tuple[str, Figure, str]]:
+    """Yield name, figure and alt text of every figure of one evaluation."""
+    title = evaluation.full_title
     for protocol in PROTOCOLS:
-        told = f"{words}, {figures.PROTOCOL_WORDS[protocol]}"
-        groups = evaluation.facts["protocols"][protocol]["kaplan_meier"]
-        yield (
-            figures.figure_name(evaluation, "kaplan_meier", protocol),
-            figures.kaplan_meier(evaluation, protocol),
-            f"Kaplan-Meier curves of {told}: {groups['n_high']} patients of high risk, {groups['n_low']} of low risk, "
-            f"log-rank p {figures.format_p(groups['log_rank_p'])}.",
-        )
-        test = evaluation.facts["protocols"][protocol]["t_test"]
-        yield (
-            figures.figure_name(evaluation, "t_test", protocol),
-            figures.t_test(evaluation, protocol),
-            f"Predicted risk by {told}: {test['n_short']} patients who died by {test['split_months']:.1f} months, "
-            f"{test['n_long']} who lived longer, p {figures.format_p(test['p'])}.",
-        )
-    if (calibration := figures.calibration(evaluation)) is not None:
-        yield (
-            figures.figure_name(evaluation, "calibration"),
-            calibration,
-            f"Predicted against observed survival of {words}, last epoch, as the file calibration.csv lists it.",
-        )
+        found = evaluation.facts["protocols"][protocol]
+        groups, test = found["kaplan_meier"], found["t_test"]
+        words = f"{title}, {PROTOCOL_WORDS[protocol]}"
+        alts = {
+            "kaplan_meier": f"Kaplan-Meier curves of {words}: {groups['n_high']} patients of high risk,"
+            f" {groups['n_low']} of low risk, log-rank p {format_p(groups['log_rank_p'])}.",
+            "t_test": f"Predicted risk by {words}: {test['n_short']} patients who died by"
+            f" {test['split_months']:.1f} months, {test['n_long']} who lived longer, p {format_p(test['p'])}.",
+        }
+        for kind, alt in alts.items():
+            yield figures.figure_name(evaluation, kind, protocol), draw(kind, evaluation, protocol), alt
+    if (calibration := figures.draw_calibration(evaluation)) is not None:
+        alt = f"Predicted against observed survival of {title}, last epoch, as listed in the file calibration.csv."
+        yield figures.figure_name(evaluation, "calibration"), calibration, alt
     if evaluation.components is not None:
-        yield (
-            figures.figure_name(evaluation, "components"),
-            one_evaluation(evaluation.components),
-            f"Knowledge components of test patients of {words} by t-SNE, as the file components.csv lists them; the "
-            "tables below say how far they differ.",
+        alt = (
+            f"Knowledge components of test patients of {title} by t-SNE, as listed in the file components.csv; the"
+            " tables below show how much they differ."
         )
-    yield (
-        figures.figure_name(evaluation, "learning_curve"),
-        figures.learning_curve(evaluation),
-        f"C-index and loss of {words} after every epoch.",
-    )
+        yield figures.figure_name(evaluation, "components"), draw_one(evaluation.components), alt
+    alt = f"C-index and loss of {title} after every epoch."
+    yield figures.figure_name(evaluation, "learning_curve"), figures.draw_learning_curve(evaluation), alt
 
 
 def _remove_others(folder: Path, made: Iterable[str], pattern: str) -> None:
