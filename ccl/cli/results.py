@@ -1,4 +1,4 @@
-"""The sub-commands of what follows training: how good it is, how it looks, and why; no logic."""
+"""The sub-commands after training: evaluation, tables, figures and explanations; no logic."""
 
 from __future__ import annotations
 
@@ -64,15 +64,11 @@ def report(evaluations: tuple[Path, ...], config: str, **options: Any) -> None:
 @click.option("--table", type=click.IntRange(4, 8), help="the one table to write; without it, the page with all five")
 @click.option("--base", default='{"k": 6}', show_default=True, help="the default model's entry in the config, as JSON")
 @click.option("--without", multiple=True, help="cohort that CCL cannot be trained on, for the page to name (repeat)")
-def ablations(evaluations: tuple[Path, ...], out: Path, table: int | None, base: str, without: tuple[str, ...]) -> None:
+def ablations(base: str, **options: Any) -> None:
     """Write one of Tables IV to VIII of the paper from EVALUATIONS, or the page with all of them."""
-    from ccl.paper.ablations.run import write_ablation, write_ablations
+    from ccl.paper.stage import write_ablations
 
-    entry = json.loads(base)
-    if table:
-        write_ablation(out=out, table=table, evaluations=evaluations, base=entry)
-    else:
-        write_ablations(out=out, evaluations=evaluations, base=entry, without=without)
+    write_ablations(base=json.loads(base), **options)
 
 
 @click.command("table1")
@@ -81,7 +77,7 @@ def ablations(evaluations: tuple[Path, ...], out: Path, table: int | None, base:
 @click.option("--blanks", default="[]", help="pairs without an evaluation, as JSON: [[model, cohort, reason], ...]")
 def table1(evaluations: tuple[Path, ...], out: Path, blanks: str) -> None:
     """Compare all models: Tables I to III of the paper."""
-    from ccl.paper.table1.run import write_table1
+    from ccl.paper.stage import write_table1
 
     reasons = {(model, cohort): reason for model, cohort, reason in json.loads(blanks)}
     write_table1(out=out, evaluations=evaluations, blanks=reasons)
@@ -122,7 +118,7 @@ def components(**options: Any) -> None:
 @click.option("--out", type=PATH, required=True, help="folder of the figures")
 def figures(**options: Any) -> None:
     """Draw Figure 6 or 7 of the paper from evaluation.json files, or Figure 8 from components.json files (SOURCES)."""
-    from ccl.paper.figures.run import draw_figures
+    from ccl.paper.stage import draw_figures
 
     draw_figures(**options)
 

@@ -1,7 +1,7 @@
 """Stage ``ablations``: Tables IV to VIII of the CCL paper, for the cohorts and encoders of a config.
 
-Each point of a table is the config's own ``ccl`` model with a change.  A point whose change says what that model says
-anyway is that model, so it is trained once, for the report and for all tables.
+Each point of a table is the config's own ``ccl`` model with a change.  A point whose change has no effect is that model
+itself, which is trained only once, for the report and all tables.
 """
 
 from __future__ import annotations
@@ -10,55 +10,61 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ccl.paper import Table
+
 VERSION = 2
 """Bumped when the stage's output changes for the same input."""
 
 DEFAULT = "ccl"
-"""The model that every point is a change of, and is compared with."""
+"""The model that every point changes and is compared with."""
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table of the paper."""
+POINT_COLUMNS = (
+    "point", "model", "protocol", "cohort", "encoder", "c_index", "std", "folds", "seeds", "difference", "se", "lower",
+    "upper", "published", "published_difference", "data", "weights",
+)  # fmt: skip
 
-    roman: str
-    subject: str
-    text: str
-    """What the words of its rows mean."""
 
-    @property
-    def title(self) -> str:
-        """What heads the table."""
-        return f"Table {self.roman}: {self.subject}"
+def _points(number: int, roman: str, subject: str, text: str) -> Table:
+    means = "C-index, mean ± standard deviation over {mean_over}, features of {encoder}."
+    caption = f"{subject.capitalize()}. {text} {means}"
+    return Table(number, roman, subject, text, caption, POINT_COLUMNS, by_encoder=True)
 
+
+ALIGNMENT = "Mean L2 distance between the centres of two training patients in one place, after the last epoch."
 
 TABLES: Mapping[int, Table] = {
-    4: Table("IV", "modules", "CCA aligns cluster centres, MKD decomposes knowledge, CGM guides by the cohort."),
+    4: _points(4, "IV", "modules", "CCA aligns cluster centres, MKD decomposes knowledge, CGM guides by the cohort."),
     5: Table(
+        5,
         "V",
         "alignment of cluster centres",
-        "Mean L2 distance between the centres of two training patients in one place, after the last epoch.",
+        ALIGNMENT,
+        f"Alignment of cluster centres. {ALIGNMENT} Mean ± standard deviation over {{over}}, features of {{encoder}}.",
+        ("point", "cohort", "encoder", "distance", "std", "folds", "seeds", "published", "data", "weights"),
+        "distance",
+        by_encoder=True,
     ),
-    6: Table(
+    6: _points(
+        6,
         "VI",
         "knowledge encoders",
         "Encoders of both modalities; one that is free has no constraint that tells it what to extract.",
     ),
-    7: Table(
+    7: _points(
+        7,
         "VII",
         "similarity constraints",
         "Components whose constraints count in equation (4): genomic (G), pathology (P), common (C), synergistic (S).",
     ),
-    8: Table(
-        "VIII",
-        "hyper-parameters",
-        "Clusters k, update of the anchor τ, length of the cohort bank b, risk groups r.",
+    8: _points(
+        8, "VIII", "hyper-parameters", "Clusters k, update of the anchor τ, length of the cohort bank b, risk groups r."
     ),
 }
-"""The tables by their numbers, which are those of the files."""
+"""The tables by number."""
 
 DISTANCES = 5
-"""The table that has no points: it is about the default model alone."""
+"""The table without points: it is about the default model alone."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +73,9 @@ class Point:
 
     table: int
     name: str
-    """What follows the default's name in the point's own; also its name in ``published.csv``."""
+    """Follows the default's name in the name of the point's model; also its row in ``published.csv``."""
     label: str
-    """What the row is called in the table."""
+    """Label of the row in the table."""
     change: Mapping[str, Any]
     """Entries of the config's ``models`` section."""
 
@@ -96,8 +102,8 @@ POINTS = (
     *(Point(8, f"k{k}", f"k = {k}", {"k": k}) for k in (4, 6, 9)),
     *(Point(8, f"tau{tau}", f"τ = {tau}", {"anchor_update": tau}) for tau in (0.05, 0.1, 0.3)),
     *(Point(8, f"b{b}", f"b = {b}", {"bank_length": b}) for b in (5, 10, 20)),
-    # Groups that are the survival intervals cannot be more or fewer than these: the released preset's become
-    # groups by time, at each of the three values.
+    # The released preset takes the survival intervals as groups, whose number cannot change; so at each of the three
+    # values groups are by time.
     *(Point(8, f"r{r}", f"r = {r}", {"groups": r, "groups_by": "time"}) for r in (2, 4, 6)),
 )
 """Every row of Tables IV, VI, VII and VIII, in the order of the paper."""
@@ -111,23 +117,23 @@ OWN: Mapping[str, Any] = {
     "groups": 4,
     "groups_by": "time",
 }
-"""What CCL does where the config says nothing: the part of ``ccl.methods.ccl.network.Hyper`` that points change.
+"""Defaults of ``ccl.methods.ccl.network.Hyper``, for the hyper-parameters that points change.
 
-It stands here a second time because Snakemake, which must know the points, does not load torch to plan."""
+They are repeated here because Snakemake needs the points to plan and does not load torch."""
 
 OWN_OF_PRESET: Mapping[str, Mapping[str, Any]] = {"paper": {}, "released": {"groups_by": "intervals"}}
-"""The same for what the presets change of it."""
+"""What the presets change of it."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A point on top of a config's own model."""
+    """A point applied to a config's own model."""
 
     table: int
     name: str
     label: str
     model: str
-    """The model that shows the point: :data:`DEFAULT` where the change changes nothing."""
+    """Name of the point's model; :data:`DEFAULT` if the change has no effect."""
     entry: Mapping[str, Any]
     """The model's entry in the config's ``models`` section."""
 
@@ -135,7 +141,7 @@ class Row:
 def rows_of(base: Mapping[str, Any]) -> list[Row]:
     """Return the rows of Tables IV, VI, VII and VIII for a default model.
 
-    A table in which the default itself has no row, because the config has set it elsewhere, ends with one for it.
+    If the config's own model is none of a table's points, the table ends with a row for it.
 
     Parameters
     ----------
@@ -154,14 +160,14 @@ def _row(point: Point, base: Mapping[str, Any], before: Mapping[str, Any]) -> Ro
         return Row(point.table, point.name, point.label, DEFAULT, base)
     regrouped = "groups_by" in point.change and before["groups_by"] != point.change["groups_by"]
     label = point.label + (" (groups by time)" if regrouped else "")
-    # No name of the config's has an @, so that a point's model is never one of them.
+    # Names in a config cannot have an @, so a point's model never has the name of another model.
     return Row(point.table, point.name, label, f"{DEFAULT}@{point.name}", {**base, **point.change, "method": DEFAULT})
 
 
 def models_of(base: Mapping[str, Any], table: int | None = None) -> dict[str, Mapping[str, Any]]:
-    """Return the models that a table needs, or all tables, the default first.
+    """Return the models that a table (or all tables) needs, each with its entry for the ``models`` section.
 
-    Each has its entry of the ``models`` section.
+    The default model comes first.
     """
     needed = [row for row in rows_of(base) if table in (None, row.table)]
     return {DEFAULT: base} | {row.model: row.entry for row in needed}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from ccl.paper.ablations.differences import Difference, overall, paired
+from ccl.paper.differences import Difference, overall, paired
 from ccl.results.gather import gather
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from ccl.io.errors import InputError
-from ccl.paper.table1.run import write_table1
-from ccl.results.latex import MISSING, PUBLISHED
+from ccl.pages.numbers import MISSING
+from ccl.paper.stage import write_table1
+from ccl.results.latex import PUBLISHED
 from ccl.results.published import COHORTS
 from tests.results.tex import tables_of
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from ccl.components.figures import colours_of, read_components, tsne
 from ccl.io.errors import InputError
 from ccl.pages.style import BLUE, GREEN, ORANGE, PURPLE
-from ccl.paper.figures.run import draw_figures
-from tests.paper.figures.conftest import NAMES, write_components
+from ccl.paper.stage import draw_figures
+from ccl.results.components import colours_of, draw_components, read_components
 from tests.report.conftest import make_results as make_results
+from tests.results.component_files import NAMES, write_components
 
 
 def texts(svg: Path) -> list[str]:
@@ -51,7 +51,7 @@ def test_figure_8_shows_every_point_of_every_fold(tmp_path: Path) -> None:
     one = write_components(tmp_path / "blca" / "components" / "uni" / "ccl", folds=7)
     two = write_components(tmp_path / "luad" / "components" / "uni" / "ccl", folds=2)
     items = [read_components(path.parent) for path in (one, two)]
-    figure = tsne(items, "t", ["n"])
+    figure = draw_components(items, "t", ["n"])
     assert scattered(figure) == [24] * 9
     draw_figures(figure="8", sources=[one, two], out=tmp_path / "out")
     said = texts(tmp_path / "out" / "figure8.uni.ccl.svg")
@@ -69,7 +69,7 @@ def test_colours_are_those_of_the_paper_and_differ() -> None:
 
 def test_who_was_censored_is_hollow(tmp_path: Path) -> None:
     path = write_components(tmp_path / "blca" / "components" / "uni" / "ccl", folds=1)
-    axes = tsne([read_components(path.parent)], "t", []).axes[0]
+    axes = draw_components([read_components(path.parent)], "t", []).axes[0]
     filled = {bool(len(part.get_facecolors())): 0 for part in axes.collections}
     for part in axes.collections:
         filled[bool(len(part.get_facecolors()))] += len(part.get_offsets())
