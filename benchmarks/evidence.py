@@ -27,14 +27,14 @@ from sksurv.linear_model import CoxPHSurvivalAnalysis
 from sksurv.util import Surv
 from threadpoolctl import threadpool_limits
 
-from ccl.cluster.run import cluster_cohort
-from ccl.cohort.run import make_cohort
+from ccl.cluster.stage import cluster_cohort
+from ccl.cohort.stage import make_cohort
 from ccl.config.sections import ClusterSettings, CohortSettings, DemoSettings, GenomicsSettings, TrainSettings
 from ccl.data.fold import Fold, Inputs, load_fold
 from ccl.data.patients import Side
 from ccl.demo.make import make_demo
 from ccl.evaluate.concordance import concordance_index
-from ccl.genomics.run import group_genomics
+from ccl.genomics.stage import group_genomics
 from ccl.io.errors import ModelError
 from ccl.io.files import read_table, write_table
 from ccl.io.formats import Clusters, Features, Genomics

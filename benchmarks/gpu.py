@@ -30,13 +30,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ccl.config.sections import EmbedSettings
 from ccl.data.bags import Bags
-from ccl.data.fold import Side
+from ccl.data.batch import Shape
+from ccl.data.patients import Side
 from ccl.io.formats import Features, ManifestRow, Tiles, write_manifest
 from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import Slide
 from ccl.methods import METHODS, hyper, load
+from ccl.methods.declaration import Method
 from ccl.methods.interface import ClosedForm
-from ccl.methods.listing import RESNET50_DIM, blca_shape
 from ccl.methods.recipes import Recipe
 from ccl.nn.replicas import Replicas
 from ccl.train.loop import train_epoch
@@ -51,6 +52,17 @@ PATCH_PX = 256
 
 PEAK = {"fp32": 66.9, "TF32": 494.7, "fp16": 989.4, "bf16": 989.4}
 """TFLOP/s of an H100 or H200 (SXM), dense, by NVIDIA's data sheets."""
+
+
+def blca_shape(method: Method) -> Shape:
+    """Return the sizes of TCGA-BLCA with ResNet-50 features, as far as a method reads them."""
+    reads = set(method.reads)
+    return Shape(
+        families=(94, 334, 521, 468, 1496, 479) if "genomics" in reads else (),
+        intervals=4,
+        clusters=6 if "clusters" in reads else 0,
+        features=1024 if reads & {"clusters", "bags"} else 0,
+    )
 
 
 @dataclass(frozen=True)
@@ -304,7 +316,7 @@ def write_bags(folder: Path, count: int) -> list[ManifestRow]:
     rows, rng = [], np.random.default_rng(0)
     for number in range(8):
         path = folder / f"{count}.{number}.h5"
-        features = rng.standard_normal((count, RESNET50_DIM), np.float32).astype(np.float16)
+        features = rng.standard_normal((count, 1024), np.float32).astype(np.float16)
         Features(features, np.zeros((count, 2), np.int64), "resnet50", "random", {}).write(path, "key")
         rows.append(ManifestRow(path.stem, "ok", path, "key", count, ""))
     return rows

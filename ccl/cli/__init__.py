@@ -92,7 +92,7 @@ def init(out: Path, **inputs: Any) -> None:
 @settings_options(CohortSettings)
 def cohort(name: str, out: Path, **inputs: Any) -> None:
     """Check patients, slides and folds."""
-    from ccl.cohort.run import make_cohort
+    from ccl.cohort.stage import make_cohort
 
     make_cohort(name, out, **inputs)
 
@@ -153,7 +153,7 @@ def tile(settings: TileSettings, out: Path, **shard: Any) -> None:
 @click.option("--synthetic/--real", default=False, help="whether the cohort is synthetic")
 def quality(out: Path, **inputs: Any) -> None:
     """Show the slides of a cohort side by side."""
-    from ccl.wsi.quality.run import make_contact_sheet
+    from ccl.wsi.quality.stage import make_contact_sheet
 
     make_contact_sheet(out, **inputs)
 
@@ -210,7 +210,7 @@ def export(out: Path, **inputs: Any) -> None:
 @settings_options(GenomicsSettings)
 def genomics(out: Path, gmt: Path, settings: GenomicsSettings, **tables: Path | None) -> None:
     """Group omics by gene family."""
-    from ccl.genomics.run import group_genomics
+    from ccl.genomics.stage import group_genomics
 
     group_genomics(out, settings=settings, tables={kind: path for kind, path in tables.items() if path}, gmt=gmt)
 
@@ -225,7 +225,7 @@ def genomics(out: Path, gmt: Path, settings: GenomicsSettings, **tables: Path | 
 @settings_options(ClusterSettings)
 def cluster(manifests: tuple[Path, ...], **inputs: Any) -> None:
     """Cluster the patches of each patient."""
-    from ccl.cluster.run import cluster_cohort
+    from ccl.cluster.stage import cluster_cohort
 
     cluster_cohort(manifests=list(manifests), **inputs)
 
@@ -273,7 +273,7 @@ def _inputs(options: dict[str, Any]) -> Any:
 @settings_options(TrainSettings)
 def train(overrides: str, **options: Any) -> None:
     """Train a method on one fold."""
-    from ccl.train.run import train_fold
+    from ccl.train.stage import train_fold
 
     train_fold(overrides=json.loads(overrides), inputs=_inputs(options), **options)
 
@@ -305,7 +305,7 @@ def bundle(runs: tuple[Path, ...], preprocessing: str, **options: Any) -> None:
 @settings_options(PredictSettings)
 def predict(**options: Any) -> None:
     """Tell the risk of patients without follow-up."""
-    from ccl.predict.run import predict_patients
+    from ccl.predict.stage import predict_patients
 
     predict_patients(**options)
 

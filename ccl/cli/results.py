@@ -1,4 +1,4 @@
-"""The sub-commands of what follows training: how good it is, how it looks, and why; no logic."""
+"""The sub-commands after training: evaluation, tables, figures and explanations; no logic."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ccl.paper.figures import FIGURES
 @settings_options(EvaluateSettings)
 def evaluate(runs: tuple[Path, ...], predictions: Path | None, out: Path, settings: EvaluateSettings) -> None:
     """Judge the folds (RUNS) of a method, or a table of predictions."""
-    from ccl.evaluate.run import evaluate_predictions, evaluate_runs
+    from ccl.evaluate.stage import evaluate_predictions, evaluate_runs
 
     if bool(runs) == bool(predictions):
         raise click.UsageError("name either RUNS or --predictions")
@@ -51,7 +51,7 @@ def compare(evaluations: tuple[Path, ...], out: Path, protocol: str) -> None:
 @settings_options(ReportSettings)
 def report(evaluations: tuple[Path, ...], config: str, **options: Any) -> None:
     """Write the report on EVALUATIONS."""
-    from ccl.report.run import write_report
+    from ccl.report.stage import write_report
 
     write_report(evaluations=evaluations, config=json.loads(config), **options)
 
@@ -62,15 +62,11 @@ def report(evaluations: tuple[Path, ...], config: str, **options: Any) -> None:
 @click.option("--table", type=click.IntRange(4, 8), help="the one table to write; without it, the page with all five")
 @click.option("--base", default='{"k": 6}', show_default=True, help="the default model's entry in the config, as JSON")
 @click.option("--without", multiple=True, help="cohort that CCL cannot be trained on, for the page to name (repeat)")
-def ablations(evaluations: tuple[Path, ...], out: Path, table: int | None, base: str, without: tuple[str, ...]) -> None:
+def ablations(base: str, **options: Any) -> None:
     """Write one of Tables IV to VIII of the paper from EVALUATIONS, or the page with all of them."""
-    from ccl.paper.ablations.run import write_ablation, write_ablations
+    from ccl.paper.stage import write_ablations
 
-    entry = json.loads(base)
-    if table:
-        write_ablation(out=out, table=table, evaluations=evaluations, base=entry)
-    else:
-        write_ablations(out=out, evaluations=evaluations, base=entry, without=without)
+    write_ablations(base=json.loads(base), **options)
 
 
 @click.command("table1")
@@ -79,7 +75,7 @@ def ablations(evaluations: tuple[Path, ...], out: Path, table: int | None, base:
 @click.option("--blanks", default="[]", help="pairs without an evaluation, as JSON: [[model, cohort, reason], ...]")
 def table1(evaluations: tuple[Path, ...], out: Path, blanks: str) -> None:
     """Compare all models: Tables I to III of the paper."""
-    from ccl.paper.table1.run import write_table1
+    from ccl.paper.stage import write_table1
 
     reasons = {(model, cohort): reason for model, cohort, reason in json.loads(blanks)}
     write_table1(out=out, evaluations=evaluations, blanks=reasons)
@@ -97,7 +93,7 @@ def table1(evaluations: tuple[Path, ...], out: Path, blanks: str) -> None:
 @settings_options(ExplainSettings)
 def explain(runs: tuple[Path, ...], **options: Any) -> None:
     """Show what the predictions of a model (folds RUNS) for single patients rest on."""
-    from ccl.explain.run import explain_patients
+    from ccl.explain.stage import explain_patients
 
     explain_patients(runs=runs, **options)
 
@@ -109,7 +105,7 @@ def explain(runs: tuple[Path, ...], **options: Any) -> None:
 @click.option("--out", type=PATH, required=True, help="folder of the tables")
 def components(**options: Any) -> None:
     """Show where the knowledge components of a model (folds RUNS) lie: Figure 8 of the paper."""
-    from ccl.components.run import find_components
+    from ccl.components.stage import find_components
 
     find_components(**options)
 
@@ -120,7 +116,7 @@ def components(**options: Any) -> None:
 @click.option("--out", type=PATH, required=True, help="folder of the figures")
 def figures(**options: Any) -> None:
     """Draw Figure 6 or 7 of the paper from evaluation.json files, or Figure 8 from components.json files (SOURCES)."""
-    from ccl.paper.figures.run import draw_figures
+    from ccl.paper.stage import draw_figures
 
     draw_figures(**options)
 

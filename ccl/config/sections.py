@@ -342,7 +342,6 @@ class ReportSettings:
     """``report``."""
 
     title: Text = key("Survival report", "heading of the report")
-    thumbnails: int = key(12, "slides shown in the quality gallery", ge=0)
 
 
 @section

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from markupsafe import Markup
@@ -12,11 +11,11 @@ from ccl.explain.cases import Case
 from ccl.explain.explanation import Explanation
 from ccl.explain.maps import SlideMap
 from ccl.methods import get_method
-from ccl.pages.provenance import git_commit, software
-from ccl.report.html import environment
+from ccl.pages.html import render
+from ccl.pages.provenance import provenance
 
 
-def render(
+def render_patient(
     case: Case,
     explanation: Explanation,
     maps: Sequence[SlideMap],
@@ -38,7 +37,9 @@ def render(
     run = case.run.facts
     method = get_method(run["method"])
     by_cluster = bool(explanation.clusters)
-    return environment("ccl.explain").get_template("explain.html").render(
+    return render(
+        "explain.html",
+        "ccl.explain",
         title=f"{case.patient}: what {run['model']} saw",
         case=case,
         facts=facts,
@@ -55,7 +56,5 @@ def render(
         figures=drawn,
         synthetic=[run["cohort"]] if run["synthetic"] else [],
         random_weights=[run["encoder"]] if run["weights"] == "random" else [],
-        software={**software([]), "torch": run["versions"]["torch"]},
-        commit=git_commit(),
-        date=datetime.now(UTC),
-    )  # fmt: skip
+        **provenance([{"torch": run["versions"]["torch"]}]),
+    )

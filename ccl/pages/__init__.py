@@ -1,1 +1,1 @@
-"""How pages and figures look: one style, one environment of templates, and where the numbers came from."""
+"""How pages and figures look: templates, figure style, number formats and provenance.  It knows no stage."""

@@ -1,35 +1,46 @@
-"""Which software made the numbers."""
+"""What made a page: the software, its commit and the date."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from ccl import __version__
-from ccl.results.gather import Evaluation
 
-REPORTED = ("lifelines", "scipy", "matplotlib", "pandas")
-"""Packages that evaluation and report rest on, beside those that training recorded."""
+PACKAGES = ("lifelines", "scipy", "matplotlib", "pandas")
+"""Packages that statistics and figures rest on, in addition to those that training recorded."""
 
 
-def software(evaluations: Sequence[Evaluation]) -> dict[str, str]:
-    """Return the version of each package; several, where folds were trained with different ones."""
+def provenance(versions: Iterable[Mapping[str, str]] = ()) -> dict[str, Any]:
+    """Return what every template shows about how a page was made: ``software``, ``commit`` and ``date``.
+
+    Parameters
+    ----------
+    versions : iterable of mapping
+        Versions by package, as each run recorded them.
+    """
+    return {"software": software(versions), "commit": git_commit(), "date": datetime.now(UTC)}
+
+
+def software(versions: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Return the version of each package; all of them where runs used different ones."""
     found: dict[str, list[str]] = {"ccl": [__version__], "python": [platform.python_version()]}
-    for evaluation in evaluations:
-        for run in evaluation.runs:
-            for package, number in run["versions"].items():
-                if number not in found.setdefault(package, []):
-                    found[package].append(number)
-    for package in REPORTED:
+    for run in versions:
+        for package, number in run.items():
+            if number not in found.setdefault(package, []):
+                found[package].append(number)
+    for package in PACKAGES:
         found.setdefault(package, []).append(version(package))
     return {package: ", ".join(numbers) for package, numbers in found.items()}
 
 
 def git_commit() -> str | None:
-    """Return the commit of ccl's own source, marked where it has uncommitted changes; None if it is installed."""
+    """Return the commit of ccl's source code, with a note if there are uncommitted changes; None if it is installed."""
     source = Path(__file__).parents[1]
     try:
         # An installed copy may lie inside the user's repository, whose commit says nothing about ccl.

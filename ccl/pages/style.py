@@ -1,8 +1,8 @@
-"""How every figure looks, and how it is saved.
+"""The style of all figures, and how they are saved.
 
-The colours are those of Okabe and Ito, which people with any colour vision can tell apart; colour is never the
-only difference between two things shown.  Files have a white ground; on the page each colour becomes a variable
-that the page sets for light and dark.
+The colours are those of Okabe and Ito, which people with any colour vision can distinguish; colour is never the only
+difference between two things.  Files have a white background; on a page each colour becomes a CSS variable, which the
+page sets for light and dark.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ VARIABLES = {
     GREEN: "green",
     PURPLE: "purple",
 }
-"""The page's CSS variable (``--fig-...``) for each colour."""
+"""The page's CSS variable (``--fig-...``) of each colour."""
 
 SETTINGS: dict[Any, Any] = {
     "axes.edgecolor": MUTED,
@@ -82,17 +82,23 @@ PAGE_IN = 7.16
 """Width of a figure over both columns of a page."""
 
 CHARACTERS_PER_IN = 15.5
-"""Of small print."""
+"""Characters of small print per inch."""
 
 
 def caveats(facts: Mapping[str, Any]) -> list[str]:
-    """Return what must stand beside every number and figure of a run, an evaluation or what was made of one."""
+    """Return the warnings to show beside every number and figure of a run.
+
+    Parameters
+    ----------
+    facts : mapping
+        ``run.json``, ``evaluation.json`` or any other file with the entries ``synthetic`` and ``weights``.
+    """
     return ["synthetic data"] * bool(facts["synthetic"]) + ["random encoder weights"] * (facts["weights"] == "random")
 
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw and save figures of the block in the report's style."""
+    """Draw and save figures in this style inside a ``with`` block."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
@@ -100,12 +106,12 @@ def house_style() -> Iterator[None]:
 
 
 def panel(width_in: float = 5.0, height_in: float = 3.9) -> Figure:
-    """Return an empty figure of the report's usual size (inches)."""
+    """Return an empty figure of the usual size (inches)."""
     return Figure(figsize=(width_in, height_in), layout="constrained")
 
 
 def set_title(axes: Axes, title: str, notes: list[str]) -> None:
-    """Head a figure with what it shows, and below it the protocol and every caveat."""
+    """Set the title of a figure, and below it notes such as the protocol and caveats."""
     axes.set_title(f"{title}\n", fontsize=10, fontweight="bold", color=INK)
     axes.annotate(
         " · ".join(notes),
@@ -120,7 +126,7 @@ def set_title(axes: Axes, title: str, notes: list[str]) -> None:
 
 
 def set_heading(figure: Figure, title: str, notes: Sequence[str]) -> None:
-    """Head a figure of several panels as :func:`set_title` does one; notes take the lines that they need."""
+    """Set the title and notes of a figure of several panels; long notes are wrapped."""
     width, height = figure.get_size_inches()
     small = textwrap.wrap(" · ".join(notes), int(width * CHARACTERS_PER_IN))
     left = 0.04 / width
@@ -134,7 +140,7 @@ def save(figure: Figure, folder: Path, name: str) -> str:
     """Write ``{name}.svg`` and ``{name}.png`` (300 dpi) into `folder`, and return the SVG."""
     text, pixels = io.StringIO(), io.BytesIO()
     figure.savefig(text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    figure.set_layout_engine("none")  # the layout is found; finding it again would double the time
+    figure.set_layout_engine("none")  # the layout is known; computing it again would double the time
     figure.savefig(pixels, format="png", dpi=PNG_DPI, metadata={"Software": None})
     write_text(folder / f"{name}.svg", text.getvalue())
     with atomic_path(folder / f"{name}.png") as temporary:
@@ -145,8 +151,8 @@ def save(figure: Figure, folder: Path, name: str) -> str:
 def inline(svg: str, name: str, description: str) -> Markup:
     """Return an SVG of :func:`save` as an element of the page.
 
-    Its colours become the page's variables, its size follows the column, its identifiers carry `name` so that two
-    figures of a page do not share one, and `description` is what a screen reader says in its place.
+    Its colours become the page's variables and its size follows the column.  Its identifiers start with `name`, so
+    that two figures of a page do not share one.  `description` is its alt text.
     """
     body = re.sub(r"^.*?<svg[^>]*>", "", svg, count=1, flags=re.DOTALL)
     box = re.search(r'viewBox="([^"]+)"', svg)
@@ -155,7 +161,7 @@ def inline(svg: str, name: str, description: str) -> Markup:
     body = re.sub(r'\bid="', f'id="{prefix}-', body)
     body = re.sub(r'href="#', f'href="#{prefix}-', body)
     body = re.sub(r"url\(#", f"url(#{prefix}-", body)
-    # matplotlib's style sheet would reach beyond its figure; the page's own says the same of figures alone.
+    # matplotlib's style sheet would apply to the whole page; the page's own does the same for figures alone.
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
     body = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), body)
     for colour, variable in VARIABLES.items():

@@ -11,7 +11,7 @@ from ccl.components import DECOMPOSED
 from ccl.explain import EXPLAINED
 from ccl.io.errors import ConfigError
 from ccl.io.files import read_table
-from ccl.paper import ablations
+from ccl.paper import Table, ablations
 from ccl.paper.figures import JUDGED
 from ccl.plan.cohorts import Cohort
 from ccl.plan.inputs import Wildcards, evaluation
@@ -118,7 +118,7 @@ class Targets:
     # ---- the paper's tables and figures ----------------------------------------------------------------------------
 
     @property
-    def ablations(self) -> Mapping[int, ablations.Table]:
+    def ablations(self) -> Mapping[int, Table]:
         """The tables of ablations by number."""
         return ablations.TABLES
 

@@ -1,6 +1,6 @@
-"""Stage ``report``: everything that was found, and how, on one page that opens anywhere."""
+"""Stage ``report``: all results and how they were made, on one page that needs no other file."""
 
 from __future__ import annotations
 
-VERSION = 5
+VERSION = 6
 """Bumped when the stage's output changes for the same input."""

@@ -1,4 +1,4 @@
-"""Which models of a cohort differ by more than the choice of its patients explains."""
+"""Tests of the differences between the models of a cohort."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ccl.evaluate.compare import differences, holm
 from ccl.results.gather import Cohort, Evaluation
 
 PROTOCOL = "last"
-"""Whose risks are compared: no choice on test patients is in them."""
+"""The protocol whose risks are compared, because it makes no choice on test patients."""
 
 ALL_PAIRS_OF = 5
-"""Up to so many models every two are compared; of more, each with the first of the config.
+"""Up to this number of models all pairs are compared; if there are more, each is compared with the first of the config.
 
-All pairs of twenty models are 190, whose correction would hide most of what there is.  The first and not the best is
-the reference, because to pick the best by its test patients is a choice that the p-values would know nothing of.
+Twenty models have 190 pairs, and the correction for so many would hide most differences.  The reference is the first
+model and not the best: choosing the best by its test patients would make the p-values too small.
 """
 
 COLUMNS = [
@@ -28,7 +28,7 @@ COLUMNS = [
 
 
 def comparisons(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the differences in pooled C-index between models of one cohort, on the patients that both were judged on.
+    """Return differences in pooled C-index between models of a cohort, on the patients that both were tested on.
 
     Returns
     -------
@@ -87,6 +87,6 @@ def _names(first: Evaluation, second: Evaluation) -> dict[str, str]:
         "second_encoder": second.encoder,
         "protocol": PROTOCOL,
         "data": first.data,
-        "first_weights": str(first.facts["weights"]),
-        "second_weights": str(second.facts["weights"]),
+        "first_weights": first.weights,
+        "second_weights": second.weights,
     }

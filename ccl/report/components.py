@@ -1,4 +1,4 @@
-"""The knowledge components of one evaluation on the page: Figure 8, and what its claims come to."""
+"""The knowledge components of one evaluation on the page: Figure 8 and the numbers behind its claims."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Number = tuple[float, float]
 
 
 def components(evaluation: Evaluation, drawn: Mapping[str, Markup]) -> dict[str, Any] | None:
-    """Return what the page shows of the components of an evaluation; None where there are none."""
+    """Return what the page shows of the components of an evaluation; None if it has none."""
     found = evaluation.components
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""The report's tables for a paper, as LaTeX: the rows of the CSV files, rounded to be read."""
+"""The report's tables as LaTeX: the rows of the CSV files with rounded numbers."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any
 
 import pandas as pd
 
-from ccl.report.figures import format_p
+from ccl.pages.numbers import MISSING, format_p
 from ccl.results.gather import Evaluation
-from ccl.results.latex import JUDGED, MISSING, careful, judged, latex_table, mean_std, over
+from ccl.results.latex import JUDGED, careful, judged, latex_table, mean_over, mean_std, over
 
 Row = Mapping[str, Any]
 
 
 def latex_tables(tables: Mapping[str, pd.DataFrame], evaluations: Sequence[Evaluation]) -> dict[str, str]:
-    """Return the tables that go into a paper, by the name of their CSV file; none for one without rows.
+    """Return the tables for a paper by the names of their CSV files; a table without rows is left out.
 
     Parameters
     ----------
     tables : mapping
         What :func:`ccl.report.tables.make_tables` returns.
     evaluations : sequence of Evaluation
-        What they are made of, for what captions say of folds, invented patients and untrained encoders.
+        What the tables are made of; captions name their folds, synthetic cohorts and random encoder weights.
     """
     written = {}
     for name, (caption, columns) in CONTENT.items():
@@ -30,7 +30,8 @@ def latex_tables(tables: Mapping[str, pd.DataFrame], evaluations: Sequence[Evalu
         if rows:
             cells = [[write(row) for write in columns.values()] for row in rows]
             said = [judged(protocol) for protocol in JUDGED if protocol in set(_protocols(rows))]
-            whole = " ".join([caption.format(over=over(evaluations)), *said]) + careful(evaluations)
+            means = {"over": over(evaluations), "mean_over": mean_over(evaluations)}
+            whole = " ".join([caption.format(**means), *said]) + careful(evaluations)
             written[name] = latex_table(pd.DataFrame(cells, columns=list(columns)), whole, f"tab:{name}")
     return written
 
@@ -75,7 +76,8 @@ POOLED = _interval("pooled", "lower", "upper")
 
 CONTENT: dict[str, tuple[str, dict[str, Callable[[Row], str]]]] = {
     "c_index": (
-        "C-index on test patients: mean ± standard deviation over {over}; pooled: one C-index of all test patients.",
+        "C-index on test patients: mean ± standard deviation over {mean_over}; pooled: one C-index of all test "
+        "patients.",
         {
             **BY_PROTOCOL,
             "C-index": lambda row: mean_std(row["c_index"], row["std"], 3),
@@ -139,4 +141,4 @@ CONTENT: dict[str, tuple[str, dict[str, Callable[[Row], str]]]] = {
         },
     ),
 }
-"""Caption and columns of each table."""
+"""Caption and columns of each table, by the name of its CSV file."""

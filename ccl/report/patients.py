@@ -1,4 +1,4 @@
-"""Single patients on the page: what the explain stage found, small enough for a report."""
+"""Single patients on the page: results of the explain stage, small enough for a report."""
 
 from __future__ import annotations
 
@@ -18,26 +18,35 @@ from numpy.typing import NDArray
 from ccl.io.errors import InputError
 from ccl.io.files import read_json, read_table
 from ccl.pages.style import caveats, inline
-from ccl.report.thumbnails import Picture
 
 DRAWINGS = ("survival", "ways", "families", "genes")
-"""Figures of the stage that the page repeats, as far as the method has them."""
+"""Figures of the stage that the page shows, if the method has them."""
 
 MAPS = 3
-"""Slides of a patient that are shown; the folder of the patient has them all."""
+"""Slides of a patient that are shown; the patient's folder has all of them."""
 
 MAP_WIDTH_PX = 1100
 MAP_BYTES = 150_000
-"""A map is shrunk to this width, and compressed until it is no larger."""
+"""Largest width and size of a map; it is shrunk and compressed to meet both."""
 
 QUALITIES = (80, 65, 50, 35)
-"""Of WebP, tried in turn; below the last a picture is made smaller."""
+"""Qualities of WebP that are tried in turn; if the last is too large, the picture is shrunk."""
 
 ENTRIES = (
     "patient", "cohort", "encoder", "model", "method", "weights", "synthetic", "rank", "n_patients", "slides",
     "figures",
 )  # fmt: skip
-"""Entries of ``explanation.json`` without which it is none, or one that an older version made."""
+"""Entries that every ``explanation.json`` of this version has."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture inside the page."""
+
+    source: str
+    """A ``data:`` address."""
+    width: int
+    height: int
 
 
 @dataclass(frozen=True)
@@ -48,13 +57,13 @@ class Map:
     notes: tuple[str, ...]
     """What could not be shown, and why."""
     picture: Picture | None
-    words: str
-    """What the picture shows."""
+    alt: str
+    """Alt text of the picture."""
 
 
 @dataclass(frozen=True)
 class Patient:
-    """One patient and what the prediction rests on."""
+    """One patient and the explanation of the prediction."""
 
     facts: Mapping[str, Any]
     """``explanation.json``."""
@@ -63,7 +72,7 @@ class Patient:
     survival: float
     """Predicted at `months`."""
     drawings: Mapping[str, Markup]
-    """Of :data:`DRAWINGS` those that there are, as elements of the page."""
+    """The figures of :data:`DRAWINGS` that exist, as elements of the page."""
     maps: tuple[Map, ...]
     more_slides: int
     """Slides beyond those of `maps`."""
@@ -73,26 +82,27 @@ class Patient:
 
 @dataclass(frozen=True)
 class Explained:
-    """The patients of one cohort that were explained with one model, by falling risk."""
+    """The patients of one cohort that were explained with one model; the highest risk comes first."""
 
     facts: Mapping[str, Any]
-    """What ``explanation.json`` says of all of them."""
+    """Entries of ``explanation.json`` that are the same for all of them."""
     patients: tuple[Patient, ...]
 
     @property
-    def label(self) -> str:
-        """Name of the model, and of the method where that is another."""
-        model, method = self.facts["model"], self.facts["method"]
-        return str(model if model == method else f"{model} ({method})")
+    def title(self) -> str:
+        """Model, method if it has another name, and encoder."""
+        model, method, encoder = (str(self.facts[key]) for key in ("model", "method", "encoder"))
+        label = model if model == method else f"{model} ({method})"
+        return label if encoder == "none" else f"{label} with {encoder}"
 
     @property
     def caveats(self) -> list[str]:
-        """Labels that must stand beside every number and figure."""
+        """Warnings shown beside every number and figure."""
         return caveats(self.facts)
 
 
 def read_explained(folders: Sequence[Path], *, out: Path) -> list[Explained]:
-    """Read what the explain stage wrote, a folder for each cohort and model.
+    """Read the folders of the explain stage, one for each cohort and model.
 
     Parameters
     ----------
@@ -113,7 +123,7 @@ def _read_model(folder: Path, number: int, out: Path) -> Explained:
     found = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
     if not found:
         raise InputError(
-            "nobody is explained here",
+            "there is no explained patient",
             where=str(folder),
             found="no folder of a patient" if folder.is_dir() else "no such folder",
             expected="what `ccl explain` writes: a folder for each patient",

@@ -1,4 +1,4 @@
-"""The tables of the report: one data frame each, written as CSV and shown on the page."""
+"""The tables of the report: data frames that are written as CSV, and the first table of the page."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from ccl.paper.ablations.published import published as published_ablation
 from ccl.report.comparisons import comparisons
-from ccl.results.gather import PROTOCOLS_SHOWN, Cohort, Evaluation
-from ccl.results.published import COHORTS, OVERALL, comparable, plain_name, published, published_beside
+from ccl.results.cells import OVERALL_COLUMN, Row, fill, measure_c_index
+from ccl.results.gather import Cohort, Evaluation, evaluations_of, protocols_of
+from ccl.results.published import comparable, published, published_beside
 
 NAMES = ["cohort", "encoder", "model", "method"]
 
@@ -48,28 +48,17 @@ TIMES_COLUMNS = ["months", "n_dead", "n_alive", "auc", "brier", "brier_kaplan_me
 T_TEST_COLUMNS = ["split_months", "split_from", "n_short", "n_long", "n_unknown", "t", "p"]
 
 
-def evaluations_of(cohorts: Sequence[Cohort]) -> list[Evaluation]:
-    """Return all evaluations, cohort by cohort."""
-    return [evaluation for cohort in cohorts for evaluation in cohort.evaluations]
-
-
-def protocols_of(cohorts: Sequence[Cohort]) -> list[str]:
-    """Return the protocols that any evaluation has, in the order of every table."""
-    found = {name for evaluation in evaluations_of(cohorts) for name in evaluation.protocols}
-    return [name for name in PROTOCOLS_SHOWN if name in found]
-
-
 def c_index(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the headline: a row for each cohort, method and protocol, labelled with where its data come from.
+    """Return the mean C-indices: a row for each cohort, model and protocol, with the source of its data.
 
-    Where a method was trained with several seeds there are two columns more: how many, and the spread over them.
+    If any model was trained with several seeds, there are two more columns: their number and the spread over them.
     """
     evaluations = evaluations_of(cohorts)
     several = any(len(evaluation.seeds) > 1 for evaluation in evaluations)
     rows = []
     for evaluation in evaluations:
         for protocol, found in evaluation.facts["protocols"].items():
-            scored = {row["fold"]: row["c_index"] is not None for row in found["folds"]}
+            folds, scored = {row["fold"] for row in found["folds"]}, evaluation.folds_with_c_index(protocol)
             rows.append(
                 {
                     **_names(evaluation),
@@ -78,8 +67,8 @@ def c_index(cohorts: Sequence[Cohort]) -> pd.DataFrame:
                     "std": found["std"],
                     **({"seeds": len(found["seeds"]), "std_over_seeds": found["std_over_seeds"]} if several else {}),
                     "pooled": found["pooled"],
-                    "folds": sum(scored.values()),
-                    "folds_without": sum(not scored[fold] for fold in scored),
+                    "folds": scored,
+                    "folds_without": len(folds) - scored,
                     **_origin(evaluation),
                 }
             )
@@ -91,7 +80,7 @@ def _names(evaluation: Evaluation) -> dict[str, str]:
 
 
 def _statistics(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the pooled out-of-fold risks of one protocol say, in one row."""
+    """Return the statistics of the pooled out-of-fold risks of one protocol, in one row."""
     interval, uno, brier = found["pooled_interval"], found["uno"], found["integrated_brier"]
     return {
         "pooled": found["pooled"],
@@ -126,24 +115,22 @@ ALIGNMENT_COLUMNS = [
 
 
 def alignment(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return how many clusters are empty, and how far apart the centres are that alignment puts in one place (Table V).
+    """Return the share of empty clusters, and distances between cluster centres before and after alignment (Table V).
 
-    A row for each evaluation that reads clusters; one without alignment has no distances.  The publication's are of
-    ResNet-50 features.
+    There is a row for each evaluation that reads clusters; without alignment it has no distances.
     """
     rows = []
     for evaluation in evaluations_of(cohorts):
         if evaluation.facts["k"] is not None:
-            theirs = evaluation.method == "ccl" and evaluation.encoder == "resnet50" and comparable(evaluation)
+            compares = evaluation.method == "ccl" and comparable(evaluation)
+            theirs = {when: published(5, when, evaluation.encoder, evaluation.cohort) for when in WHEN}
+            shown = {when: number.mean if number and compares else None for when, number in theirs.items()}
             rows.append(
                 {
                     **_names(evaluation),
                     "empty_clusters": evaluation.facts["empty_clusters"],
                     **{f"distance_{when}": evaluation.facts[f"distance_{when}_alignment"] for when in WHEN},
-                    **{
-                        f"published_{when}": published_ablation(when, evaluation.cohort) if theirs else None
-                        for when in WHEN
-                    },
+                    **{f"published_{when}": shown[when] for when in WHEN},
                     **_origin(evaluation),
                 }
             )
@@ -151,12 +138,12 @@ def alignment(cohorts: Sequence[Cohort]) -> pd.DataFrame:
 
 
 def _origin(evaluation: Evaluation) -> dict[str, str]:
-    """Return where the data of an evaluation come from, for the table that it stands in."""
-    return {"data": evaluation.data, "weights": str(evaluation.facts["weights"])}
+    """Return the source of an evaluation's data."""
+    return {"data": evaluation.data, "weights": evaluation.weights}
 
 
 def cohort_counts(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the cohorts' patients, events, slides and follow-up, and their folds."""
+    """Return patients, events, slides and follow-up of each cohort and fold."""
     rows = [
         {
             "cohort": cohort.name,
@@ -176,15 +163,13 @@ def cohort_counts(cohorts: Sequence[Cohort]) -> pd.DataFrame:
 
 
 def excluded_slides(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the slides that the cohorts go on without."""
-    rows = [
-        (cohort.name, slide.slide_id, slide.reason) for cohort in cohorts for slide in cohort.slides if slide.reason
-    ]
+    """Return the excluded slides with their reasons."""
+    rows = [(cohort.name, slide, reason) for cohort in cohorts for slide, reason in cohort.excluded.items()]
     return pd.DataFrame(rows, columns=["cohort", "slide_id", "reason"])
 
 
 def left_out_patients(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the patients that a method could not use."""
+    """Return the patients that a model could not use."""
     rows = [
         {**_names(evaluation), "patient_id": patient, "reason": reason}
         for evaluation in evaluations_of(cohorts)
@@ -194,13 +179,13 @@ def left_out_patients(cohorts: Sequence[Cohort]) -> pd.DataFrame:
 
 
 def inputs(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the files that the cohorts rest on, with their SHA-256."""
+    """Return the input files of each cohort, with their SHA-256."""
     rows = [{"cohort": cohort.name, **vars(file)} for cohort in cohorts for file in cohort.inputs]
     return pd.DataFrame(rows, columns=["cohort", "what", "file", "sha256"])
 
 
 def compare_published(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the published C-index of every evaluation that the publication has one to compare with."""
+    """Return the published C-index of every evaluation that has one to compare with."""
     rows = []
     for evaluation in evaluations_of(cohorts):
         cell = published_beside(evaluation)
@@ -223,67 +208,32 @@ def compare_published(cohorts: Sequence[Cohort]) -> pd.DataFrame:
 def headline(cohorts: Sequence[Cohort]) -> list[dict[str, Any]]:
     """Return the rows of the page's first table: models down, cohorts and protocols across.
 
-    Models of one method and encoder stand together, and below them the published numbers that compare with them.
+    Models of one method and encoder are together, and below them the published numbers that compare with any of them.
 
     Returns
     -------
     list of dict
-        ``model``, ``method``, ``encoder``, ``caveats``, ``published`` (the publication's name of the method in a row of
-        published numbers, else empty), ``cells`` (for each cohort its numbers by protocol, as ``mean``, ``std`` and in
-        one's own rows more) and ``overall`` (mean over the cohorts by protocol; None unless every cohort has a number).
+        ``row``, ``places`` (for each cohort, and the mean over several cohorts, its cells by protocol) and
+        ``published`` (the publication's name of the method in a row of published numbers, else empty).
     """
-    found = {(e.method, e.encoder, e.model, e.cohort): e for e in evaluations_of(cohorts)}
-    groups: dict[tuple[str, str], dict[str, list[Evaluation | None]]] = {}
-    for method, encoder, model, _ in found:
-        places = [found.get((method, encoder, model, cohort.name)) for cohort in cohorts]
-        groups.setdefault((method, encoder), {})[model] = places
-    rows, protocols = [], protocols_of(cohorts)
-    for (method, encoder), models in groups.items():
-        rows += [_own_row(model, method, encoder, mine, protocols) for model, mine in models.items()]
-        theirs = _published_row(method, encoder, cohorts, list(models.values()))
-        rows += [theirs] if theirs else []
-    return rows
+    evaluations, protocols = evaluations_of(cohorts), protocols_of(cohorts)
+    rows = dict.fromkeys(Row(e.model, e.model, e.encoder, paper=(1, e.method)) for e in evaluations)
+    columns = [cohort.name for cohort in cohorts] + [OVERALL_COLUMN] * (len(cohorts) > 1)
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        cells = fill([row], columns, evaluations, measure_c_index, protocols, compares=comparable)
+        places = [cells[place :: len(columns)] for place in range(len(columns))]
+        groups.setdefault((row.paper[1], row.encoder), []).append({"row": row, "places": places, "published": ""})
+    return [line for own in groups.values() for line in (*own, *_published_line(own))]
 
 
-def _own_row(
-    model: str, method: str, encoder: str, mine: Sequence[Evaluation | None], protocols: Sequence[str]
-) -> dict[str, Any]:
-    cells = [evaluation.facts["protocols"] if evaluation else {} for evaluation in mine]
-    return {
-        "model": model,
-        "method": method,
-        "encoder": encoder,
-        "caveats": list(dict.fromkeys(label for evaluation in mine if evaluation for label in evaluation.caveats)),
-        "published": "",
-        "cells": cells,
-        "overall": {name: _mean([cell.get(name, {}).get("mean") for cell in cells]) for name in protocols},
-    }
-
-
-def _published_row(
-    method: str, encoder: str, cohorts: Sequence[Cohort], models: Sequence[Sequence[Evaluation | None]]
-) -> dict[str, Any] | None:
-    """Return the published numbers below some models of one method, a cell where one of them compares, or None."""
-    cells = [
-        next((cell for evaluation in place if evaluation and (cell := published_beside(evaluation))), None)
-        for place in zip(*models, strict=True)
+def _published_line(own: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the row below the models of one method: in each place the first published number, if there is any."""
+    row = own[0]["row"]
+    places = [
+        [next((cell for cell in cells if cell["published"] is not None), cells[0]) for cells in zip(*same, strict=True)]
+        for same in zip(*(line["places"] for line in own), strict=True)
     ]
-    names = [cell.name for cell in cells if cell]
-    if not names:
-        return None
-    same = sorted(plain_name(cohort.name) for cohort in cohorts) == sorted(COHORTS)
-    overall = published(method, encoder, OVERALL) if same and all(cells) else None
-    return {
-        "model": "",
-        "method": method,
-        "encoder": encoder,
-        "caveats": [],
-        "published": names[0],
-        "cells": [{"best-on-test": vars(cell)} if cell else {} for cell in cells],
-        "overall": {"best-on-test": overall.mean if overall else None},
-    }
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    numbers = [value for value in values if value is not None]
-    return sum(numbers) / len(numbers) if numbers and len(numbers) == len(values) else None
+    beside = [cell["cohort"] for cells in places for cell in cells if cell["published"] is not None]
+    theirs = row.published(beside[0]) if beside else None
+    return [{"row": row, "places": places, "published": theirs.name}] if theirs else []

@@ -1,1 +1,1 @@
-"""What was run, read in one place, and the parts that its tables are made of."""
+"""Results of the stages, read in one place, and the parts that tables and figures of them are made of."""

@@ -1,4 +1,4 @@
-"""Collecting what the stages left under ``results/``: docs/formats.md says where it lies."""
+"""Reading what the stages wrote under ``results/``; docs/formats.md describes the files."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 
 import pandas as pd
 
-from ccl.components.figures import Components, read_components
 from ccl.evaluate import INNER
 from ccl.io.errors import InputError
 from ccl.io.files import digest, read_json, read_table
 from ccl.io.formats import Genomics, ManifestRow, read_manifest
 from ccl.pages.style import caveats
+from ccl.results.components import Components, read_components
 
 PROTOCOLS_SHOWN = ("last", INNER, "best-on-test")
-"""Protocols in the order of every table, those without a choice on test patients first."""
+"""Protocols in the order of every table; those without a choice on test patients come first."""
 
 ENTRIES = ("cohort", "encoder", "model", "method", "weights", "synthetic", "k", "empty_clusters", "protocols")
-"""Entries of ``evaluation.json`` without which it is no evaluation, or one that an older version made."""
+"""Entries that every ``evaluation.json`` of this version has."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One method on one cohort: what ``evaluate`` and ``train`` wrote of it."""
+    """What ``train`` and ``evaluate`` wrote for one model, encoder and cohort."""
 
     facts: Mapping[str, Any]
     """``evaluation.json``."""
@@ -37,7 +37,7 @@ class Evaluation:
     history: pd.DataFrame
     """``history.csv`` of all folds, with a column ``fold``."""
     components: Components | None = None
-    """Of a method that has them, if the stage ``components`` was run."""
+    """The model's knowledge components; None if the stage ``components`` was not run for it."""
 
     @property
     def cohort(self) -> str:
@@ -51,7 +51,7 @@ class Evaluation:
 
     @property
     def model(self) -> str:
-        """Name that the config gives to the method with its options."""
+        """Name of the model in the config."""
         return str(self.facts["model"])
 
     @property
@@ -61,23 +61,53 @@ class Evaluation:
 
     @property
     def label(self) -> str:
-        """Name of the model, and of the method where that is another."""
+        """Name of the model, followed by its method if that has another name."""
         return self.model if self.model == self.method else f"{self.model} ({self.method})"
 
     @property
+    def title(self) -> str:
+        """Label and encoder, as figures and tables name the evaluation within its cohort."""
+        return self.label if self.encoder == "none" else f"{self.label} with {self.encoder}"
+
+    @property
+    def full_title(self) -> str:
+        """Label, encoder and cohort."""
+        return f"{self.title} on {self.cohort}"
+
+    @property
+    def track(self) -> str:
+        """Whether the model was trained by the config's recipe (``unified``) or its authors' (``native``)."""
+        return str(self.runs[0].get("track", "unified"))
+
+    @property
+    def remark(self) -> str:
+        """``native`` for a model that was trained so; otherwise empty."""
+        return "native" * (self.track == "native")
+
+    @property
     def seeds(self) -> list[int]:
-        """The seeds that each fold was trained with."""
+        """Seeds that each fold was trained with."""
         return [int(row["seed"]) for row in self.facts["protocols"]["last"]["seeds"]]
 
     @property
     def protocols(self) -> list[str]:
-        """The protocols that the evaluation has: ``inner`` only where training held patients out."""
+        """Protocols of the evaluation; ``inner`` is among them if training held patients out."""
         return [name for name in PROTOCOLS_SHOWN if name in self.facts["protocols"]]
+
+    def folds_with_c_index(self, protocol: str = "last") -> int:
+        """Return the number of folds that the mean C-index is over: in others no two test patients are comparable."""
+        scores = self.facts["protocols"][protocol]["folds"]
+        return len({score["fold"] for score in scores if score["c_index"] is not None})
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Cohort, encoder and model."""
+        return self.cohort, self.encoder, self.model
 
     @property
     def name(self) -> str:
-        """The evaluation's name, which its figures' files carry."""
-        return f"{self.cohort}.{self.encoder}.{self.model}"
+        """Name of the evaluation, with which the names of its figures start."""
+        return ".".join(self.key)
 
     @property
     def synthetic(self) -> bool:
@@ -86,38 +116,28 @@ class Evaluation:
 
     @property
     def data(self) -> str:
-        """What the patients are, as the tables say it."""
+        """Whether the patients are real, in the word of the tables."""
         return "synthetic" if self.synthetic else "real"
 
     @property
+    def weights(self) -> str:
+        """Source of the encoder's weights."""
+        return str(self.facts["weights"])
+
+    @property
     def random_weights(self) -> bool:
-        """Whether the encoder was never trained."""
-        return bool(self.facts["weights"] == "random")
+        """Whether the encoder's weights are random."""
+        return self.weights == "random"
 
     @property
     def caveats(self) -> list[str]:
-        """Labels that must stand beside every number and figure of the evaluation."""
+        """Warnings shown beside every number and figure of the evaluation."""
         return caveats(self.facts)
 
 
 @dataclass(frozen=True)
-class SlideFile:
-    """What became of one slide, and the pictures of it."""
-
-    slide_id: str
-    reason: str
-    """Why the slide was excluded, and by which stage; empty for a slide in use."""
-    patches: int | None
-    """Patches of the slide; None where it never came so far."""
-    outline: Path | None
-    """Picture of the tissue's outline."""
-    grid: Path | None
-    """Picture of the grid of patches."""
-
-
-@dataclass(frozen=True)
 class InputFile:
-    """A file that the user gave, or the features of all slides together, as the stage recorded it that read it."""
+    """A file that the user gave, or the features of all slides together, as a stage recorded it."""
 
     what: str
     file: str
@@ -126,28 +146,39 @@ class InputFile:
 
 @dataclass(frozen=True)
 class Cohort:
-    """One cohort, its slides, and the methods judged on it."""
+    """One cohort and the methods evaluated on it."""
 
     name: str
     summary: Mapping[str, Any]
     """``summary.json``."""
-    slides: tuple[SlideFile, ...]
+    excluded: Mapping[str, str]
+    """Why each excluded slide was excluded, and by which stage."""
     evaluations: tuple[Evaluation, ...]
     inputs: tuple[InputFile, ...]
-    """What all of it rests on."""
+    """The files that all results of the cohort were made from."""
     contact_sheet: Path | None
-    """Page of the stage ``quality``, whether or not it was made already; None where no slide was cut."""
+    """Page of the stage ``quality``, whether or not it was made already; None if no slide was cut."""
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the patients are invented."""
+        return any(evaluation.synthetic for evaluation in self.evaluations)
 
 
 def gather(evaluations: Sequence[Path], components: Sequence[Path] = ()) -> list[Cohort]:
-    """Read the cohorts of some ``evaluation.json`` files, in the order in which they are first named.
+    """Read evaluations and their cohorts, in the order in which they are first named.
 
-    ``components`` are the ``components.json`` of those that have any.
+    Parameters
+    ----------
+    evaluations : sequence of Path
+        Files ``evaluation.json``.
+    components : sequence of Path
+        Files ``components.json`` of those evaluations that have one.
 
     Raises
     ------
     InputError
-        No evaluation is named, or a file that the layout promises is missing or damaged.
+        There is no evaluation, two evaluations have the same name, or a file is missing or damaged.
     """
     if not evaluations:
         raise InputError(
@@ -155,17 +186,33 @@ def gather(evaluations: Sequence[Path], components: Sequence[Path] = ()) -> list
             expected="one evaluation.json or more that `ccl evaluate` wrote",
             todo="name the files",
         )
-    decomposed = {found.name: found for found in (read_components(Path(path).parent) for path in components)}
+    decomposed = {found.key: found for found in (read_components(Path(path).parent) for path in components)}
     members: dict[Path, list[Evaluation]] = {}
     for path in evaluations:
         folder = Path(path).absolute().parents[3]
         found = _read_evaluation(Path(path).absolute(), folder)
-        members.setdefault(folder, []).append(replace(found, components=decomposed.get(found.name)))
+        members.setdefault(folder, []).append(replace(found, components=decomposed.get(found.key)))
     return [_read_cohort(folder, tuple(found)) for folder, found in members.items()]
 
 
+def evaluations_of(cohorts: Sequence[Cohort]) -> list[Evaluation]:
+    """Return all evaluations, cohort by cohort."""
+    return [evaluation for cohort in cohorts for evaluation in cohort.evaluations]
+
+
+def caveats_of(evaluations: Iterable[Evaluation]) -> list[str]:
+    """Return the caveats of any of the evaluations, each once."""
+    return list(dict.fromkeys(caveat for evaluation in evaluations for caveat in evaluation.caveats))
+
+
+def protocols_of(cohorts: Sequence[Cohort]) -> list[str]:
+    """Return the protocols that any evaluation has, in the order of every table."""
+    found = {name for evaluation in evaluations_of(cohorts) for name in evaluation.protocols}
+    return [name for name in PROTOCOLS_SHOWN if name in found]
+
+
 def _read_evaluation(path: Path, folder: Path) -> Evaluation:
-    facts = read_json(path, required=ENTRIES, todo="judge the model again with `ccl evaluate`")
+    facts = read_json(path, required=ENTRIES, todo="run `ccl evaluate` again")
     trained = folder / "train" / facts["encoder"] / facts["model"]
     folds = sorted({int(row["fold"]) for row in facts["protocols"]["last"]["folds"]})
     histories = [read_table(trained / f"fold{fold}" / "history.csv").assign(fold=fold) for fold in folds]
@@ -185,7 +232,7 @@ def _read_cohort(folder: Path, evaluations: tuple[Evaluation, ...]) -> Cohort:
     return Cohort(
         str(summary["cohort"]),
         summary,
-        tuple(_read_slides(folder, features.values())),
+        _read_excluded(folder, features.values()),
         evaluations,
         tuple(_read_inputs(folder, summary, features)),
         folder / "quality" / "contact_sheet.html" if (folder / "tile" / "manifests").is_dir() else None,
@@ -193,7 +240,7 @@ def _read_cohort(folder: Path, evaluations: tuple[Evaluation, ...]) -> Cohort:
 
 
 def _features(folder: Path, encoder: str) -> dict[str, ManifestRow]:
-    """Return the row of each slide that an encoder embedded, or whose features were imported."""
+    """Return the manifest row of each slide with features, embedded or imported."""
     embedded = _newest_rows(sorted((folder / "embed" / encoder / "manifests").glob("*.tsv")))
     return embedded | _newest_rows(sorted((folder / "import" / encoder).glob("manifest.tsv")))
 
@@ -201,7 +248,7 @@ def _features(folder: Path, encoder: str) -> dict[str, ManifestRow]:
 def _read_inputs(
     folder: Path, summary: Mapping[str, Any], features: Mapping[str, Mapping[str, ManifestRow]]
 ) -> list[InputFile]:
-    """Return the user's files, and for the features of each encoder one digest of all their keys."""
+    """Return the user's files, and for each encoder one digest of the keys of all features."""
     omics = folder / "genomics" / "genomics.h5"
     given = {**summary.get("inputs", {}), **(Genomics.read(omics).inputs if omics.is_file() else {})}
     files = [InputFile(what, row["file"], row["sha256"]) for what, rows in given.items() for row in rows]
@@ -213,33 +260,20 @@ def _read_inputs(
     return files
 
 
-def _read_slides(folder: Path, features: Iterable[Mapping[str, ManifestRow]]) -> list[SlideFile]:
-    """Return the cohort's slides with their fate; none for a cohort without slides."""
+def _read_excluded(folder: Path, features: Iterable[Mapping[str, ManifestRow]]) -> dict[str, str]:
+    """Return the reason of each slide of the cohort that was excluded."""
     sheet = folder / "cohort" / "slides.csv"
     known = read_table(sheet, text=("slide_id",))["slide_id"].tolist() if sheet.is_file() else []
-    stages = {stage: _newest_rows(sorted((folder / stage / "manifests").glob("*.tsv"))) for stage in ("tissue", "tile")}
-    read = [*stages.values(), *features]
-    slides = []
-    for slide in known:
-        rows = [stage[slide] for stage in read if slide in stage]
-        tiles = stages["tile"].get(slide)
-        slides.append(
-            SlideFile(
-                slide_id=slide,
-                reason="; ".join(dict.fromkeys(row.message for row in rows if row.status == "excluded")),
-                patches=tiles.count if tiles is not None and tiles.status == "ok" else None,
-                outline=_picture(folder / "tissue" / f"{slide}.jpg"),
-                grid=_picture(folder / "tile" / f"{slide}.jpg"),
-            )
-        )
-    return slides
+    stages = [_newest_rows(sorted((folder / stage / "manifests").glob("*.tsv"))) for stage in ("tissue", "tile")]
+    rows = {slide: [stage[slide] for stage in (*stages, *features) if slide in stage] for slide in known}
+    reasons = {
+        slide: "; ".join(dict.fromkeys(row.message for row in found if row.status == "excluded"))
+        for slide, found in rows.items()
+    }
+    return {slide: reason for slide, reason in reasons.items() if reason}
 
 
 def _newest_rows(manifests: Sequence[Path]) -> dict[str, ManifestRow]:
-    """Return the row of each slide; a manifest left from another number of shards gives way to a newer one."""
+    """Return the row of each slide; where two manifests list it, the newer one counts."""
     by_age = sorted(manifests, key=lambda path: path.stat().st_mtime_ns)
     return {row.slide_id: row for path in by_age for row in read_manifest(path)}
-
-
-def _picture(path: Path) -> Path | None:
-    return path if path.is_file() else None

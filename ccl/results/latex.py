@@ -1,4 +1,4 @@
-"""Tables for a paper: LaTeX that compiles whatever the cells, the headings and the caption hold."""
+"""LaTeX tables for a paper, which compile whatever characters their texts contain, and their captions."""
 
 from __future__ import annotations
 
@@ -7,39 +7,38 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from ccl.pages.numbers import MISSING
 from ccl.results.gather import Evaluation
 
 PACKAGES = ("booktabs", "graphicx")
-"""What a document must load for these tables."""
-
-MISSING = "–"  # noqa: RUF001 (an en dash is what a printed table has in an empty cell)
+"""Packages that a document with these tables must load."""
 
 PUBLISHED = "published"
-"""What a row of the paper's own numbers is called."""
+"""Label of a row of the paper's own numbers."""
 
 ONE_COLUMN = 4
-"""Columns of a table that fits into one column of a page of two."""
+"""Largest number of columns of a table that fits into one column of a two-column page."""
 
 PROTECTED = {"<": "$<$", ">": "$>$", "|": "$|$", "τ": r"$\tau$", "[": "{[}", "*": "{*}"}
-"""What pandas leaves as it is: characters that LaTeX's text fonts lack, and those that mean something after a row."""
+"""Characters that pandas does not escape: LaTeX's text fonts lack them, or they mean something after a row."""
 
 
 def latex_table(table: pd.DataFrame, caption: str, label: str = "") -> str:
-    r"""Return a floating table with the rules of booktabs, no wider than the line.
+    r"""Return a floating table with booktabs rules, no wider than the line.
 
     Parameters
     ----------
     table : pd.DataFrame
-        Cells as they are to be read, all of them text; their order is kept, the index is left out.
+        Cells as text, in the order to print; the index is left out.
     caption : str
-        Plain text, as are cells and headings: what is special to LaTeX is escaped.
+        Plain text, like cells and headings; special characters are escaped.
     label : str
-        What ``\ref`` calls it, any special character replaced by a dash; none where empty.
+        Label for ``\ref``, special characters replaced by dashes; none if empty.
 
     Returns
     -------
     str
-        A ``table``, or where there are many columns a ``table*``, which in a page of two columns spans both.
+        A ``table``; if there are many columns a ``table*``, which spans both columns of a page.
     """
     cells = table.style.hide(axis="index").format(_protect, escape="latex")
     text = cells.format_index(_protect, escape="latex", axis="columns").to_latex(
@@ -57,7 +56,7 @@ def latex_table(table: pd.DataFrame, caption: str, label: str = "") -> str:
 
 
 def _escape(text: str) -> str:
-    """Return plain text as LaTeX, by the rules that pandas has for cells."""
+    """Return plain text as LaTeX, escaped as pandas escapes cells."""
     cell = pd.DataFrame([text]).style.hide(axis="index").hide(axis="columns").format(_protect, escape="latex")
     return cell.to_string().strip()
 
@@ -70,12 +69,12 @@ def _protect(escaped: object) -> str:
 
 
 def _alignment(column: pd.Series[str]) -> str:
-    """Return ``r`` for a column of plain numbers and blanks; else ``l``, by which means stand below each other."""
+    """Return ``r`` for a column of plain numbers and blanks; else ``l``, which aligns means with a deviation."""
     return "r" if column.str.fullmatch(rf"[\d.,e<\s-]*|{MISSING}").all() else "l"
 
 
 def mean_std(mean: float | None, std: float | None, digits: int = 4) -> str:
-    """Return a cell: the mean, ± the standard deviation where there is one; a dash where there is no number."""
+    """Return a mean with its standard deviation, if there is one; a dash for None."""
     if mean is None:
         return MISSING
     return f"{mean:.{digits}f}" + ("" if std is None else f" ± {std:.{digits}f}")
@@ -90,30 +89,39 @@ JUDGED = {
 
 
 def judged(protocol: str) -> str:
-    """Return what a caption says of a protocol."""
+    """Return a caption's sentence on a protocol."""
     return f"Protocol {protocol} ({JUDGED[protocol]})."
 
 
-def source(table: pd.DataFrame, name: str) -> str:
-    """Return what a caption says of rows of this name, which hold the paper's own numbers; nothing without one."""
-    return " Published: Zhou, Zhou and Chen, IEEE TMI 2024." if name in set(table.iloc[:, 0]) else ""
+SOURCE = " Published: Zhou, Zhou and Chen, IEEE TMI 2024."
+"""What a caption says if some rows are published numbers."""
 
 
 def over(evaluations: Sequence[Evaluation]) -> str:
-    """Return the folds and seeds that means are over, such as ``5 folds, 2 seeds averaged within each``."""
-    folds, seeds = (
-        " or ".join(map(str, sorted(set(counts))))
-        for counts in ((len(e.runs) for e in evaluations), (len(e.seeds) for e in evaluations))
+    """Return the folds and seeds that results are pooled from, such as ``5 folds, 2 seeds averaged within each``."""
+    return _over([len(evaluation.runs) for evaluation in evaluations], evaluations)
+
+
+def mean_over(evaluations: Sequence[Evaluation]) -> str:
+    """Return the folds and seeds that mean C-indices are over: a fold without a C-index does not count."""
+    folds = [evaluation.folds_with_c_index() for evaluation in evaluations]
+    return _over([count for count in folds if count] or [0], evaluations)
+
+
+def _over(folds: Sequence[int], evaluations: Sequence[Evaluation]) -> str:
+    counts, seeds = (
+        " or ".join(map(str, sorted(set(numbers)))) for numbers in (folds, (len(e.seeds) for e in evaluations))
     )
-    return f"{folds} folds" + ("" if seeds == "1" else f", {seeds} seeds averaged within each")
+    words = f"{counts} fold" if counts == "1" else f"{counts} folds"
+    return words + ("" if seeds == "1" else f", {seeds} seeds averaged within each")
 
 
 def careful(evaluations: Sequence[Evaluation]) -> str:
-    """Return what a caption says of cohorts that are invented and of encoders that never were trained; else nothing."""
+    """Return a caption's warning about synthetic cohorts and random encoder weights; nothing if there are none."""
     synthetic = ", ".join(dict.fromkeys(e.cohort for e in evaluations if e.synthetic))
-    untrained = ", ".join(dict.fromkeys(e.encoder for e in evaluations if e.random_weights))
+    random = ", ".join(dict.fromkeys(e.encoder for e in evaluations if e.random_weights))
     warnings = [
         *([f"the patients of {synthetic} are synthetic"] if synthetic else []),
-        *([f"the weights of {untrained} are random"] if untrained else []),
+        *([f"the weights of {random} are random"] if random else []),
     ]
     return f" Careful: {', and '.join(warnings)}." if warnings else ""

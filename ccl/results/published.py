@@ -1,84 +1,96 @@
-"""The C-indices of the publication's Table I, to stand beside one's own.
+"""The numbers of the paper's Tables I and IV to VIII, shown beside the user's own.
 
 Zhou, Zhou and Chen, "Cohort-Individual Cooperative Learning for Multimodal Cancer Survival Analysis": five-fold
-cross-validation on five TCGA cohorts; the epoch was chosen on the test folds, so the numbers compare with the
-protocol ``best-on-test`` alone.
+cross-validation on five TCGA cohorts.  The epoch was chosen on the test folds, so the C-indices compare only with the
+protocol ``best-on-test``.  Tables IV to VIII were made with ResNet-50 features.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from ccl.io.files import read_table
-from ccl.report.choices import choices
+from ccl.results.choices import choices
 from ccl.results.gather import Evaluation
 
 COHORTS = ("blca", "brca", "gbmlgg", "luad", "ucec")
 
 OVERALL = "overall"
-"""What stands for all five in the place of a cohort's name in the published table."""
-
-OVERALL_COLUMN = "Overall"
-"""The same in one's own tables."""
-
-
-@dataclass(frozen=True)
-class Published:
-    """One cell of Table I."""
-
-    name: str
-    """The method as the publication names it."""
-    mean: float
-    std: float | None
-    """None for the mean over the five cohorts."""
-
+"""The cohort of a published mean over all five."""
 
 PAPER_K = 6
 """Clusters of a patient in the paper."""
 
 
-def comparable(evaluation: Evaluation) -> bool:
-    """Whether published numbers may stand beside an evaluation.
+@dataclass(frozen=True)
+class Published:
+    """One published number."""
 
-    Its patients are real, its encoder was trained, it was trained as the paper trains all methods, its
-    hyper-parameters are the method's defaults or one of its presets, and it reads as many clusters as in the paper: a
-    method that has been changed is no longer the published one.
-    """
-    changed = choices(evaluation.method, evaluation.runs[0]["hyper"]).own
-    native = evaluation.runs[0].get("track") == "native"
-    return not (evaluation.caveats or changed or native) and evaluation.facts["k"] in (None, PAPER_K)
-
-
-def published_beside(evaluation: Evaluation) -> Published | None:
-    """Return the published C-index of an evaluation's method, encoder and cohort; None where nothing compares."""
-    found = published(evaluation.method, evaluation.encoder, evaluation.cohort)
-    return found if found and comparable(evaluation) else None
+    name: str
+    """The method as the publication names it; empty in Tables IV to VIII."""
+    mean: float
+    std: float | None
+    """None for a mean over the five cohorts, and in Tables IV to VIII."""
 
 
-def published(method: str, encoder: str, cohort: str) -> Published | None:
-    """Return the published C-index of a method with an encoder on a cohort, or None if there is none.
+def published(table: int, row: str, encoder: str, cohort: str) -> Published | None:
+    """Return a published number, or None if there is none.
 
     Parameters
     ----------
+    table : int
+        1, or 4 to 8.
+    row : str
+        A method (Table I), the name of a point (Tables IV and VI to VIII), or ``before`` or ``after`` (Table V).
+    encoder : str
+        Encoder of the features; ``none`` for a method that reads no slides.
     cohort : str
         One of the five cohorts, in any case and with or without ``tcga_`` before it; or ``overall``.
     """
-    return _table().get((method, encoder, plain_name(cohort)))
+    return _numbers().get((table, row, encoder, plain_name(cohort)))
+
+
+def comparable(evaluation: Evaluation) -> bool:
+    """Return whether an evaluation compares with the published C-index of its method.
+
+    Its patients are real and its encoder was trained.  It was trained by the recipe that the paper uses for all
+    methods, with the hyper-parameters of the method's defaults or of a preset, and with as many clusters as in the
+    paper.
+    """
+    changed = choices(evaluation.method, evaluation.runs[0]["hyper"]).own
+    return not (evaluation.caveats or changed or evaluation.track == "native") and evaluation.facts["k"] in (
+        None,
+        PAPER_K,
+    )
+
+
+def published_beside(evaluation: Evaluation) -> Published | None:
+    """Return the published C-index of an evaluation's method, encoder and cohort; None if there is none to compare."""
+    found = published(1, evaluation.method, evaluation.encoder, evaluation.cohort)
+    return found if found and comparable(evaluation) else None
+
+
+def are_the_five(cohorts: Iterable[str]) -> bool:
+    """Return whether these are the five cohorts of the paper."""
+    return sorted(map(plain_name, cohorts)) == sorted(COHORTS)
 
 
 def plain_name(cohort: str) -> str:
-    """Return a cohort's name as the table writes it."""
+    """Return a cohort's name as the published tables write it."""
     return cohort.lower().removeprefix("tcga_").removeprefix("tcga-")
 
 
 @cache
-def _table() -> dict[tuple[str, str, str], Published]:
-    table = read_table(Path(__file__).with_name("published.csv"), text=("method", "encoder", "cohort", "name"))
+def _numbers() -> dict[tuple[int, str, str, str], Published]:
+    table = read_table(Path(__file__).with_name("published.csv"), text=("row", "encoder", "cohort", "name"))
     return {
-        (row["method"], row["encoder"], row["cohort"]): Published(
-            row["name"], float(row["mean"]), None if row["std"] != row["std"] else float(row["std"])
+        (int(row["table"]), row["row"], row["encoder"], row["cohort"]): Published(
+            row["name"] if row["name"] == row["name"] else "",
+            float(row["mean"]),
+            None if row["std"] != row["std"] else float(row["std"]),
         )
         for row in table.to_dict("records")
     }

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ccl.cohort.draw import draw_folds
 from ccl.cohort.folds import fold_files
 from ccl.cohort.patients import read_patients
-from ccl.cohort.run import make_cohort
+from ccl.cohort.stage import make_cohort
 from ccl.config.sections import CohortSettings
 from ccl.io.errors import CclError, ConfigError, InputError
 from ccl.io.files import read_json, read_table

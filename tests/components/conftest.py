@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccl.components.run import find_components
+from ccl.components.stage import find_components
 from ccl.config.sections import TrainSettings
 from ccl.data.fold import Inputs
 from ccl.io.files import write_table
 from ccl.io.formats import Clusters, Family, Genomics
-from ccl.train.run import train_fold
+from ccl.train.stage import train_fold
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import silhouette_samples
 
 from ccl.components import DECOMPOSED
-from ccl.components.run import find_components
+from ccl.components.stage import find_components
 from ccl.data.batch import Batch
 from ccl.io.errors import ConfigError, InputError, ModelError
 from ccl.io.formats import Clusters, Genomics

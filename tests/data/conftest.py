@@ -15,7 +15,7 @@ from ccl.config.sections import TrainSettings
 from ccl.data.fold import Inputs
 from ccl.io.files import write_table
 from ccl.io.formats import Clusters, Family, Genomics
-from ccl.train.run import train_fold
+from ccl.train.stage import train_fold
 
 torch.set_num_threads(1)
 

@@ -15,7 +15,7 @@ from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import write_table
 from ccl.io.formats import Features, ManifestRow, write_manifest
 from ccl.methods import get_method
-from ccl.train.run import train_fold
+from ccl.train.stage import train_fold
 from ccl.train.store import load_model
 
 from .conftest import INTERVALS, Cohort
@@ -106,7 +106,7 @@ def test_the_native_track_is_the_authors_own(bags, cohort):
 
 def test_a_killed_run_goes_on_exactly(bags, cohort, monkeypatch):
     whole = train(bags, cohort, out="whole", track="native", seeds=(0, 1))
-    import ccl.train.run as stage
+    import ccl.train.stage as stage
 
     save, count = stage.save_checkpoint, [0]
 

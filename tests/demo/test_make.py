@@ -11,11 +11,11 @@ import pytest
 from pydantic import ValidationError
 from sksurv.metrics import concordance_index_censored
 
-from ccl.cohort.run import make_cohort
+from ccl.cohort.stage import make_cohort
 from ccl.config.sections import CohortSettings, DemoSettings, GenomicsSettings
 from ccl.demo.make import make_demo
 from ccl.demo.plan import demo_files, demo_slides, is_made
-from ccl.genomics.run import group_genomics
+from ccl.genomics.stage import group_genomics
 from ccl.io.errors import InputError
 from ccl.io.files import read_json
 from ccl.io.formats import Genomics

@@ -10,7 +10,7 @@ import pytest
 from sksurv.metrics import brier_score, concordance_index_censored
 from sksurv.util import Surv
 
-from ccl.evaluate.run import evaluate_predictions, evaluate_runs
+from ccl.evaluate.stage import evaluate_predictions, evaluate_runs
 from ccl.io.errors import InputError
 
 

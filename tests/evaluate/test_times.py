@@ -10,7 +10,7 @@ import pytest
 from sksurv.metrics import brier_score, cumulative_dynamic_auc
 from sksurv.util import Surv
 
-from ccl.evaluate.run import evaluate_runs
+from ccl.evaluate.stage import evaluate_runs
 from ccl.io.errors import InputError
 
 EDGES = {0: [0.5, 10.0, 30.0, 80.0], 1: [1.0, 15.0, 25.0, 90.0]}

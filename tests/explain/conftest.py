@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 import tifffile
 
-from ccl.cluster.run import cluster_cohort
+from ccl.cluster.stage import cluster_cohort
 from ccl.config.sections import ClusterSettings, ExplainSettings, TrainSettings
 from ccl.data.fold import Inputs
-from ccl.explain.run import explain_patients
+from ccl.explain.stage import explain_patients
 from ccl.io.files import write_table
 from ccl.io.formats import Family, Features, Genomics, ManifestRow, write_manifest
 from ccl.methods import get_method
-from ccl.train.run import train_fold
+from ccl.train.stage import train_fold
 
 PATIENTS = tuple(f"P{number:02d}" for number in range(36))
 COLUMNS, ROWS, PATCH_PX = 6, 5, 64

@@ -38,7 +38,7 @@ from ccl.io.files import write_table
 from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import read_slide_sheet
 from ccl.methods import get_method
-from ccl.train.run import train_fold
+from ccl.train.stage import train_fold
 from ccl.wsi.embed.stage import EmbedStage
 from ccl.wsi.tile.stage import TileStage
 from ccl.wsi.tissue.stage import TissueStage

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ccl.config.sections import GenomicsSettings
-from ccl.genomics.run import group_genomics
+from ccl.genomics.stage import group_genomics
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.formats import Genomics
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from ccl.config.sections import BundleSettings
-from ccl.explain.again import RISK_TOLERANCE
 from ccl.methods import METHODS, load
 from ccl.predict.bundle import make_bundle
-from ccl.train import run
+from ccl.train import stage as run
+from ccl.train.reload import RISK_TOLERANCE
 from tests.components.conftest import Drawn
 from tests.data.conftest import Cohort
 from tests.explain.conftest import Planted

@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from ccl.data.batch import Batch
-from ccl.data.fold import Side
+from ccl.data.batch import Batch, Shape
+from ccl.data.patients import Side
 from ccl.methods import METHODS, hyper, load
+from ccl.methods.declaration import Method
 from ccl.methods.interface import ClosedForm, risk
-from ccl.methods.listing import blca_shape
 from ccl.methods.recipes import Recipe
 from ccl.nn.replicas import Replicas
 from ccl.train.loop import solve, train_epoch
@@ -36,6 +36,17 @@ class DrawnBags:
 
     def stream(self, order: Iterable[int]) -> Iterator[Tensor]:
         return (self.bags[number] for number in order)
+
+
+def blca_shape(method: Method) -> Shape:
+    """Return the sizes of TCGA-BLCA with ResNet-50 features, as far as a method reads them."""
+    reads = set(method.reads)
+    return Shape(
+        families=(94, 334, 521, 468, 1496, 479) if "genomics" in reads else (),
+        intervals=4,
+        clusters=6 if "clusters" in reads else 0,
+        features=1024 if reads & {"clusters", "bags"} else 0,
+    )
 
 
 def patients(name: str, device: torch.device) -> Side:

@@ -21,7 +21,7 @@ from ccl.io.formats import Family, Features, Genomics, ManifestRow, write_manife
 from ccl.methods import METHODS, hyper, load
 from ccl.methods.declaration import Method
 from ccl.nn.replicas import Replicas
-from ccl.train.run import train_fold
+from ccl.train.stage import train_fold
 
 BLCA = Shape((94, 334, 521, 468, 1496, 479), intervals=4, clusters=0, features=1024)
 

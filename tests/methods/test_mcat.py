@@ -8,7 +8,8 @@ from torch import nn
 
 from ccl.data.batch import Batch, Shape
 from ccl.methods import hyper, load
-from ccl.nn.blocks import HEADS, PostNormLayer
+from ccl.nn import HEADS
+from ccl.nn.blocks import PostNormLayer
 from ccl.nn.coattention import CoAttention
 from ccl.nn.replicas import Replicas
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from ccl.nn.blocks import FEED_FORWARD, HEADS, LOCAL_REACH, Aggregate, Fusion, TransLayer, VanillaLayer
+from ccl.nn import HEADS
+from ccl.nn.blocks import FEED_FORWARD, LOCAL_REACH, Aggregate, Fusion, TransLayer, VanillaLayer
 from ccl.nn.replicas import Replicas
 
 REPLICAS = Replicas((0, 1))

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from nystrom_attention import NystromAttention
 
-from ccl.nn.blocks import HEADS
+from ccl.nn import HEADS
 from ccl.nn.nystrom import PPEG, NystromLayer, PatchTransformer, TokenTransformer, exact_fusion
 from ccl.nn.replicas import Replicas
 

@@ -15,8 +15,8 @@ from ccl.config.sections import BundleSettings, PredictSettings
 from ccl.data.fold import Inputs
 from ccl.methods import get_method
 from ccl.predict.bundle import make_bundle
-from ccl.predict.run import predict_patients
-from ccl.train.run import train_fold
+from ccl.predict.stage import predict_patients
+from ccl.train.stage import train_fold
 from tests.data.conftest import Cohort, cohort, make_cohort  # noqa: F401 - fixtures
 from tests.data.test_bags import write_bags
 

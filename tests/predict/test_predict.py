@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccl.evaluate.run import evaluate_runs
+from ccl.evaluate.stage import evaluate_runs
 from ccl.io.errors import ConfigError, InputError, ModelError
 from ccl.io.formats import Features, read_manifest
 from ccl.predict.card import read_card

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccl.evaluate.run import evaluate_runs
+from ccl.evaluate.stage import evaluate_runs
 from ccl.io.formats import ManifestRow, write_manifest
 
 FOLDS = 3

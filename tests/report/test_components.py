@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ccl.config.sections import ReportSettings
-from ccl.report.run import write_report
-from tests.paper.figures.conftest import write_components
+from ccl.report.stage import write_report
+from tests.results.component_files import write_components
 
 
 def cells(page: str, row: str) -> list[str]:
@@ -27,7 +27,7 @@ def test_components_are_shown_beside_their_evaluation(make_results, tmp_path: Pa
     folder = tmp_path / "blca" / "components" / "resnet50" / "ccl"
     components = [write_components(folder, encoder="resnet50")]
     out = tmp_path / "report"
-    write_report(out=out, evaluations=evaluations, config={}, settings=ReportSettings("T", 0), components=components)
+    write_report(out=out, evaluations=evaluations, config={}, settings=ReportSettings("T"), components=components)
     figures = sorted(path.name for path in (out / "figures").glob("*components*"))
     assert figures == ["blca.resnet50.ccl.components.png", "blca.resnet50.ccl.components.svg"]
     svg = (out / "figures" / figures[1]).read_text()
@@ -49,7 +49,7 @@ def test_what_an_earlier_report_showed_goes(make_results, tmp_path: Path, compon
             out=tmp_path / "report",
             evaluations=evaluations,
             config={},
-            settings=ReportSettings("T", 0),
+            settings=ReportSettings("T"),
             components=given,
         )
     assert bool(list((tmp_path / "report" / "figures").glob("*components*"))) is components

@@ -1,4 +1,4 @@
-"""What the page, its tables and its gallery make of unusual results; figures are not drawn here."""
+"""The page and its tables with unusual results; figures are not drawn here."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ from ccl.io.errors import InputError
 from ccl.io.formats import Genomics, ManifestRow, write_manifest
 from ccl.methods import hyper
 from ccl.pages import provenance
+from ccl.pages.numbers import format_p
 from ccl.report.comparisons import comparisons
-from ccl.report.figures import format_p
-from ccl.report.html import render
 from ccl.report.latex import latex_tables
-from ccl.report.run import write_report
-from ccl.report.tables import evaluations_of, headline, make_tables
-from ccl.report.thumbnails import gallery
-from ccl.results.gather import gather
+from ccl.report.page import render_report
+from ccl.report.stage import write_report
+from ccl.report.tables import headline, make_tables
+from ccl.results.gather import evaluations_of, gather
 from ccl.results.published import COHORTS, published
 
 
-def page_of(cohorts, thumbnails=0, folder=Path("/results/report")):
+def page_of(cohorts, folder=Path("/results/report")):
     drawn = defaultdict(Markup)
-    settings = ReportSettings("Page", thumbnails)
-    text = render(cohorts, make_tables(cohorts), drawn, config={}, settings=settings, folder=folder)
+    settings = ReportSettings("Page")
+    text = render_report(cohorts, make_tables(cohorts), drawn, config={}, settings=settings, folder=folder)
     return " ".join(text.split())
 
 
@@ -53,27 +52,30 @@ def test_undefined_p_is_no_number():
 def test_overall_is_the_mean_over_cohorts_and_missing_where_one_is(tmp_path, make_results):
     both = (("resnet50", "ccl"), ("none", "snn"))
     evaluations = make_results(tmp_path, "a", methods=both) + make_results(tmp_path, "b", methods=both[:1], n=60)
-    rows = {row["model"]: row for row in headline(gather(evaluations))}
-    means = [cell["last"]["mean"] for cell in rows["ccl"]["cells"]]
-    assert len(set(means)) == 2
-    assert rows["ccl"]["overall"]["last"] == pytest.approx(sum(means) / 2)
-    assert rows["snn"]["overall"] == {"last": None, "best-on-test": None}
-    assert rows["snn"]["cells"][1] == {}
+    rows = {
+        line["row"].model: [[cell["value"] for cell in place] for place in line["places"]]
+        for line in headline(gather(evaluations))
+    }
+    (first, _), (second, _), (overall, _) = rows["ccl"]
+    assert first != second
+    assert overall == pytest.approx((first + second) / 2)
+    assert rows["snn"][1:] == [[None, None], [None, None]]
 
 
 def test_published_overall_stands_only_beside_all_five_cohorts(tmp_path, make_results):
     evaluations = [path for name in COHORTS for path in make_results(tmp_path, name, n=24)]
     five, four = headline(gather(evaluations)), headline(gather(evaluations[:4]))
     assert [row["published"] for row in five] == ["", "CCL (Ours)"]
-    assert five[1]["overall"]["best-on-test"] == 0.7260
-    assert five[1]["cells"][2]["best-on-test"] == {"name": "CCL (Ours)", "mean": 0.8614, "std": 0.0149}
-    assert all("last" not in cell for cell in five[1]["cells"])
-    assert four[1]["overall"]["best-on-test"] is None
+    last, best = zip(*five[1]["places"], strict=True)
+    assert best[-1]["published"] == 0.7260
+    assert (best[2]["published"], best[2]["published_std"]) == (0.8614, 0.0149)
+    assert [cell["published"] for cell in last] == [None] * 6
+    assert four[1]["places"][-1][1]["published"] is None
 
 
 @pytest.mark.parametrize("cohort", ["ucec", "UCEC", "tcga_ucec", "TCGA-UCEC"])
 def test_published_number_is_found_under_any_spelling_of_the_cohort(cohort):
-    assert published("ccl", "resnet50", cohort).mean == 0.7026
+    assert published(1, "ccl", "resnet50", cohort).mean == 0.7026
 
 
 RELEASED = asdict(hyper("ccl", {"preset": "released"}))
@@ -83,8 +85,8 @@ CHANGED = RELEASED | {"cohort_weight": 0.5}
 def test_published_number_belongs_to_the_method_whatever_the_run_is_called(tmp_path, make_results):
     methods = (("resnet50", "ccl"), ("none", "snn"), ("resnet50", "released", "ccl"))
     cohorts = gather(make_results(tmp_path, "blca", methods=methods, hyper=RELEASED))
-    rows = [(row["model"], row["published"]) for row in headline(cohorts)]
-    assert rows[:3] == [("ccl", ""), ("released", ""), ("", "CCL (Ours)")]
+    rows = [row["published"] or row["row"].model for row in headline(cohorts)]
+    assert rows[:3] == ["ccl", "released", "CCL (Ours)"]
     table = make_tables(cohorts)["published"].set_index("model")
     assert table.loc["released", "published_c_index"] == 0.6862
     assert table.loc["released", "method"] == "ccl"
@@ -194,15 +196,15 @@ def test_evaluation_of_an_older_version_is_refused(tmp_path, make_results):
     [("ccl", "resnet50", "kirc"), ("ccl", "none", "blca"), ("snn", "resnet50", "blca"), ("mine", "resnet50", "blca")],
 )
 def test_there_is_no_published_number_for_anything_else(method, encoder, cohort):
-    assert published(method, encoder, cohort) is None
+    assert published(1, method, encoder, cohort) is None
 
 
 @pytest.mark.parametrize(
     ("model", "encoder"), [("snn", "none"), ("cmta", "resnet50"), ("ccl", "resnet50"), ("ccl", "uni")]
 )
 def test_published_overall_is_the_mean_of_the_five(model, encoder):
-    mean = sum(published(model, encoder, cohort).mean for cohort in COHORTS) / len(COHORTS)
-    assert published(model, encoder, "overall").mean == pytest.approx(mean, abs=6e-5)
+    mean = sum(published(1, model, encoder, cohort).mean for cohort in COHORTS) / len(COHORTS)
+    assert published(1, model, encoder, "overall").mean == pytest.approx(mean, abs=6e-5)
 
 
 def test_intervals_made_from_all_patients_are_admitted(tmp_path, make_results):
@@ -212,29 +214,10 @@ def test_intervals_made_from_all_patients_are_admitted(tmp_path, make_results):
 
 
 def test_genomics_only_cohort_speaks_of_no_slides(tmp_path, make_results):
-    page = page_of(gather(make_results(tmp_path, "a", methods=(("none", "snn"),))), thumbnails=5)
-    assert "patches are clustered" not in page
-    assert "No pictures of slides" in page
+    page = page_of(gather(make_results(tmp_path, "a", methods=(("none", "snn"),))))
+    assert "atches are clustered" not in page
+    assert "contact sheet" not in page
     assert "Encoder weights" not in page
-
-
-def test_gallery_is_shared_between_cohorts_and_spread_over_their_slides(tmp_path, make_results):
-    slides = [dict.fromkeys([f"{name}{i}" for i in range(count)], "") for name, count in (("A", 9), ("B", 1))]
-    evaluations = [
-        path for name, each in zip("ab", slides, strict=True) for path in make_results(tmp_path, name, slides=each)
-    ]
-    cohorts = gather(evaluations)
-    assert [item.slide.slide_id for item in gallery(cohorts, 4)] == ["A0", "A4", "A8", "B0"]
-    assert len(gallery(cohorts, 100)) == 10
-    assert gallery(cohorts, 0) == []
-    assert {item.slide.patches for item in gallery(cohorts, 4)} == {1234}
-
-
-def test_damaged_picture_is_named(tmp_path, make_results):
-    cohorts = gather(make_results(tmp_path, "a", slides={"S1": ""}))
-    (tmp_path / "a" / "tile" / "S1.jpg").write_bytes(b"no picture")
-    with pytest.raises(InputError, match=r"S1\.jpg"):
-        gallery(cohorts, 1)
 
 
 def test_newer_manifest_speaks_for_a_slide_and_slides_no_longer_in_the_cohort_are_forgotten(tmp_path, make_results):
@@ -277,16 +260,17 @@ def test_differing_versions_of_a_package_are_all_named(tmp_path, make_results):
     path = tmp_path / "a" / "train" / "resnet50" / "ccl" / "fold1" / "run.json"
     evaluations = make_results(tmp_path, "a")
     path.write_text(path.read_text().replace("2.14.0", "2.13.1"))
-    found = provenance.software(gather(evaluations)[0].evaluations)
+    runs = gather(evaluations)[0].evaluations[0].runs
+    found = provenance.software(run["versions"] for run in runs)
     assert found["torch"] == "2.14.0, 2.13.1"
     assert {"lifelines", "scipy", "matplotlib", "pandas", "python", "ccl"} <= set(found)
 
 
 def test_commit_is_that_of_ccl_and_not_of_a_repository_around_it(tmp_path, monkeypatch):
     package = tmp_path / "venv" / "ccl"
-    (package / "report").mkdir(parents=True)
+    (package / "pages").mkdir(parents=True)
     (package / "__init__.py").write_text("")
-    monkeypatch.setattr(provenance, "__file__", str(package / "report" / "provenance.py"))
+    monkeypatch.setattr(provenance, "__file__", str(package / "pages" / "provenance.py"))
     assert provenance.git_commit() is None
 
     def git(*words):
@@ -313,7 +297,7 @@ def test_null_numbers_are_dashes_not_words(tmp_path, make_results):
 
 def test_how_sure_a_number_is_stands_beside_it(tmp_path, make_results):
     evaluations = make_results(tmp_path, "blca", n=60, seeds=(0,), interval_edges=[0, 15, 30, 80])
-    write_report(out=tmp_path / "out", evaluations=evaluations, config={}, settings=ReportSettings("Page", 0))
+    write_report(out=tmp_path / "out", evaluations=evaluations, config={}, settings=ReportSettings("Page"))
     page = (tmp_path / "out" / "report.html").read_text()
     facts = json.loads(evaluations[0].read_text())["protocols"]["last"]
     interval, uno = facts["pooled_interval"], facts["uno"]["c_index"]
@@ -330,7 +314,7 @@ def test_how_sure_a_number_is_stands_beside_it(tmp_path, make_results):
 
 def test_without_predicted_survival_there_is_no_calibration(tmp_path, make_results):
     evaluations = make_results(tmp_path, "blca", seeds=(0,))
-    write_report(out=tmp_path / "out", evaluations=evaluations, config={}, settings=ReportSettings("Page", 0))
+    write_report(out=tmp_path / "out", evaluations=evaluations, config={}, settings=ReportSettings("Page"))
     assert not list((tmp_path / "out" / "figures").glob("*calibration*"))
     assert "Predicted survival in groups" not in (tmp_path / "out" / "report.html").read_text()
 
@@ -362,9 +346,8 @@ def test_cohort_without_held_out_patients_has_no_number_under_inner(tmp_path, ma
     methods = (("none", "snn"),)
     evaluations = make_results(tmp_path, "a", methods=methods, inner=0.2) + make_results(tmp_path, "b", methods=methods)
     (row,) = headline(gather(evaluations))
-    assert set(row["cells"][1]) == {"last", "best-on-test"}
-    assert row["overall"]["inner"] is None
-    assert row["overall"]["last"] is not None
+    known = [[cell["value"] is not None for cell in place] for place in row["places"]]
+    assert known == [[True, True, True], [True, False, True], [True, False, True]]
 
 
 def test_differences_between_models_are_those_of_ccl_compare(tmp_path, make_results):
@@ -394,7 +377,7 @@ def test_many_models_are_compared_with_the_first_alone_and_the_page_says_so(tmp_
     found = comparisons(cohorts)
     assert found["first_model"].tolist() == [f"m{i}" for i in range(1, 6)]
     assert set(found["second_model"]) == {"m0"}
-    assert "each compared with the first of the config, m0 (snn)" in words_of(page_of(cohorts))
+    assert "each is compared only with the first of the config, m0 (snn)" in words_of(page_of(cohorts))
     assert "the first of the config" not in words_of(
         page_of(gather(make_results(tmp_path / "b", "b", methods=methods[:2])))
     )
@@ -464,8 +447,7 @@ def test_inputs_are_named_with_their_digests(tmp_path, make_results):
 
 def test_page_links_to_the_contact_sheet_of_a_cohort_whose_slides_were_cut(tmp_path, make_results):
     with_slides = make_results(tmp_path / "1", "a", slides={"S1": ""})
-    link = '<a href="../1/a/quality/contact_sheet.html">'
-    page = " ".join(page_of(gather(with_slides), folder=tmp_path / "report").split())
-    assert link in page
+    link = '<a href="../1/a/quality/contact_sheet.html">contact sheet of a</a>'
+    assert link in page_of(gather(with_slides), folder=tmp_path / "report")
     without = make_results(tmp_path / "2", "a", methods=(("none", "snn"),))
     assert "contact_sheet" not in page_of(gather(without))

@@ -18,7 +18,7 @@ from ccl.config.sections import ReportSettings
 from ccl.io.errors import InputError
 from ccl.pages.style import house_style, panel, save
 from ccl.report.patients import MAP_BYTES, MAPS, compress, read_explained
-from ccl.report.run import write_report
+from ccl.report.stage import write_report
 
 HOSTILE = "<img src=x onerror=alert(1)>&\"'#?"
 
@@ -92,7 +92,7 @@ def results(tmp_path_factory, make_results):
     many = tuple(f"S{number}" for number in range(MAPS + 2))
     write_patient(folder, "Zoe", 1, slides=many, notes=("the slide itself is not at hand",))
     write_patient(folder, HOSTILE, 9, censorship=1)
-    settings = ReportSettings("Title", 0)
+    settings = ReportSettings("Title")
     out = root / "results" / "report"
     write_report(out=out, evaluations=evaluations, explained=[folder], config={}, settings=settings)
     return root
@@ -104,14 +104,14 @@ def page(results):
 
 
 def test_each_patient_is_told_by_risk_rank_and_fate(page):
-    first = "Zoe: risk −1.250, place 1 of 9, died at 12.3 months"  # noqa: RUF001
-    last = f"{HOSTILE}: risk −1.250, place 9 of 9, last seen alive at 12.3 months"  # noqa: RUF001
+    first = "Zoe: risk −1.250, rank 1 of 9, died at 12.3 months"  # noqa: RUF001
+    last = f"{HOSTILE}: risk −1.250, rank 9 of 9, last seen alive at 12.3 months"  # noqa: RUF001
     assert page.words.index(first) < page.words.index(last)
     assert "Predicted survival at 60.0 months: 37 %" in page.words
     assert "toy: mine (ccl) with resnet50 synthetic data random encoder weights" in page.words
-    assert "1 seed, so that there is no telling how far seeds differ" in page.words
+    assert "1 seed, so the differences between seeds are unknown" in page.words
     assert "The slide itself is not at hand." in page.words
-    assert "2 slides more are in the patient’s folder" in page.words  # noqa: RUF001
+    assert "The patient’s folder has 2 more slides" in page.words  # noqa: RUF001
 
 
 def test_patients_unfold_and_the_first_is_open(page):
@@ -148,7 +148,7 @@ def test_a_hostile_name_is_no_element(page):
 
 def test_without_explained_patients_there_is_no_section(tmp_path, make_results):
     evaluations = make_results(tmp_path, "toy")
-    write_report(out=tmp_path / "report", evaluations=evaluations, config={}, settings=ReportSettings("Title", 0))
+    write_report(out=tmp_path / "report", evaluations=evaluations, config={}, settings=ReportSettings("Title"))
     assert "Single patients" not in (tmp_path / "report" / "report.html").read_text()
 
 
@@ -185,5 +185,5 @@ def test_what_is_missing_or_damaged_is_named(tmp_path, name, content, found):
 
 
 def test_a_folder_without_patients_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"nobody is explained[\s\S]*no such folder[\s\S]*snakemake explain"):
+    with pytest.raises(InputError, match=r"there is no explained patient[\s\S]*no such folder[\s\S]*snakemake explain"):
         read_explained([tmp_path / "nowhere"], out=tmp_path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from html.parser import HTMLParser
@@ -18,9 +17,8 @@ import yaml
 from ccl.config.sections import ReportSettings
 from ccl.io.errors import InputError
 from ccl.report import figures
-from ccl.report.run import write_report
-from ccl.report.tables import evaluations_of
-from ccl.results.gather import gather
+from ccl.report.stage import write_report
+from ccl.results.gather import evaluations_of, gather
 
 HOSTILE_SLIDE = "<img src=x onerror=alert(1)>&\"'"
 HOSTILE_PATIENT = '"><script src="//evil.example/x.js"></script>'
@@ -81,7 +79,7 @@ def demo(tmp_path_factory, make_results):
         out=root / "report",
         evaluations=evaluations,
         config={"cohorts": {"demo": {"patients": "</pre><script>alert(3)</script>"}}, "shards": 2},
-        settings=ReportSettings("Demo </title><script>alert(4)</script>", 4),
+        settings=ReportSettings("Demo </title><script>alert(4)</script>"),
     )
     return root
 
@@ -91,7 +89,7 @@ def real(tmp_path_factory, make_results):
     """One of the publication's cohorts, with a method of each kind, and nothing left out."""
     root = tmp_path_factory.mktemp("real")
     evaluations = make_results(root / "results", "TCGA_BLCA", methods=(("resnet50", "ccl"), ("none", "snn")))
-    write_report(out=root / "report", evaluations=evaluations, config={}, settings=ReportSettings("Real", 3))
+    write_report(out=root / "report", evaluations=evaluations, config={}, settings=ReportSettings("Real"))
     return root
 
 
@@ -120,7 +118,7 @@ def test_page_loads_nothing_from_anywhere(name, request, without_script):
             assert not key.startswith("on"), (tag, key)
             if key.split(":")[-1] in {"src", "href", "srcset", "poster", "data", "action", "background"}:
                 sheet = f"../results/{name}/quality/contact_sheet.html"  # a link to follow, not to load
-                assert value.startswith(("data:image/jpeg;base64,", "#")) or (tag, value) == ("a", sheet), (tag, key)
+                assert value.startswith("#") or (tag, value) == ("a", sheet), (tag, key)
             assert not re.search(r"url\((?!#)", value or ""), (tag, key)
     styles = "".join(re.findall(r"<style>(.*?)</style>", text, flags=re.DOTALL))
     assert "@import" not in styles
@@ -141,7 +139,6 @@ def test_page_is_well_formed_and_can_be_read_aloud(name, request):
     for _, attributes in page.tags:
         for value in attributes.values():
             assert set(re.findall(r"url\(#([^)]+)\)", value or "")) <= set(identifiers)
-    assert all(attributes["alt"] for attributes in page.all("img"))
     drawings = page.all("svg")
     assert drawings
     assert all(attributes["role"] == "img" and attributes["aria-label"] for attributes in drawings)
@@ -153,7 +150,8 @@ def test_page_is_well_formed_and_can_be_read_aloud(name, request):
 
 def test_synthetic_data_and_random_weights_are_announced_wherever_numbers_stand(demo, demo_page):
     assert "Synthetic data: these numbers say nothing about real tumours." in demo_page.words
-    assert "Untrained encoder: these numbers say nothing about what can be read from real tumours." in demo_page.words
+    words = "Random encoder weights: these numbers say nothing about what can be read from real tumours."
+    assert words in demo_page.words
     for path in (demo / "report" / "figures").glob("*.svg"):
         text = path.read_text()
         assert "synthetic data" in text, path.name
@@ -177,7 +175,7 @@ def test_text_from_data_is_escaped(demo, demo_page):
     assert HOSTILE_REASON in demo_page.words
     assert "</pre><script>alert(3)</script>" in demo_page.words
     assert demo_page.all("script") == [{}]
-    assert "x" not in {attributes.get("src") for attributes in demo_page.all("img")}
+    assert demo_page.all("img") == []
 
 
 def test_what_was_left_out_is_named_or_said_to_be_none(demo, demo_page, real_page):
@@ -269,7 +267,7 @@ def test_best_on_test_figures_say_so(real):
 
 def test_c_index_figure_shows_and_names_every_fold_seed_and_seed_mean(tmp_path, make_results):
     cohorts = gather(make_results(tmp_path, "a", methods=(("none", "genes", "snn"),), seeds=(0, 1, 2)))
-    figure = figures.c_index(evaluations_of(cohorts))
+    figure = figures.draw_c_index(evaluations_of(cohorts))
     told = [text.get_text() for text in figure.legends[0].get_texts()]
     assert {"one fold, one seed", "one seed, mean over its folds"} <= set(told)
     found = cohorts[0].evaluations[0].facts["protocols"]["last"]
@@ -281,7 +279,7 @@ def test_c_index_figure_shows_and_names_every_fold_seed_and_seed_mean(tmp_path, 
 
 def test_c_index_figure_of_one_seed_speaks_of_folds_alone(tmp_path, make_results):
     cohorts = gather(make_results(tmp_path, "a", methods=(("none", "snn"),), seeds=(0,)))
-    told = [text.get_text() for text in figures.c_index(evaluations_of(cohorts)).legends[0].get_texts()]
+    told = [text.get_text() for text in figures.draw_c_index(evaluations_of(cohorts)).legends[0].get_texts()]
     assert "one fold" in told
     assert not any("seed" in words for words in told)
 
@@ -289,22 +287,12 @@ def test_c_index_figure_of_one_seed_speaks_of_folds_alone(tmp_path, make_results
 def test_learning_curve_has_a_thin_line_for_each_seed(tmp_path, make_results):
     cohorts = gather(make_results(tmp_path, "a", methods=(("none", "snn"),), seeds=(0, 1)))
     one = cohorts[0].evaluations[0]
-    lines = figures.learning_curve(one).axes[0].get_lines()
+    lines = figures.draw_learning_curve(one).axes[0].get_lines()
     drawn = {tuple(np.round(line.get_ydata(), 6)): line.get_linewidth() for line in lines}
     columns = one.history.groupby(["seed", "epoch"])["c_index_test"].mean().round(6).unstack()
     for curve in columns.to_numpy():
         assert drawn[tuple(curve)] < 1
     assert drawn[tuple(np.round(columns.mean(), 6))] > 1.5
-
-
-def test_gallery_shows_as_many_slides_as_asked_and_shrinks_them(demo_page):
-    pictures = demo_page.all("img")
-    assert len(pictures) == 7  # four slides; the excluded one has no grid
-    assert "no grid of patches" in demo_page.words
-    for attributes in pictures:
-        data = base64.b64decode(attributes["src"].removeprefix("data:image/jpeg;base64,"))
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        assert picture.shape[:2] == (int(attributes["height"]), int(attributes["width"])) == (280, 420)
 
 
 def test_config_is_shown_as_yaml(demo):
@@ -321,7 +309,7 @@ def test_report_of_the_same_results_has_the_same_tables_and_figures_and_no_lefto
         (out / name).write_text("from an earlier report")
 
     def made():
-        write_report(out=out, evaluations=evaluations, config={}, settings=ReportSettings("Twice", 0))
+        write_report(out=out, evaluations=evaluations, config={}, settings=ReportSettings("Twice"))
         return {path.name: path.read_bytes() for folder in ("tables", "figures") for path in (out / folder).iterdir()}
 
     first = made()
@@ -331,7 +319,7 @@ def test_report_of_the_same_results_has_the_same_tables_and_figures_and_no_lefto
 
 def test_nothing_to_report_is_refused(tmp_path):
     with pytest.raises(InputError, match="nothing to report"):
-        write_report(out=tmp_path / "report", evaluations=[], config={}, settings=ReportSettings("None", 0))
+        write_report(out=tmp_path / "report", evaluations=[], config={}, settings=ReportSettings("None"))
 
 
 @pytest.mark.parametrize(
@@ -341,5 +329,5 @@ def test_missing_file_is_named(tmp_path, make_results, name):
     evaluations = make_results(tmp_path / "results", "c", methods=(("none", "snn"),))
     (tmp_path / "results" / "c" / name).unlink()
     with pytest.raises(InputError, match=re.escape(name)):
-        write_report(out=tmp_path / "report", evaluations=evaluations, config={}, settings=ReportSettings("No", 0))
+        write_report(out=tmp_path / "report", evaluations=evaluations, config={}, settings=ReportSettings("No"))
     assert not (tmp_path / "report").exists()

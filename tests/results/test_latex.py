@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ccl.pages.numbers import MISSING
 from ccl.results.gather import Evaluation
-from ccl.results.latex import MISSING, PACKAGES, careful, judged, latex_table, mean_std, over
+from ccl.results.latex import PACKAGES, careful, judged, latex_table, mean_std, over
 from tests.results.tex import tables_of
 
 HOSTILE = r"a_b & 50% #1 {x} $5 ~ ^ \end{table} < | > [2] *τ"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ccl import __version__
-from ccl.pages.provenance import git_commit
-from ccl.report.html import environment
+from ccl.pages.html import render
+from ccl.pages.provenance import provenance
 from ccl.wsi.quality.slides import SlideQuality, to_table
 
 QUANTILES = (0.0, 0.05, 0.5, 0.95, 1.0)
@@ -29,7 +27,7 @@ MEASURES = (
 """What the table of the cohort's range shows: words, column of ``slides.csv``, format."""
 
 
-def render(cohort: str, slides: Sequence[SlideQuality], folder: Path, *, synthetic: bool) -> str:
+def render_contact_sheet(cohort: str, slides: Sequence[SlideQuality], folder: Path, *, synthetic: bool) -> str:
     """Return the whole page.
 
     Parameters
@@ -44,24 +42,20 @@ def render(cohort: str, slides: Sequence[SlideQuality], folder: Path, *, synthet
         Whether the cohort is invented.
     """
     used = [slide for slide in slides if slide.status == "ok"]
-    return (
-        environment("ccl.wsi.quality")
-        .get_template("contact_sheet.html")
-        .render(
-            title=f"Slides of {cohort}",
-            synthetic=[cohort] if synthetic else [],
-            slides=[_card(slide, folder) for slide in slides],
-            used=len(used),
-            excluded=len(slides) - len(used),
-            annotated=sum(slide.annotated for slide in slides),
-            patients=len({slide.patient_id for slide in slides}),
-            without=sorted({slide.patient_id for slide in slides} - {slide.patient_id for slide in used}),
-            tiles=sum(slide.tiles or 0 for slide in used),
-            ranges=_ranges(to_table(used)) if used else [],
-            software={"ccl": __version__},
-            commit=git_commit(),
-            date=datetime.now(UTC),
-        )
+    return render(
+        "contact_sheet.html",
+        "ccl.wsi.quality",
+        title=f"Slides of {cohort}",
+        synthetic=[cohort] if synthetic else [],
+        slides=[_card(slide, folder) for slide in slides],
+        used=len(used),
+        excluded=len(slides) - len(used),
+        annotated=sum(slide.annotated for slide in slides),
+        patients=len({slide.patient_id for slide in slides}),
+        without=sorted({slide.patient_id for slide in slides} - {slide.patient_id for slide in used}),
+        tiles=sum(slide.tiles or 0 for slide in used),
+        ranges=_ranges(to_table(used)) if used else [],
+        **provenance(),
     )
 
 

@@ -23,7 +23,7 @@ from ccl.io.errors import InputError
 from ccl.io.files import write_table
 from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import Slide, shard_slides
-from ccl.wsi.quality.run import make_contact_sheet
+from ccl.wsi.quality.stage import make_contact_sheet
 from ccl.wsi.tile.stage import TileStage
 from ccl.wsi.tissue.stage import TissueStage
 

@@ -1,0 +1,123 @@
+"""The report stage: evaluations in, one page, its tables and its figures out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from ccl.config.sections import ReportSettings
+from ccl.evaluate import PROTOCOLS
+from ccl.io.files import write_table, write_text
+from ccl.io.progress import progress
+from ccl.pages.numbers import format_p
+from ccl.pages.style import house_style, inline, save
+from ccl.report import figures
+from ccl.report.latex import latex_tables
+from ccl.report.page import render_report
+from ccl.report.patients import read_explained
+from ccl.report.tables import make_tables
+from ccl.results.components import draw_one
+from ccl.results.figures import PROTOCOL_WORDS, draw
+from ccl.results.gather import Evaluation, evaluations_of, gather
+
+
+def write_report(
+    *,
+    out: Path,
+    evaluations: Sequence[Path],
+    config: Mapping[str, Any],
+    settings: ReportSettings,
+    explained: Sequence[Path] = (),
+    components: Sequence[Path] = (),
+) -> None:
+    """Write ``report.html``, ``tables/*.csv`` and ``*.tex``, and ``figures/*.{svg,png}``.
+
+    The page needs no other file.  Tables and figures of an earlier report that this one does not have are removed.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the report.
+    evaluations : sequence of Path
+        The ``evaluation.json`` of every model and cohort; other files are found beside them (docs/formats.md).
+    config : mapping
+        The workflow's config, shown on the page.
+    settings : ReportSettings
+        Title of the page.
+    explained : sequence of Path
+        Folders of the explain stage, one for each cohort and model, whose patients the page shows.
+    components : sequence of Path
+        ``components.json`` of those evaluations that have one.
+
+    Raises
+    ------
+    InputError
+        No evaluation is named, or a file is missing or damaged.
+    """
+    cohorts = gather(evaluations, components)
+    patients = read_explained(explained, out=out)
+    tables = make_tables(cohorts)
+    drawn = _draw(evaluations_of(cohorts), out / "figures")
+    for name, table in tables.items():
+        write_table(out / "tables" / f"{name}.csv", table)
+    for_paper = latex_tables(tables, evaluations_of(cohorts))
+    for name, text in for_paper.items():
+        write_text(out / "tables" / f"{name}.tex", text)
+    page = render_report(
+        cohorts, tables, drawn, config=config, settings=settings, explained=patients, folder=out.absolute()
+    )
+    write_text(out / "report.html", page)
+    _remove_others(out / "tables", {f"{name}.csv" for name in tables}, "*.csv")
+    _remove_others(out / "tables", {f"{name}.tex" for name in for_paper}, "*.tex")
+    for suffix in ("svg", "png"):
+        _remove_others(out / "figures", {f"{name}.{suffix}" for name in drawn}, f"*.{suffix}")
+
+
+def _draw(evaluations: Sequence[Evaluation], folder: Path) -> dict[str, Markup]:
+    """Draw and save every figure; return them as elements of the page, by the names of their files."""
+    drawn = {}
+    with house_style():
+        svg = save(figures.draw_c_index(evaluations), folder, "c_index")
+        drawn["c_index"] = inline(svg, "c_index", "C-index of every fold, as listed in the tables of this page.")
+        for evaluation in progress(evaluations, "figures", unit="method"):
+            for name, figure, alt in _draw_evaluation(evaluation):
+                drawn[name] = inline(save(figure, folder, name), name, alt)
+    return drawn
+
+
+def _draw_evaluation(evaluation: Evaluation) -> Iterator[tuple[str, Figure, str]]:
+    """Yield name, figure and alt text of every figure of one evaluation."""
+    title = evaluation.full_title
+    for protocol in PROTOCOLS:
+        found = evaluation.facts["protocols"][protocol]
+        groups, test = found["kaplan_meier"], found["t_test"]
+        words = f"{title}, {PROTOCOL_WORDS[protocol]}"
+        alts = {
+            "kaplan_meier": f"Kaplan-Meier curves of {words}: {groups['n_high']} patients of high risk,"
+            f" {groups['n_low']} of low risk, log-rank p {format_p(groups['log_rank_p'])}.",
+            "t_test": f"Predicted risk by {words}: {test['n_short']} patients who died by"
+            f" {test['split_months']:.1f} months, {test['n_long']} who lived longer, p {format_p(test['p'])}.",
+        }
+        for kind, alt in alts.items():
+            yield figures.figure_name(evaluation, kind, protocol), draw(kind, evaluation, protocol), alt
+    if (calibration := figures.draw_calibration(evaluation)) is not None:
+        alt = f"Predicted against observed survival of {title}, last epoch, as listed in the file calibration.csv."
+        yield figures.figure_name(evaluation, "calibration"), calibration, alt
+    if evaluation.components is not None:
+        alt = (
+            f"Knowledge components of test patients of {title} by t-SNE, as listed in the file components.csv; the"
+            " tables below show how much they differ."
+        )
+        yield figures.figure_name(evaluation, "components"), draw_one(evaluation.components), alt
+    alt = f"C-index and loss of {title} after every epoch."
+    yield figures.figure_name(evaluation, "learning_curve"), figures.draw_learning_curve(evaluation), alt
+
+
+def _remove_others(folder: Path, made: Iterable[str], pattern: str) -> None:
+    for path in folder.glob(pattern):
+        if path.name not in made:
+            path.unlink()

@@ -1,0 +1,39 @@
+"""The quality stage: manifests in, one table and one page out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ccl.io.files import write_table, write_text
+from ccl.io.sheets import read_slide_sheet
+from ccl.wsi.quality.page import render_contact_sheet
+from ccl.wsi.quality.slides import read_slides, to_table
+
+
+def make_contact_sheet(
+    out: Path, *, cohort: str, slides: Path, tissue: Sequence[Path], tile: Sequence[Path], synthetic: bool
+) -> None:
+    """Write ``slides.csv`` and ``contact_sheet.html``, which shows the pictures that lie beside the slides' files.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the stage.
+    cohort : str
+        The cohort's name.
+    slides : Path
+        Sample sheet.
+    tissue, tile : sequence of Path
+        Manifests of all shards.
+    synthetic : bool
+        Whether the cohort is invented, which the page then says.
+
+    Raises
+    ------
+    InputError
+        A slide is in no manifest, or a file that a manifest lists is missing or damaged.
+    """
+    found = read_slides(read_slide_sheet(slides), tissue, tile)
+    write_table(out / "slides.csv", to_table(found))
+    write_text(out / "contact_sheet.html", render_contact_sheet(cohort, found, out, synthetic=synthetic))
