@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from ccl.io.errors import ConfigError
-from ccl.methods.declaration import Method
-from ccl.methods.recipes import Recipe
+from ccl.methods.declaration import Method, Recipe
 from ccl.train import TrainSettings
 
 Track = Literal["unified", "native"]
