@@ -38,7 +38,6 @@ from ccl.io.sheets import Slide
 from ccl.methods import METHODS, hyper, load
 from ccl.methods.declaration import Method
 from ccl.methods.interface import ClosedForm
-from ccl.methods.recipes import Recipe
 from ccl.nn.replicas import Replicas
 from ccl.train.loop import train_epoch
 from ccl.train.optimisers import make_optimiser

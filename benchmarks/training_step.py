@@ -38,7 +38,13 @@ def cohort() -> tuple[Side, Outcomes]:
     genomics = tuple(torch.randn(PATIENTS, size) for size in SHAPE.families)
     centres = torch.rand(PATIENTS, SHAPE.clusters, SHAPE.features)
     labels, censorship = torch.arange(PATIENTS) % 4, (torch.arange(PATIENTS) // 4 % 2).float()
-    side = Side(tuple(map(str, range(PATIENTS))), labels.double().numpy(), censorship.long().numpy(), genomics, centres)
+    side = Side(
+        patients=tuple(map(str, range(PATIENTS))),
+        months=labels.double().numpy(),
+        censorship=censorship.long().numpy(),
+        genomics=genomics,
+        centres=centres,
+    )
     return side, Outcomes(labels[None], censorship[None], 1.0 + torch.arange(PATIENTS)[None])
 
 

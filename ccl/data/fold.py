@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
 from ccl.data.bags import check_bags
 from ccl.data.batch import Shape
-from ccl.data.inner import hold_out
 from ccl.data.intervals import interval_edges
 from ccl.data.patients import CPU, Side, read_patients
 from ccl.data.scaling import Scaler
 from ccl.data.tables import read_tables
 from ccl.io.errors import ConfigError, ModelError
 from ccl.io.files import read_table
+
+INNER_SEED = 0
+"""Seed of the draw of patients who are held out."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def load_fold(
     outcomes = outcomes.set_index("patient_id")
     roles = _roles(inputs.folds, fold)
     if inner:
-        roles = hold_out(roles, outcomes, share=inner, fold=fold)
+        roles = _hold_out(roles, outcomes, share=inner, fold=fold)
     left_out = tables.left_out(sorted(roles))
     here = [patient for patient in roles if patient not in left_out]
     members = {role: [patient for patient in here if roles[patient] == role] for role in ("train", "inner", "test")}
@@ -170,6 +173,31 @@ def _roles(path: Path, fold: int) -> dict[str, str]:
             todo="ask for one of these folds",
         )
     return dict(zip(here["patient_id"], here["role"], strict=True))
+
+
+def _hold_out(roles: Mapping[str, str], outcomes: pd.DataFrame, *, share: float, fold: int) -> dict[str, str]:
+    """Return the roles of a fold's patients, with a share of those in training changed to ``inner``.
+
+    The share is the same of patients who died and of those who were censored.  The draw does not depend on the method,
+    so all methods hold out the same patients.
+
+    Parameters
+    ----------
+    roles : mapping
+        ``train`` or ``test`` for each patient, sorted by patient.
+    outcomes : DataFrame
+        ``months``, ``censorship`` by patient.
+    share : float
+        Between 0 and 1.
+    fold : int
+        Number of the fold; part of the seed.
+    """
+    training = outcomes.loc[[patient for patient, role in roles.items() if role == "train"]]
+    rng = np.random.default_rng((INNER_SEED, fold))
+    drawn: list[str] = []
+    for _, alike in training.groupby("censorship"):
+        drawn += rng.permutation(alike.index.to_numpy())[: round(share * len(alike))].tolist()
+    return {**roles, **dict.fromkeys(drawn, "inner")}
 
 
 def _check_role(role: str, members: Collection[str], left_out: Mapping[str, str]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Mapping
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -20,9 +21,13 @@ from ccl.methods.parameters import in_config_of, make_hyper
 
 def _find() -> dict[str, Method]:
     """Import the packages of this folder; return the methods that they declare by name, sorted by what they read."""
-    names = [module.name for module in pkgutil.iter_modules(__path__, f"{__name__}.") if module.ispkg]
-    declared = [value for name in names for value in vars(importlib.import_module(name)).values()]
-    methods = [value for value in declared if isinstance(value, Method)]
+    methods = [
+        replace(value, package=found.name)
+        for found in pkgutil.iter_modules(__path__, f"{__name__}.")
+        if found.ispkg
+        for value in vars(importlib.import_module(found.name)).values()
+        if isinstance(value, Method)
+    ]
     return {method.name: method for method in sorted(methods, key=lambda m: (len(m.reads), m.reads, m.name))}
 
 

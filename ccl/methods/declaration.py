@@ -2,11 +2,54 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ccl.methods.recipes import Recipe
+
+def parameter(
+    default: bool | float | str,
+    meaning: str,
+    *,
+    minimum: float = -math.inf,
+    maximum: float = math.inf,
+    multiple_of: int | None = None,
+) -> Any:
+    """Declare one field of a ``Hyper``, annotated bool, int, float or Literal: its default, meaning and limits."""
+    limits = {"minimum": minimum, "maximum": maximum, "multiple_of": multiple_of}
+    return field(default=default, metadata={"meaning": meaning, **limits})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train."""
+
+    optimiser: Literal["sgd", "adam", "radam", "lookahead-radam"]
+    """SGD has no momentum; ``lookahead`` moves the weights halfway back to slow copies of them every sixth step."""
+    lr: float
+    weight_decay: float
+    """L2 penalty, added to the gradient."""
+    epochs: int
+    accumulate: int = 1
+    """Patients whose mean gradient makes a step; those left over at the end of an epoch make one more."""
+    sampling: Literal["uniform", "weighted"] = "uniform"
+    clip: float | None = None
+    """Gradients with a larger norm are scaled down to it."""
+    schedule: Literal["constant", "cosine", "linear", "fifth"] = "constant"
+    """Of the learning rate.  ``cosine``: it rises during the first epoch, then falls to zero, step by step; ``linear``:
+    it falls after each epoch by the same amount, to zero after the last; ``fifth``: a fifth after half the epochs."""
+    nll_alpha: float = 0.0
+    """Weight moved from all patients to those with an observed death in the likelihood."""
+    hyper: Mapping[str, Any] = field(default_factory=dict)
+    """Hyper-parameters that belong to the recipe, such as the weight of a penalty; the config's own take precedence."""
+
+
+MCAT = Recipe("adam", lr=2e-4, weight_decay=1e-5, epochs=20, accumulate=32, sampling="weighted")
+"""How Chen et al. (ICCV 2021) train all methods of their comparison; also used for methods without released code."""
+
+WHOLE_EPOCH = 2**31
+"""A value of ``accumulate`` larger than any cohort: one step an epoch, from all patients."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,8 +58,6 @@ class Method:
 
     name: str
     """Its name in the config and in all results."""
-    package: str
-    """``__name__`` of the package that declares it."""
     reads: tuple[Literal["clusters", "bags", "genomics"], ...]
     """Its input: ``bags`` are all patches of a patient, ``clusters`` the centres of their clusters."""
     citation: str
@@ -24,7 +65,7 @@ class Method:
     """Trained numbers at the sizes of TCGA-BLCA: gene families of 94, 334, 521, 468, 1496 and 479 columns, 4 survival
     intervals, and where slides are read ResNet-50 features (1024) and 6 clusters."""
     hyper: type
-    """Its hyper-parameters: a frozen dataclass of :func:`ccl.methods.parameters.parameter`."""
+    """Its hyper-parameters: a frozen dataclass whose fields are made by :func:`parameter`."""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Named sets of hyper-parameters, each as its differences from the defaults."""
     native: Recipe | None = None
@@ -39,3 +80,5 @@ class Method:
     """Raise it when the trained networks of this method change for the same input."""
     native_version: int = 0
     """Raise it when they change on the native track alone, as with a change of the recipe."""
+    package: str = ""
+    """The package that declares it; filled in by :mod:`ccl.methods`."""

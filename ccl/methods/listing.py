@@ -8,15 +8,14 @@ import sys
 from dataclasses import fields
 
 from ccl.methods import METHODS
-from ccl.methods.declaration import Method
-from ccl.methods.recipes import WHOLE_EPOCH, Recipe
+from ccl.methods.declaration import WHOLE_EPOCH, Method, Recipe
 
 SCHEDULES = {
     "cosine": "cosine schedule with one epoch of warm-up",
     "linear": "linear decay of the learning rate, epoch by epoch",
     "fifth": "a fifth of the learning rate after half the epochs",
 }
-"""Words for a :class:`ccl.methods.recipes.Recipe`'s schedule; none for a constant rate."""
+"""Words for a :class:`ccl.methods.declaration.Recipe`'s schedule; none for a constant rate."""
 
 
 def rows() -> list[tuple[str, str, str, str, str]]:

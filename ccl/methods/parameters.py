@@ -1,4 +1,4 @@
-"""Hyper-parameters: how they are declared, and how the values of a config are checked."""
+"""Checking the hyper-parameters of a config against their declarations."""
 
 from __future__ import annotations
 
@@ -6,23 +6,10 @@ import math
 import typing
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import field, fields
+from dataclasses import fields
 from typing import Any, Literal
 
 from ccl.io.errors import ConfigError
-
-
-def parameter(
-    default: bool | float | str,
-    meaning: str,
-    *,
-    minimum: float = -math.inf,
-    maximum: float = math.inf,
-    multiple_of: int | None = None,
-) -> Any:
-    """Declare one field of a ``Hyper``, annotated bool, int, float or Literal: its default, meaning and limits."""
-    limits = {"minimum": minimum, "maximum": maximum, "multiple_of": multiple_of}
-    return field(default=default, metadata={"meaning": meaning, **limits})
 
 
 @contextmanager

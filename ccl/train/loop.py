@@ -19,8 +19,8 @@ from ccl.data.patients import Side
 from ccl.evaluate.concordance import concordance_index
 from ccl.io.errors import ModelError
 from ccl.io.progress import progress
+from ccl.methods.declaration import Recipe
 from ccl.methods.interface import ClosedForm, SurvivalModel, risk, survival
-from ccl.methods.recipes import Recipe
 from ccl.nn.likelihood import survival_nll
 from ccl.nn.replicas import Replicas
 from ccl.train.optimisers import Optimiser, make_optimiser

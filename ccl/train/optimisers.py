@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from ccl.methods.recipes import Recipe
+from ccl.methods.declaration import Recipe
 from ccl.train.sgd import SGD
 
 LOOKAHEAD_STEPS = 6

@@ -6,8 +6,7 @@ from typing import Literal, get_args
 
 from ccl.config.sections import TrainSettings
 from ccl.io.errors import ConfigError
-from ccl.methods.declaration import Method
-from ccl.methods.recipes import Recipe
+from ccl.methods.declaration import Method, Recipe
 
 Track = Literal["unified", "native"]
 TRACKS: tuple[Track, ...] = get_args(Track)

@@ -15,7 +15,6 @@ from ccl.data.patients import Side
 from ccl.methods import METHODS, hyper, load
 from ccl.methods.declaration import Method
 from ccl.methods.interface import ClosedForm, risk
-from ccl.methods.recipes import Recipe
 from ccl.nn.replicas import Replicas
 from ccl.train.loop import solve, train_epoch
 from ccl.train.optimisers import make_optimiser

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from ccl.data.batch import Batch, Outcomes, Shape
 from ccl.methods import METHODS, hyper, load
+from ccl.methods.declaration import Recipe
 from ccl.methods.interface import ClosedForm, Output, SurvivalModel, risk
-from ccl.methods.recipes import Recipe
 from ccl.nn.likelihood import survival_nll
 from ccl.nn.replicas import Replicas
 from ccl.train.optimisers import make_optimiser

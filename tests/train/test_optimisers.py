@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from ccl.methods import METHODS
-from ccl.methods.recipes import Recipe
+from ccl.methods.declaration import Recipe
 from ccl.nn.replicas import Linear, Replicas
 from ccl.train import VERSION, version
 from ccl.train.optimisers import make_optimiser

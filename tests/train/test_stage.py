@@ -18,8 +18,8 @@ from ccl.evaluate.stage import evaluate_runs
 from ccl.io.errors import ConfigError, InputError, ModelError
 from ccl.io.formats import Genomics
 from ccl.methods import hyper, load
+from ccl.methods.declaration import Recipe
 from ccl.methods.interface import Output, SurvivalModel
-from ccl.methods.recipes import Recipe
 from ccl.nn.replicas import Replicas
 from ccl.train import stage as run
 from ccl.train.loop import train_replicas

@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ccl.methods.attention import AVERAGED
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import MCAT
+from ccl.methods.declaration import MCAT, Method, parameter
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,6 @@ class Hyper:
 
 METHOD = Method(
     name="attmil",
-    package=__name__,
     reads=("bags",),
     citation="Ilse, Tomczak, Welling, ICML 2018",
     parameters=920_069,

@@ -19,9 +19,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ccl.io.errors import ConfigError
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import Recipe
+from ccl.methods.declaration import Method, Recipe, parameter
 from ccl.nn import HEADS
 
 
@@ -123,7 +121,6 @@ class Hyper:
 
 METHOD = Method(
     name="ccl",
-    package=__name__,
     reads=("clusters", "genomics"),
     citation="Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
     parameters=3_503_638,

@@ -10,4 +10,4 @@ from dataclasses import replace
 
 from ccl.methods import clam_sb
 
-METHOD = replace(clam_sb.METHOD, name="clam-mb", package=__name__, parameters=794_640)
+METHOD = replace(clam_sb.METHOD, name="clam-mb", parameters=794_640)

@@ -15,9 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ccl.methods.attention import AVERAGED
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import Recipe
+from ccl.methods.declaration import Method, Recipe, parameter
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,6 @@ class Hyper:
 
 METHOD = Method(
     name="clam-sb",
-    package=__name__,
     reads=("bags",),
     citation="Lu et al., Nat. Biomed. Eng. 2021",
     parameters=793_869,

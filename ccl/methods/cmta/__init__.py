@@ -15,9 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ccl.methods.attention import QUERIED, TWICE
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import Recipe
+from ccl.methods.declaration import Method, Recipe, parameter
 from ccl.nn import HEADS
 
 
@@ -33,7 +31,6 @@ class Hyper:
 
 METHOD = Method(
     name="cmta",
-    package=__name__,
     reads=("bags", "genomics"),
     citation="Zhou, Chen, ICCV 2023",
     parameters=8_259_140,

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
+from ccl.methods.declaration import Method, parameter
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,6 @@ class Hyper:
 
 GENOMICS = Method(
     name="cox-genomics",
-    package=__name__,
     reads=("genomics",),
     citation="Cox, J. R. Stat. Soc. B 1972; ridge: Verweij and van Houwelingen, Stat. Med. 1994",
     parameters=6,

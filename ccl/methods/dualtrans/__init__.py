@@ -10,9 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ccl.methods.attention import CLASS_TOKEN
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import MCAT
+from ccl.methods.declaration import MCAT, Method, parameter
 from ccl.nn import HEADS
 
 
@@ -26,7 +24,6 @@ class Hyper:
 
 METHOD = Method(
     name="dualtrans",
-    package=__name__,
     reads=("bags", "genomics"),
     citation="baseline of Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
     parameters=2_275_364,

@@ -14,9 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ccl.methods.attention import AVERAGED
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import WHOLE_EPOCH, Recipe
+from ccl.methods.declaration import WHOLE_EPOCH, Method, Recipe, parameter
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,6 @@ class Hyper:
 
 METHOD = Method(
     name="gpdbn",
-    package=__name__,
     reads=("bags", "genomics"),
     citation="Wang et al., Bioinformatics 2021",
     parameters=1_634_501,

@@ -17,9 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ccl.methods.attention import AVERAGED
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import WHOLE_EPOCH, Recipe
+from ccl.methods.declaration import WHOLE_EPOCH, Method, Recipe, parameter
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,6 @@ class Hyper:
 
 METHOD = Method(
     name="hfbsurv",
-    package=__name__,
     reads=("bags", "genomics"),
     citation="Li et al., Bioinformatics 2022",
     parameters=1_468_896,

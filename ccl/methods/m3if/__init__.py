@@ -15,9 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ccl.methods.attention import AVERAGED
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import Recipe
+from ccl.methods.declaration import Method, Recipe, parameter
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,6 @@ class Hyper:
 
 METHOD = Method(
     name="m3if",
-    package=__name__,
     reads=("bags", "genomics"),
     citation="Li, Yang et al., MICCAI 2021",
     parameters=2_250_757,

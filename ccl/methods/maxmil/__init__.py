@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ccl.methods import meanmil
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import MCAT
+from ccl.methods.declaration import MCAT, Method, parameter
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,6 @@ class Hyper(meanmil.Hyper):
 
 METHOD = Method(
     name="maxmil",
-    package=__name__,
     reads=("bags",),
     citation="baseline of Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
     parameters=526_852,

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ccl.methods.attention import QUERIED
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import MCAT
+from ccl.methods.declaration import MCAT, Method, parameter
 from ccl.nn import HEADS
 
 
@@ -30,7 +28,6 @@ class Hyper:
 
 METHOD = Method(
     name="mcat",
-    package=__name__,
     reads=("bags", "genomics"),
     citation="Chen et al., ICCV 2021",
     parameters=4_492_038,

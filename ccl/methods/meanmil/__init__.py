@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import MCAT
+from ccl.methods.declaration import MCAT, Method, parameter
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,6 @@ class Hyper:
 
 METHOD = Method(
     name="meanmil",
-    package=__name__,
     reads=("bags",),
     citation="baseline of Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
     parameters=526_852,

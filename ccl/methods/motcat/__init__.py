@@ -14,9 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import MCAT
+from ccl.methods.declaration import MCAT, Method, parameter
 from ccl.nn import HEADS
 
 
@@ -33,7 +31,6 @@ class Hyper:
 
 METHOD = Method(
     name="motcat",
-    package=__name__,
     reads=("bags", "genomics"),
     citation="Xu, Chen, ICCV 2023",
     parameters=4_228_870,

@@ -12,9 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ccl.methods.attention import AVERAGED
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import MCAT
+from ccl.methods.declaration import MCAT, Method, parameter
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,6 @@ class Hyper:
 
 METHOD = Method(
     name="porpoise",
-    package=__name__,
     reads=("bags", "genomics"),
     citation="Chen et al., Cancer Cell 2022",
     parameters=2_381_765,

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import MCAT
+from ccl.methods.declaration import MCAT, Method, parameter
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,6 @@ class Hyper:
 
 METHOD = Method(
     name="snn",
-    package=__name__,
     reads=("genomics",),
     citation="Klambauer et al., NeurIPS 2017; for survival Chen et al., ICCV 2021",
     parameters=1_067_012,

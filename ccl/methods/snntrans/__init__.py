@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import MCAT
+from ccl.methods.declaration import MCAT, Method, parameter
 from ccl.nn import HEADS
 
 
@@ -26,7 +24,6 @@ class Hyper:
 
 METHOD = Method(
     name="snntrans",
-    package=__name__,
     reads=("genomics",),
     citation="baseline of Zhou, Zhou, Chen, IEEE Trans. Med. Imaging 2024",
     parameters=1_463_828,

@@ -14,9 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ccl.methods.attention import QUERIED
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import Recipe
+from ccl.methods.declaration import Method, Recipe, parameter
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,6 @@ class Hyper:
 
 METHOD = Method(
     name="survpath",
-    package=__name__,
     reads=("bags", "genomics"),
     citation="Jaume et al., CVPR 2024",
     parameters=1_676_100,

@@ -10,9 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ccl.methods.attention import CLASS_TOKEN
-from ccl.methods.declaration import Method
-from ccl.methods.parameters import parameter
-from ccl.methods.recipes import Recipe
+from ccl.methods.declaration import Method, Recipe, parameter
 from ccl.nn import HEADS
 
 
@@ -25,7 +23,6 @@ class Hyper:
 
 METHOD = Method(
     name="transmil",
-    package=__name__,
     reads=("bags",),
     citation="Shao et al., NeurIPS 2021",
     parameters=2_673_172,

@@ -95,7 +95,13 @@ def cohort():
     genomics = tuple(torch.randn(PATIENTS, size, generator=rng) for size in SHAPE.families)
     centres = torch.randn(PATIENTS, SHAPE.clusters, SHAPE.features, generator=rng)
     labels, censorship = torch.arange(PATIENTS) % 4, (torch.arange(PATIENTS) // 4 % 2).float()
-    side = Side(tuple(map(str, range(PATIENTS))), labels.numpy(), censorship.numpy(), genomics, centres)
+    side = Side(
+        patients=tuple(map(str, range(PATIENTS))),
+        months=labels.numpy(),
+        censorship=censorship.numpy(),
+        genomics=genomics,
+        centres=centres,
+    )
     return side, Outcomes(labels[None], censorship[None], labels[None] + 1.0)
 
 
