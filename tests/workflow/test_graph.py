@@ -58,6 +58,7 @@ def test_each_job_has_a_log_and_a_benchmark(finished: Workspace) -> None:
     [
         ("train.lrr", 0.1, "'lrr' was unexpected"),
         ("tiel", {}, "'tiel' was unexpected"),
+        ("report.thumbnails", 12, "'thumbnails' was unexpected"),
         ("train.lr", "fast", "'fast' is not of type 'number'"),
         ("models", {"cll": {}}, "cll"),
         ("models", {"ccl": {"cohort_wait": 1}}, "cohort_wait"),

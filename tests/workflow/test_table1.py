@@ -59,3 +59,12 @@ def test_an_unknown_method_or_track_is_refused(workspace: Workspace, key: str, v
     result = workspace.snakemake("table1", "--dry-run")
     assert result.returncode != 0
     assert expected in result.stdout
+
+
+@pytest.mark.parametrize("target", ["table1", "table2", "table3"])
+def test_without_a_model_there_is_nothing_to_compare(workspace: Workspace, target: str) -> None:
+    workspace.set("models", {})
+    result = workspace.snakemake(target, "--dry-run")
+    assert result.returncode == 1
+    assert "nothing to compare" in result.stdout.lower()
+    assert "Usage:" not in result.stdout
