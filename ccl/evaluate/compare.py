@@ -22,6 +22,9 @@ from ccl.io.files import read_table, write_table
 SAME_MONTHS = 1e-6
 """Relative difference up to which two times of follow-up are the same."""
 
+ROUNDING = 1e-12
+"""Differences in C-index below this are rounding."""
+
 
 def compare_evaluations(*, evaluations: Sequence[Path], out: Path, protocol: str) -> list[str]:
     """Compare the pooled C-index of every two evaluations, patient by patient, and write the table `out`.
@@ -153,7 +156,8 @@ def differences(risks: Sequence[pd.DataFrame], pairs: Sequence[tuple[int, int]])
     -------
     DataFrame
         A row per pair: ``n_patients``, ``n_events``, ``first_c_index``, ``second_c_index``, ``difference``, ``se``,
-        ``lower``, ``upper``, ``p`` (not corrected for the number of pairs).
+        ``lower``, ``upper``, ``p`` (not corrected for the number of pairs).  If all resamples give the same
+        difference, and it is not 0, the last four are NaN.
     """
     patients, events = len(risks[0]), int((risks[0]["censorship"] == 0).sum())
     counts = resample(patients)
@@ -164,6 +168,9 @@ def differences(risks: Sequence[pd.DataFrame], pairs: Sequence[tuple[int, int]])
     for i, j in pairs:
         difference = c_index[i] - c_index[j]
         error = float(np.nanstd(resampled[i] - resampled[j], ddof=1))
+        if error < ROUNDING:
+            # Models that order all patients alike do not differ; any other constant difference has no error to test by.
+            error = 0.0 if abs(difference) < ROUNDING else np.nan
         half = float(norm.ppf((1 + CONFIDENCE) / 2)) * error
         rows.append(
             {
@@ -173,27 +180,32 @@ def differences(risks: Sequence[pd.DataFrame], pairs: Sequence[tuple[int, int]])
                 "second_c_index": c_index[j],
                 "difference": difference,
                 "se": error,
-                "lower": max(difference - half, -1.0),
-                "upper": min(difference + half, 1.0),
-                # Two models that rank all patients alike do not differ in any resample.
-                "p": 2 * float(norm.sf(abs(difference) / error)) if error else 1.0,
+                "lower": np.maximum(difference - half, -1.0),
+                "upper": np.minimum(difference + half, 1.0),
+                "p": 1.0 if error == 0 else 2 * float(norm.sf(abs(difference) / error)),
             }
         )
     return pd.DataFrame(rows)
 
 
 def holm(ps: ArrayLike) -> NDArray[np.float64]:
-    """Return p-values (M,) corrected for their number (Holm, Scandinavian Journal of Statistics 1979)."""
+    """Return p-values (M,) corrected for their number (Holm, Scandinavian Journal of Statistics 1979).
+
+    NaN stays NaN and does not count.
+    """
     p = np.asarray(ps, dtype=np.float64)
-    order = np.argsort(p)
-    corrected = np.empty_like(p)
-    corrected[order] = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known])]
+    corrected = np.full_like(p, np.nan)
+    corrected[order] = np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)).clip(max=1)
     return corrected
 
 
 def _line(row: Mapping[Hashable, Any]) -> str:
+    models = f"{row['first']} {row['first_c_index']:.3f} against {row['second']} {row['second_c_index']:.3f}"
+    if np.isnan(row["p"]):
+        return f"{models}: {row['difference']:+.3f} in every resample, so p is not defined"
     return (
-        f"{row['first']} {row['first_c_index']:.3f} against {row['second']} {row['second_c_index']:.3f}: "
-        f"{row['difference']:+.3f} ({row['lower']:+.3f} to {row['upper']:+.3f}), "
+        f"{models}: {row['difference']:+.3f} ({row['lower']:+.3f} to {row['upper']:+.3f}), "
         f"p = {row['p']:.2g}, of all pairs {row['p_holm']:.2g}"
     )

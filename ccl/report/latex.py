@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ccl.pages.numbers import MISSING, format_p
+from ccl.report.tables import records
 from ccl.results.gather import Evaluation
 from ccl.results.latex import JUDGED, careful, judged, latex_table, mean_over, mean_std, over
 
@@ -26,7 +27,7 @@ def latex_tables(tables: Mapping[str, pd.DataFrame], evaluations: Sequence[Evalu
     """
     written = {}
     for name, (caption, columns) in CONTENT.items():
-        rows: list[Any] = tables[name].astype(object).where(tables[name].notna(), None).to_dict("records")
+        rows = records(tables[name])
         if rows:
             cells = [[write(row) for write in columns.values()] for row in rows]
             said = [judged(protocol) for protocol in JUDGED if protocol in set(_protocols(rows))]

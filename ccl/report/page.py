@@ -21,7 +21,7 @@ from ccl.report.comparisons import ALL_PAIRS_OF
 from ccl.report.components import components
 from ccl.report.figures import figure_name
 from ccl.report.patients import Explained
-from ccl.report.tables import headline
+from ccl.report.tables import headline, records
 from ccl.results.choices import choices
 from ccl.results.gather import Cohort, Evaluation, caveats_of, evaluations_of, protocols_of
 from ccl.wsi.encoders import ENCODERS
@@ -98,7 +98,7 @@ def _plain(value: Any) -> Any:
 
 def _alignment(table: pd.DataFrame, evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
     """Return a row for each evaluation that reads clusters, with its title and caveats."""
-    rows: list[Any] = table.astype(object).where(table.notna(), None).to_dict("records")
+    rows = records(table)
     reading = [evaluation for evaluation in evaluations if evaluation.facts["k"] is not None]
     return [{**row, "title": e.title, "caveats": e.caveats} for row, e in zip(rows, reading, strict=True)]
 
@@ -199,7 +199,7 @@ def _differences(cohorts: Sequence[Cohort], table: pd.DataFrame) -> list[dict[st
     found = []
     for cohort in cohorts:
         titles = {(one.model, one.encoder): one.title for one in cohort.evaluations}
-        rows: list[Any] = table[table["cohort"] == cohort.name].to_dict("records")
+        rows = records(table[table["cohort"] == cohort.name])
         pairs = [
             row | {side: titles[row[f"{side}_model"], row[f"{side}_encoder"]] for side in ("first", "second")}
             for row in rows

@@ -48,6 +48,12 @@ TIMES_COLUMNS = ["months", "n_dead", "n_alive", "auc", "brier", "brier_kaplan_me
 T_TEST_COLUMNS = ["split_months", "split_from", "n_short", "n_long", "n_unknown", "t", "p"]
 
 
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table, with None for empty cells."""
+    rows: list[Any] = table.astype(object).where(table.notna(), None).to_dict("records")
+    return rows
+
+
 def c_index(cohorts: Sequence[Cohort]) -> pd.DataFrame:
     """Return the mean C-indices: a row for each cohort, model and protocol, with the source of its data.
 

@@ -192,7 +192,22 @@ def gather(evaluations: Sequence[Path], components: Sequence[Path] = ()) -> list
         folder = Path(path).absolute().parents[3]
         found = _read_evaluation(Path(path).absolute(), folder)
         members.setdefault(folder, []).append(replace(found, components=decomposed.get(found.key)))
+    _check_names([one for found in members.values() for one in found])
     return [_read_cohort(folder, tuple(found)) for folder, found in members.items()]
+
+
+def _check_names(evaluations: Sequence[Evaluation]) -> None:
+    """Raise InputError if two evaluations have the same name, and so their figures the same files."""
+    keys: dict[str, tuple[str, str, str]] = {}
+    for one in evaluations:
+        if one.name in keys:
+            raise InputError(
+                "two evaluations have the same name",
+                found=f"{one.name}, of {'/'.join(keys[one.name])} and {'/'.join(one.key)}",
+                expected="each evaluation once, and names of cohorts, encoders and models that differ joined by dots",
+                todo="name each evaluation once, or rename a model without a dot",
+            )
+        keys[one.name] = one.key
 
 
 def evaluations_of(cohorts: Sequence[Cohort]) -> list[Evaluation]:

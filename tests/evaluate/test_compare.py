@@ -146,3 +146,20 @@ def test_evaluate_wants_either_runs_or_predictions(arguments):
     result = CliRunner().invoke(cli, ["evaluate", *arguments, "--out", "out"])
     assert result.exit_code == 2
     assert "either RUNS or --predictions" in result.output
+
+
+def test_resamples_that_all_give_one_difference_tell_no_p(evaluation, tmp_path):
+    """Of three patients only two are comparable: every resample with both has the same difference."""
+    cohort = pd.DataFrame({"patient_id": list("abc"), "months": [1.0, 2.0, 2.0], "censorship": [0, 1, 1]})
+    folders = [evaluation("right", cohort, [1, 0, 0]), evaluation("wrong", cohort, [-1, 0, 0])]
+    table, (line,) = compare(folders, tmp_path)
+    assert table.loc[0, "difference"] == 1
+    assert table.loc[0, ["se", "lower", "upper", "p", "p_holm"]].isna().all()
+    assert "p is not defined" in line
+    same, (line,) = compare([folders[0], evaluation("also right", cohort, [2, 1, 1])], tmp_path)
+    assert same.loc[0, ["difference", "se", "p"]].tolist() == [0, 0, 1]
+    assert "p = 1" in line
+
+
+def test_holm_leaves_out_what_is_not_defined():
+    assert holm([0.04, np.nan, 0.01]) == pytest.approx([0.04, np.nan, 0.02], nan_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from ccl.io.errors import InputError
+from ccl.io.errors import ConfigError, InputError
 from ccl.pages.style import BLUE, GREEN, ORANGE, PURPLE
 from ccl.paper.stage import draw_figures
 from ccl.results.components import colours_of, draw_components, read_components
@@ -89,3 +89,23 @@ def test_components_without_their_facts_are_refused(tmp_path: Path) -> None:
     (tmp_path / "components.json").write_text("{}")
     with pytest.raises(InputError, match=r"components\.json[\s\S]*no cohort, encoder"):
         read_components(tmp_path)
+
+
+def test_components_without_points_are_refused(tmp_path: Path) -> None:
+    path = write_components(tmp_path / "blca" / "components" / "uni" / "ccl", folds=1)
+    table = path.parent / "components.csv"
+    table.write_text(table.read_text().splitlines()[0] + "\n")
+    with pytest.raises(InputError, match=r"holds no patient[\s\S]*components\.csv"):
+        draw_figures(figure="8", sources=[path], out=tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "models", [[("none", "a", "snn"), ("none", "a.best-on-test", "snn")], [("x.y", "z", "snn"), ("x", "y.z", "snn")]]
+)
+def test_two_models_whose_figures_would_have_one_name_are_refused(make_results, tmp_path: Path, models) -> None:
+    sources = [
+        path for number, model in enumerate(models) for path in make_results(tmp_path, f"c{number}", methods=(model,))
+    ]
+    with pytest.raises(ConfigError, match=r"same file name[\s\S]*without a dot"):
+        draw_figures(figure="6", sources=sources, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -220,6 +220,14 @@ def test_genomics_only_cohort_speaks_of_no_slides(tmp_path, make_results):
     assert "Encoder weights" not in page
 
 
+def test_two_evaluations_of_one_name_are_refused(tmp_path, make_results):
+    evaluations = make_results(tmp_path, "a", methods=(("x.y", "z", "snn"), ("x", "y.z", "snn")))
+    with pytest.raises(InputError, match=r"the same name[\s\S]*a\.x\.y\.z"):
+        gather(evaluations)
+    with pytest.raises(InputError, match="the same name"):
+        gather([evaluations[0], evaluations[0]])
+
+
 def test_newer_manifest_speaks_for_a_slide_and_slides_no_longer_in_the_cohort_are_forgotten(tmp_path, make_results):
     evaluations = make_results(tmp_path, "a", slides={"S1": "", "S2": ""})
     old = tmp_path / "a" / "tile" / "manifests" / "7.tsv"

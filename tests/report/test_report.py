@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from xml.etree import ElementTree
@@ -293,6 +294,18 @@ def test_learning_curve_has_a_thin_line_for_each_seed(tmp_path, make_results):
     for curve in columns.to_numpy():
         assert drawn[tuple(curve)] < 1
     assert drawn[tuple(np.round(columns.mean(), 6))] > 1.5
+
+
+def test_calibration_shows_every_time(tmp_path, make_results):
+    cohorts = gather(make_results(tmp_path, "a", methods=(("none", "snn"),), n=60, interval_edges=[0, 15, 30, 80]))
+    (one,) = evaluations_of(cohorts)
+    last = one.calibration[one.calibration["protocol"] == "last"].dropna(subset=["observed"])
+    times = [last[last["months"] == last["months"].iloc[0]].assign(months=months) for months in range(6, 48, 6)]
+    figure = figures.draw_calibration(replace(one, calibration=pd.concat(times)))
+    told = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert told == [f"{months} months" for months in range(6, 48, 6)]
+    looks = {(line[0].get_color(), line[0].get_marker()) for line in figure.axes[0].containers}
+    assert len(looks) == len(told) == 7
 
 
 def test_config_is_shown_as_yaml(demo):

@@ -11,7 +11,7 @@ import pytest
 
 from ccl.pages.numbers import MISSING
 from ccl.results.gather import Evaluation
-from ccl.results.latex import PACKAGES, careful, judged, latex_table, mean_std, over
+from ccl.results.latex import PACKAGES, careful, judged, latex_table, mean_over, mean_std, over
 from tests.results.tex import tables_of
 
 HOSTILE = r"a_b & 50% #1 {x} $5 ~ ^ \end{table} < | > [2] *τ"
@@ -55,8 +55,12 @@ def test_a_number_is_printed_with_what_is_known_of_it() -> None:
     assert mean_std(None, None) == MISSING
 
 
-def evaluation(cohort: str, encoder: str, folds: int, seeds: int, synthetic: bool, weights: str) -> Evaluation:
-    protocols = {"last": {"seeds": [{"seed": seed} for seed in range(seeds)]}}
+def evaluation(
+    cohort: str, encoder: str, folds: int, seeds: int, synthetic: bool, weights: str, censored: int = 0
+) -> Evaluation:
+    """An evaluation of which the first folds have no C-index."""
+    scores = [{"fold": fold, "c_index": None if fold < censored else 0.6} for fold in range(folds)]
+    protocols = {"last": {"folds": scores, "seeds": [{"seed": seed} for seed in range(seeds)]}}
     facts = {
         "cohort": cohort, "encoder": encoder, "synthetic": synthetic, "weights": weights, "protocols": protocols
     }  # fmt: skip
@@ -70,6 +74,13 @@ def test_a_caption_tells_the_protocol_and_what_a_mean_is_over() -> None:
     five, three = (evaluation("a", "uni", folds, seeds, False, "hub") for folds, seeds in ((5, 2), (3, 2)))
     assert over([five, three]) == "3 or 5 folds, 2 seeds averaged within each"
     assert over([evaluation("a", "uni", 5, 1, False, "hub")]) == "5 folds"
+
+
+def test_a_fold_without_a_c_index_is_in_no_mean() -> None:
+    whole, censored = (evaluation("a", "uni", 5, 2, False, "hub", censored=count) for count in (0, 2))
+    assert mean_over([whole, censored]) == "3 or 5 folds, 2 seeds averaged within each"
+    assert over([whole, censored]) == "5 folds, 2 seeds averaged within each"
+    assert mean_over([evaluation("a", "uni", 2, 1, False, "hub", censored=1)]) == "1 fold"
 
 
 def test_what_is_not_real_is_named() -> None:

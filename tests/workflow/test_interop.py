@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from ccl.io.formats import Clusters, Features
+from tests.io.interop import layouts
 from tests.workflow.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("graph")

@@ -20,6 +20,7 @@ from ccl.io.formats import Features, ManifestRow, Tiles, read_manifest, write_ma
 from ccl.io.interop import LAYOUTS
 from ccl.io.interop.exporting import export_features
 from ccl.io.interop.importing import import_features
+from tests.io.interop import layouts
 from tests.io.interop.layouts import patches
 
 MPP = 0.2528

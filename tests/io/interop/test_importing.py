@@ -15,6 +15,7 @@ import torch
 from ccl.io.errors import InputError, StageError
 from ccl.io.formats import Features, FeaturesHead, ManifestRow, read_manifest
 from ccl.io.interop.importing import import_features
+from tests.io.interop import layouts
 from tests.io.interop.layouts import patches, sheet
 
 

@@ -16,6 +16,7 @@ from ccl.io.sheets import Slide
 from ccl.wsi.reader.by_openslide import OpenSlideReader
 from ccl.wsi.reader.opening import open_slide, slide_fingerprint
 from ccl.wsi.reader.patches import patches
+from tests.wsi.reader import formats
 
 MARGIN = 64
 """Pixels around the scanned area of the Leica slide."""
