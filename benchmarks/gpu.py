@@ -36,7 +36,7 @@ from ccl.io.formats import Features, ManifestRow, Tiles, write_manifest
 from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import Slide
 from ccl.methods import METHODS, hyper, load
-from ccl.methods.declaration import Method
+from ccl.methods.declaration import Method, Recipe
 from ccl.methods.interface import ClosedForm
 from ccl.nn.replicas import Replicas
 from ccl.train.loop import train_epoch

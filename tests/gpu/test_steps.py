@@ -13,7 +13,7 @@ from torch import Tensor
 from ccl.data.batch import Batch, Shape
 from ccl.data.patients import Side
 from ccl.methods import METHODS, hyper, load
-from ccl.methods.declaration import Method
+from ccl.methods.declaration import Method, Recipe
 from ccl.methods.interface import ClosedForm, risk
 from ccl.nn.replicas import Replicas
 from ccl.train.loop import solve, train_epoch
