@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +17,8 @@ from ccl.config.keys import keys_of, wording
 from ccl.config.sections import Config
 from ccl.io.errors import ConfigError
 from ccl.io.files import existing
+
+Section = TypeVar("Section")
 
 MOST = 8
 """Mistakes that are listed; more would push the first ones off the screen."""
@@ -64,10 +66,20 @@ def check_config(values: Mapping[str, Any], files: Sequence[str | Path] = ()) ->
         A key is unknown or missing, or a value is of the wrong type or outside its limits; all of them are listed.
     """
     try:
-        # As JSON, strictly: text is no number, while lists may be tuples and whole numbers stand for others.
-        return TypeAdapter(Config).validate_json(json.dumps(values, default=str), strict=True)
+        return strictly(Config, values)
     except ValidationError as error:
         raise mistakes(refused(Config, error), files) from error
+
+
+def strictly(cls: type[Section], values: Mapping[str, Any]) -> Section:
+    """Make a section of values as YAML gives them: text is no number, lists may be tuples, 1 may stand for 1.0.
+
+    Raises
+    ------
+    ValidationError
+        A key is unknown or missing, or a value is of the wrong type or outside its limits.
+    """
+    return TypeAdapter(cls).validate_json(json.dumps(values, default=str), strict=True)
 
 
 def refused(cls: type, error: ValidationError) -> list[str]:

@@ -1,22 +1,26 @@
 """The survival methods, found by their packages in this folder.
 
 A method is a package of two files.  ``__init__.py`` declares it: a :class:`ccl.methods.declaration.Method` and the
-frozen dataclass ``Hyper``.  ``network.py`` holds ``Model``, a :class:`ccl.methods.interface.SurvivalModel` that is
-built from the shape of the data, a ``Hyper`` and the replicas.  Only the networks import torch.
+section ``Hyper`` of keys (:mod:`ccl.config.keys`).  ``network.py`` holds ``Model``, a
+:class:`ccl.methods.interface.SurvivalModel` that is built from the shape of the data, a ``Hyper`` and the replicas.
+Only the networks import torch.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+from pydantic import ValidationError
+
+from ccl.config.check import mistakes, refused, strictly
 from ccl.io.errors import ConfigError
 from ccl.methods.declaration import Method
-from ccl.methods.parameters import in_config_of, make_hyper
 
 
 def _find() -> dict[str, Method]:
@@ -72,6 +76,38 @@ def hyper(name: str, overrides: Mapping[str, Any], *, model: str = "") -> Any:
         The method or a key is unknown, a value has the wrong type or is out of range, or two values contradict each
         other.
     """
-    method = get_method(name)
-    with in_config_of(model or name):
-        return make_hyper(method.hyper, overrides, presets=method.presets)
+    found = hyper_mistakes(name, overrides, model=model)
+    if found:
+        raise mistakes(found)
+    return _made(get_method(name), overrides)
+
+
+def hyper_mistakes(name: str, overrides: Mapping[str, Any], *, model: str = "") -> list[str]:
+    """Return what is wrong with the hyper-parameters that :func:`hyper` takes, a line for each mistake."""
+    method, place = get_method(name), f"models: {model or name}"
+    preset = overrides.get("preset")
+    if preset is not None and preset not in method.presets:
+        return [f"{place}: preset: found {preset}; expected {', '.join(method.presets) or 'no preset'}"]
+    try:
+        _made(method, overrides)
+    except ValidationError as error:
+        return [f"{place}: {line}" for line in refused(method.hyper, error)]
+    except ConfigError as error:
+        return [f"{place}: {error.line}"]
+    return []
+
+
+def _made(method: Method, overrides: Mapping[str, Any]) -> Any:
+    preset = method.presets[overrides["preset"]] if overrides.get("preset") else {}
+    own = {key: value for key, value in overrides.items() if key != "preset"}
+    return strictly(method.hyper, {**preset, **own})
+
+
+@contextmanager
+def in_config_of(model: str) -> Iterator[None]:
+    """Complete the `where` of a :class:`ConfigError`, the key of a hyper-parameter, by the place of its model."""
+    try:
+        yield
+    except ConfigError as error:
+        error.where = f"config, models: {model}" + (f": {error.where}" if error.where else "")
+        raise

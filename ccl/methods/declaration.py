@@ -2,23 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
-
-
-def parameter(
-    default: bool | float | str,
-    meaning: str,
-    *,
-    minimum: float = -math.inf,
-    maximum: float = math.inf,
-    multiple_of: int | None = None,
-) -> Any:
-    """Declare one field of a ``Hyper``, annotated bool, int, float or Literal: its default, meaning and limits."""
-    limits = {"minimum": minimum, "maximum": maximum, "multiple_of": multiple_of}
-    return field(default=default, metadata={"meaning": meaning, **limits})
 
 
 @dataclass(frozen=True)
@@ -65,7 +51,7 @@ class Method:
     """Trained numbers at the sizes of TCGA-BLCA: gene families of 94, 334, 521, 468, 1496 and 479 columns, 4 survival
     intervals, and where slides are read ResNet-50 features (1024) and 6 clusters."""
     hyper: type
-    """Its hyper-parameters: a frozen dataclass whose fields are made by :func:`parameter`."""
+    """Its hyper-parameters: a :func:`ccl.config.keys.section`."""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Named sets of hyper-parameters, each as its differences from the defaults."""
     native: Recipe | None = None

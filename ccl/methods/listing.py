@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from dataclasses import fields
 
+from ccl.config.keys import keys_of
 from ccl.methods import METHODS
 from ccl.methods.declaration import WHOLE_EPOCH, Method, Recipe
 
@@ -73,10 +73,10 @@ def _section(method: Method) -> str:
     native = [] if method.native is None else [f"Native track: {_recipe(method.native)}.", ""]
     heads = [f"`{preset}`" for preset in method.presets] or ["default"]
     table = [f"| key | {' | '.join(heads)} | meaning |", "|---|" + "---|" * (len(heads) + 1)]
-    for item in fields(method.hyper):
-        values = [preset.get(item.name, item.default) for preset in method.presets.values()] or [item.default]
+    for name, info in keys_of(method.hyper).items():
+        values = [preset.get(name, info.default) for preset in method.presets.values()] or [info.default]
         shown = " | ".join(f"`{json.dumps(value)}`" for value in values)
-        table.append(f"| `{item.name}` | {shown} | {item.metadata['meaning']} |")
+        table.append(f"| `{name}` | {shown} | {info.description} |")
     return "\n".join([f"## `{method.name}`", "", documentation, "", *native, *table, ""])
 
 

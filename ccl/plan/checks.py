@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ccl.config.check import mistakes
 from ccl.io.errors import ConfigError
-from ccl.methods import get_method, hyper
+from ccl.methods import hyper_mistakes
 from ccl.plan.cohorts import Cohort
 from ccl.wsi.encoders import check_source
 
@@ -57,7 +57,7 @@ def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
                 yield f"embed: encoders: {encoder}: weights", path
 
 
-def check_models(plan: Plan) -> None:
+def check_models(plan: Plan, files: Sequence[str | Path] = ()) -> None:
     """Refuse hyper-parameters that a method does not have, and models that a cohort cannot train.
 
     Raises
@@ -66,11 +66,13 @@ def check_models(plan: Plan) -> None:
         A hyper-parameter or a method is unknown, or a cohort lacks what a model reads and ``missing_modality`` is
         ``fail``.
     """
-    for name in plan.config.models:
-        model = plan.models[name]
-        get_method(model.method)
-        if model.overrides:
-            hyper(model.method, model.overrides, model=name)
+    found = [
+        mistake
+        for model in (plan.models[name] for name in plan.config.models)
+        for mistake in hyper_mistakes(model.method, model.overrides, model=model.name)
+    ]
+    if found:
+        raise mistakes(found, files)
     for blank in plan.blanks if plan.config.missing_modality == "fail" else ():
         raise ConfigError(
             "a method asks for data that a cohort does not have",

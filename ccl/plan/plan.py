@@ -145,7 +145,7 @@ def make_plan(values: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Pl
     config = check_config(values, files)
     plan = Plan(config, filled(config, json.loads(json.dumps(values, default=str))))
     check_sources(plan, files)
-    check_models(plan)
+    check_models(plan, files)
     for cohort in plan.cohorts.values():
         _ = cohort.shards, cohort.fold_files
     _ = plan.cards

@@ -22,10 +22,9 @@ from ccl.evaluate.concordance import concordance_index
 from ccl.io.devices import peak_memory_mb, pick_device
 from ccl.io.errors import ConfigError
 from ccl.io.files import digest, sha256, write_json, write_table
-from ccl.methods import get_method, hyper, load
+from ccl.methods import get_method, hyper, in_config_of, load
 from ccl.methods.declaration import Recipe
 from ccl.methods.interface import SurvivalModel
-from ccl.methods.parameters import in_config_of
 from ccl.train import version
 from ccl.train.loop import Course, Trained, train_replicas
 from ccl.train.store import load_checkpoint, save_checkpoint, save_models

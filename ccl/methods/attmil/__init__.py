@@ -5,19 +5,18 @@ Gated attention and widths as in the AMIL of MCAT's comparison (Chen et al., ICC
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ccl.config.keys import key, section
 from ccl.methods.attention import AVERAGED
-from ccl.methods.declaration import MCAT, Method, parameter
+from ccl.methods.declaration import MCAT, Method
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of AttMIL."""
 
-    width: int = parameter(512, "channels of a patch", minimum=1)
-    hidden: int = parameter(256, "channels of the attention, and of the pooled bag", minimum=1)
-    dropout: float = parameter(0.25, "rate of dropout after each layer", minimum=0, maximum=0.9)
+    width: int = key(512, "channels of a patch", ge=1)
+    hidden: int = key(256, "channels of the attention, and of the pooled bag", ge=1)
+    dropout: float = key(0.25, "rate of dropout after each layer", ge=0, le=0.9)
 
 
 METHOD = Method(

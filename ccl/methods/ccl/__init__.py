@@ -15,91 +15,87 @@ Shapes: S replicas, B patients, k clusters of D features, d channels, n encoders
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from ccl.config.keys import key, section
 from ccl.io.errors import ConfigError
-from ccl.methods.declaration import Method, Recipe, parameter
+from ccl.methods.declaration import Method, Recipe
 from ccl.nn import HEADS
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters and options of CCL; the defaults are the preset ``paper``."""
 
-    width: int = parameter(256, "channels d of every representation", minimum=HEADS, multiple_of=HEADS)
-    dropout: float = parameter(0.15, "rate of alpha dropout in the self-normalising layers", minimum=0, maximum=0.9)
-    shared_snn: bool = parameter(False, "whether the families share their second self-normalising layer, as released")
-    aggregate: Literal["linear", "standardised"] = parameter(
+    width: int = key(256, "channels d of every representation", ge=HEADS, multiple_of=HEADS)
+    dropout: float = key(0.15, "rate of alpha dropout in the self-normalising layers", ge=0, le=0.9)
+    shared_snn: bool = key(False, "whether the families share their second self-normalising layer, as released")
+    aggregate: Literal["linear", "standardised"] = key(
         "linear",
         "f_c1, from several vectors to one: linear as printed; standardised, with ReLU, as released",
     )
 
-    align: bool = parameter(
+    align: bool = key(
         True, "cluster centre alignment (CCA in Table IV); without it centres stay in the order of K-means"
     )
-    anchor_update: float = parameter(
-        0.1, "share tau of a training patient's aligned centres in the new anchor", minimum=0, maximum=1
-    )
-    anchor_init: Literal["noise", "first_patient"] = parameter("noise", "initial anchor")
-    match: Literal["l1", "cosine"] = parameter("l1", "distance between a centre and its row of the anchor")
+    anchor_update: float = key(0.1, "share tau of a training patient's aligned centres in the new anchor", ge=0, le=1)
+    anchor_init: Literal["noise", "first_patient"] = key("noise", "initial anchor")
+    match: Literal["l1", "cosine"] = key("l1", "distance between a centre and its row of the anchor")
 
-    decompose: bool = parameter(
+    decompose: bool = key(
         True, "multimodal knowledge decomposition (MKD in Table IV); without it F_g and F_p are fused as they are"
     )
-    common_encoders: int = parameter(1, "encoders of common knowledge (Table VI)", minimum=0, maximum=8)
-    synergy_encoders: int = parameter(1, "encoders of synergistic knowledge (Table VI)", minimum=0, maximum=8)
-    free_encoders: int = parameter(
+    common_encoders: int = key(1, "encoders of common knowledge (Table VI)", ge=0, le=8)
+    synergy_encoders: int = key(1, "encoders of synergistic knowledge (Table VI)", ge=0, le=8)
+    free_encoders: int = key(
         0,
         "encoders of both modalities without guidance (Table VI: of 5 encoders, 3 are free)",
-        minimum=0,
-        maximum=8,
+        ge=0,
+        le=8,
     )
-    projection: Literal["linear", "mlp"] = parameter(
+    projection: Literal["linear", "mlp"] = key(
         "linear", "fc of equation (3): linear as printed; with normalisation and ReLU as released"
     )
-    values: Literal["raw", "projected"] = parameter(
+    values: Literal["raw", "projected"] = key(
         "raw", "values of the attention in equation (2): F_g and F_p as printed, or their projections as released"
     )
-    gate: Literal["sigmoid", "linear"] = parameter(
+    gate: Literal["sigmoid", "linear"] = key(
         "sigmoid", "attention of equation (2): through a sigmoid as released, or linear; linear tends to diverge"
     )
-    fusion: Literal["vanilla", "padded", "exact"] = parameter(
+    fusion: Literal["vanilla", "padded", "exact"] = key(
         "vanilla",
         "transformer: vanilla as printed; padded, TransMIL's layers on 128 positions as released; exact, on the tokens",
     )
 
-    guide: bool = parameter(True, "cohort guidance (CGM in Table IV)")
-    cohort_weight: float = parameter(
-        1.0, "weight alpha of the cohort losses beside the likelihood: equation (9)", minimum=0
-    )
-    knowledge_terms: Literal["GPCS", "GPS", "GPC", "PCS", "GCS", "none"] = parameter(
+    guide: bool = key(True, "cohort guidance (CGM in Table IV)")
+    cohort_weight: float = key(1.0, "weight alpha of the cohort losses beside the likelihood: equation (9)", ge=0)
+    knowledge_terms: Literal["GPCS", "GPS", "GPC", "PCS", "GCS", "none"] = key(
         "GPCS", "components whose constraints enter equation (4) (Table VII)"
     )
-    knowledge_reduction: Literal["sum", "mean"] = parameter(
+    knowledge_reduction: Literal["sum", "mean"] = key(
         "sum", "equation (4): the sum of its terms as printed; their mean plus one as released"
     )
-    groups: int = parameter(4, "risk groups r", minimum=2, maximum=100)
-    groups_by: Literal["time", "intervals"] = parameter(
+    groups: int = key(4, "risk groups r", ge=2, le=100)
+    groups_by: Literal["time", "intervals"] = key(
         "time", "groups of equal size by follow-up time as printed, or the survival intervals as released"
     )
-    bank: Literal["all", "per_group"] = parameter(
+    bank: Literal["all", "per_group"] = key(
         "all", "the bank keeps the last b patients in total, as printed, or of each group, as released"
     )
-    bank_length: int = parameter(10, "bank length b", minimum=1, maximum=10_000)
-    self_positive: bool = parameter(
+    bank_length: int = key(10, "bank length b", ge=1, le=10_000)
+    self_positive: bool = key(
         False,
         "whether patients enter the bank before their loss, and censored ones are attracted to themselves, as released",
     )
-    similarity: Literal["elementwise", "dot", "cosine"] = parameter(
+    similarity: Literal["elementwise", "dot", "cosine"] = key(
         "elementwise",
         "d of equation (5) for components x, y: mean over channels of exp(x y / 2) as released; exp(x . y / 2); "
         "exp(cos(x, y) / 2)",
     )
-    patient_reduction: Literal["sum", "mean"] = parameter(
+    patient_reduction: Literal["sum", "mean"] = key(
         "sum", "the sets of equation (5) count by their sums, as printed, or by their means, as released"
     )
-    per_component: bool = parameter(True, "one loss for each component as printed, or one for all together as released")
+    per_component: bool = key(True, "one loss for each component as printed, or one for all together as released")
 
     def __post_init__(self) -> None:
         """Refuse options that contradict each other."""

@@ -12,20 +12,19 @@ To choose the epoch by held-out patients, for all methods alike, use ``train: in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ccl.config.keys import key, section
 from ccl.methods.attention import AVERAGED
-from ccl.methods.declaration import Method, Recipe, parameter
+from ccl.methods.declaration import Method, Recipe
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of both forms of CLAM."""
 
-    width: int = parameter(512, "channels of a patch", minimum=1)
-    hidden: int = parameter(256, "channels of the attention", minimum=1)
-    dropout: float = parameter(0.25, "rate of dropout after each layer", minimum=0, maximum=0.9)
-    instance_weight: float = parameter(0.0, "weight of the loss of the classifiers of patches", minimum=0)
+    width: int = key(512, "channels of a patch", ge=1)
+    hidden: int = key(256, "channels of the attention", ge=1)
+    dropout: float = key(0.25, "rate of dropout after each layer", ge=0, le=0.9)
+    instance_weight: float = key(0.0, "weight of the loss of the classifiers of patches", ge=0)
 
 
 METHOD = Method(

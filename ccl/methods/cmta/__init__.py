@@ -12,21 +12,20 @@ again.  The authors chose the weight of the alignment for each cohort by its tes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ccl.config.keys import key, section
 from ccl.methods.attention import QUERIED, TWICE
-from ccl.methods.declaration import Method, Recipe, parameter
+from ccl.methods.declaration import Method, Recipe
 from ccl.nn import HEADS
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of CMTA, its small form."""
 
-    width: int = parameter(256, "channels of a patch and of a gene family", minimum=HEADS, multiple_of=HEADS)
-    hidden: int = parameter(1024, "channels of the first layer of each gene family", minimum=1)
-    dropout: float = parameter(0.25, "rate of dropout after each layer of patches and genes", minimum=0, maximum=0.9)
-    alignment_weight: float = parameter(1.0, "weight of the distance of decoders to encoders", minimum=0)
+    width: int = key(256, "channels of a patch and of a gene family", ge=HEADS, multiple_of=HEADS)
+    hidden: int = key(1024, "channels of the first layer of each gene family", ge=1)
+    dropout: float = key(0.25, "rate of dropout after each layer of patches and genes", ge=0, le=0.9)
+    alignment_weight: float = key(1.0, "weight of the distance of decoders to encoders", ge=0)
 
 
 METHOD = Method(

@@ -7,18 +7,17 @@ Breslow's handling of ties, and ``-log PL / n + penalty / 2 |beta|^2``, on colum
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from ccl.methods.declaration import Method, parameter
+from ccl.config.keys import key, section
+from ccl.methods.declaration import Method
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of the Cox models."""
 
-    penalty: float = parameter(
-        0.0, "ridge penalty; 0 chooses one by cross-validation among training patients", minimum=0
-    )
+    penalty: float = key(0.0, "ridge penalty; 0 chooses one by cross-validation among training patients", ge=0)
 
 
 GENOMICS = Method(

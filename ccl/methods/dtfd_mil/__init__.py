@@ -12,20 +12,19 @@ prediction is a function of the bag.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ccl.config.keys import key, section
 from ccl.methods.attention import AVERAGED
-from ccl.methods.declaration import Method, Recipe, parameter
+from ccl.methods.declaration import Method, Recipe
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of DTFD-MIL."""
 
-    width: int = parameter(512, "channels of a patch", minimum=1)
-    hidden: int = parameter(128, "channels of the attention of both tiers", minimum=1)
-    pseudo_bags: int = parameter(4, "pseudo-bags; at most as many as there are patches", minimum=1)
-    end_to_end: bool = parameter(False, "whether the second tier's gradient reaches the first")
+    width: int = key(512, "channels of a patch", ge=1)
+    hidden: int = key(128, "channels of the attention of both tiers", ge=1)
+    pseudo_bags: int = key(4, "pseudo-bags; at most as many as there are patches", ge=1)
+    end_to_end: bool = key(False, "whether the second tier's gradient reaches the first")
 
 
 METHOD = Method(

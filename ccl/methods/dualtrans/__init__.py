@@ -7,19 +7,18 @@ tokens.  The transformer on all tokens is the one by which CCL fuses its compone
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ccl.config.keys import key, section
 from ccl.methods.attention import CLASS_TOKEN
-from ccl.methods.declaration import MCAT, Method, parameter
+from ccl.methods.declaration import MCAT, Method
 from ccl.nn import HEADS
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of DualTrans."""
 
-    width: int = parameter(256, "channels of a patch and of a token", minimum=HEADS, multiple_of=HEADS)
-    dropout: float = parameter(0.15, "rate of alpha dropout after each SNN layer", minimum=0, maximum=0.9)
+    width: int = key(256, "channels of a patch and of a token", ge=HEADS, multiple_of=HEADS)
+    dropout: float = key(0.15, "rate of alpha dropout after each SNN layer", ge=0, le=0.9)
 
 
 METHOD = Method(

@@ -11,19 +11,18 @@ published part of the network and not to the layers before it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ccl.config.keys import key, section
 from ccl.methods.attention import AVERAGED
-from ccl.methods.declaration import WHOLE_EPOCH, Method, Recipe, parameter
+from ccl.methods.declaration import WHOLE_EPOCH, Method, Recipe
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of GPDBN."""
 
-    width: int = parameter(256, "channels of a patch, its attention and the genes' layers", minimum=1)
-    dropout: float = parameter(0.25, "rate of dropout before the modalities meet", minimum=0, maximum=0.9)
-    l1: float = parameter(0.0, "weight of the L1 penalty on all weights after the modalities' vectors", minimum=0)
+    width: int = key(256, "channels of a patch, its attention and the genes' layers", ge=1)
+    dropout: float = key(0.25, "rate of dropout before the modalities meet", ge=0, le=0.9)
+    l1: float = key(0.0, "weight of the L1 penalty on all weights after the modalities' vectors", ge=0)
 
 
 METHOD = Method(

@@ -12,18 +12,17 @@ the native track uses that of the classifier and the fusion for all parts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ccl.config.keys import key, section
 from ccl.methods.attention import AVERAGED
-from ccl.methods.declaration import Method, Recipe, parameter
+from ccl.methods.declaration import Method, Recipe
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of M3IF."""
 
-    width: int = parameter(256, "channels of a patch and of the genes", minimum=1)
-    dropout: float = parameter(0.25, "rate of alpha dropout in the genes' layers", minimum=0, maximum=0.9)
+    width: int = key(256, "channels of a patch and of the genes", ge=1)
+    dropout: float = key(0.25, "rate of alpha dropout in the genes' layers", ge=0, le=0.9)
 
 
 METHOD = Method(

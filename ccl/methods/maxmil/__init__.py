@@ -7,18 +7,18 @@ Layer, width and training are those of AttMIL.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from ccl.config.keys import key, section
 from ccl.methods import meanmil
-from ccl.methods.declaration import MCAT, Method, parameter
+from ccl.methods.declaration import MCAT, Method
 
 
-@dataclass(frozen=True)
+@section
 class Hyper(meanmil.Hyper):
     """Hyper-parameters of MaxMIL."""
 
-    level: Literal["feature", "instance"] = parameter(
+    level: Literal["feature", "instance"] = key(
         "feature", "maximum of each channel, or the logits of the patch with the highest probability of any interval"
     )
 

@@ -7,21 +7,21 @@ its own vector: the co-attention has no residual connection.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from ccl.config.keys import key, section
 from ccl.methods.attention import QUERIED
-from ccl.methods.declaration import MCAT, Method, parameter
+from ccl.methods.declaration import MCAT, Method
 from ccl.nn import HEADS
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of MCAT."""
 
-    width: int = parameter(256, "channels of a patch and of a gene family", minimum=HEADS, multiple_of=HEADS)
-    dropout: float = parameter(0.25, "rate of dropout", minimum=0, maximum=0.9)
-    fusion: Literal["concat", "kronecker"] = parameter(
+    width: int = key(256, "channels of a patch and of a gene family", ge=HEADS, multiple_of=HEADS)
+    dropout: float = key(0.25, "rate of dropout", ge=0, le=0.9)
+    fusion: Literal["concat", "kronecker"] = key(
         "concat", "fusion of the two modalities' vectors: concatenation, or the products of all pairs of channels"
     )
 

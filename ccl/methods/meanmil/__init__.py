@@ -5,17 +5,16 @@ The CCL paper compares with it and gives no details.  Layer, width and training 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ccl.config.keys import key, section
+from ccl.methods.declaration import MCAT, Method
 
-from ccl.methods.declaration import MCAT, Method, parameter
 
-
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of MeanMIL."""
 
-    width: int = parameter(512, "channels of a patch", minimum=1)
-    dropout: float = parameter(0.25, "rate of dropout after the layer", minimum=0, maximum=0.9)
+    width: int = key(512, "channels of a patch", ge=1)
+    dropout: float = key(0.25, "rate of dropout after the layer", ge=0, le=0.9)
 
 
 METHOD = Method(

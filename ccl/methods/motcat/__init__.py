@@ -12,21 +12,20 @@ The gene families are encoded once for all micro-batches of a bag.  Evaluation u
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from ccl.methods.declaration import MCAT, Method, parameter
+from ccl.config.keys import key, section
+from ccl.methods.declaration import MCAT, Method
 from ccl.nn import HEADS
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of MOTCat."""
 
-    width: int = parameter(256, "channels of a patch and of a gene family", minimum=HEADS, multiple_of=HEADS)
-    dropout: float = parameter(0.25, "rate of dropout", minimum=0, maximum=0.9)
-    micro_batch: int = parameter(256, "patches of a micro-batch, at most", minimum=2)
-    epsilon: float = parameter(0.1, "weight of the transport plan's entropy", minimum=0.01)
-    tau: float = parameter(0.5, "weight of the transport plan's margins", minimum=1e-3)
+    width: int = key(256, "channels of a patch and of a gene family", ge=HEADS, multiple_of=HEADS)
+    dropout: float = key(0.25, "rate of dropout", ge=0, le=0.9)
+    micro_batch: int = key(256, "patches of a micro-batch, at most", ge=2)
+    epsilon: float = key(0.1, "weight of the transport plan's entropy", ge=0.01)
+    tau: float = key(0.5, "weight of the transport plan's margins", ge=1e-3)
 
 
 METHOD = Method(

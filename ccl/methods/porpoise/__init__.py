@@ -9,20 +9,21 @@ patients in a step, 32, but not the penalty, so relative to the likelihood it we
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ccl.config.keys import key, section
 from ccl.methods.attention import AVERAGED
-from ccl.methods.declaration import MCAT, Method, parameter
+from ccl.methods.declaration import MCAT, Method
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of PORPOISE."""
 
-    width: int = parameter(512, "channels of a patch", minimum=1)
-    hidden: int = parameter(256, "channels of the attention, and of each modality's vector", minimum=1)
-    dropout: float = parameter(0.25, "rate of dropout", minimum=0, maximum=0.9)
-    l1: float = parameter(0.0, "weight of the L1 penalty on the genes' network and the fusion", minimum=0)
+    width: int = key(512, "channels of a patch", ge=1)
+    hidden: int = key(256, "channels of the attention, and of each modality's vector", ge=1)
+    dropout: float = key(0.25, "rate of dropout", ge=0, le=0.9)
+    l1: float = key(0.0, "weight of the L1 penalty on the genes' network and the fusion", ge=0)
 
 
 METHOD = Method(

@@ -8,18 +8,17 @@ layer, the tokens are padded with zeros, and the zeros take part in the attentio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from ccl.methods.declaration import MCAT, Method, parameter
+from ccl.config.keys import key, section
+from ccl.methods.declaration import MCAT, Method
 from ccl.nn import HEADS
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of SNNTrans."""
 
-    width: int = parameter(256, "channels of a token", minimum=HEADS, multiple_of=HEADS)
-    dropout: float = parameter(0.15, "rate of alpha dropout after each SNN layer", minimum=0, maximum=0.9)
+    width: int = key(256, "channels of a token", ge=HEADS, multiple_of=HEADS)
+    dropout: float = key(0.15, "rate of alpha dropout after each SNN layer", ge=0, le=0.9)
 
 
 METHOD = Method(

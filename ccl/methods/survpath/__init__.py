@@ -11,19 +11,18 @@ hyper-parameters the native track takes the point at which their scripts train t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ccl.config.keys import key, section
 from ccl.methods.attention import QUERIED
-from ccl.methods.declaration import Method, Recipe, parameter
+from ccl.methods.declaration import Method, Recipe
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of SurvPath."""
 
-    width: int = parameter(256, "channels of a token; attention has half as many", minimum=2, multiple_of=2)
-    dropout: float = parameter(0.25, "rate of alpha dropout in the gene families' layers", minimum=0, maximum=0.9)
-    patches: int = parameter(4096, "patches of a bag that a training step sees, at most", minimum=1)
+    width: int = key(256, "channels of a token; attention has half as many", ge=2, multiple_of=2)
+    dropout: float = key(0.25, "rate of alpha dropout in the gene families' layers", ge=0, le=0.9)
+    patches: int = key(4096, "patches of a bag that a training step sees, at most", ge=1)
 
 
 METHOD = Method(

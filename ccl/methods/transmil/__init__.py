@@ -7,18 +7,17 @@ order of a bag matters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from ccl.config.keys import key, section
 from ccl.methods.attention import CLASS_TOKEN
-from ccl.methods.declaration import Method, Recipe, parameter
+from ccl.methods.declaration import Method, Recipe
 from ccl.nn import HEADS
 
 
-@dataclass(frozen=True)
+@section
 class Hyper:
     """Hyper-parameters of TransMIL."""
 
-    width: int = parameter(512, "channels of a patch in the transformer", minimum=HEADS, multiple_of=HEADS)
+    width: int = key(512, "channels of a patch in the transformer", ge=HEADS, multiple_of=HEADS)
 
 
 METHOD = Method(
