@@ -20,7 +20,7 @@ from ccl.cluster import ClusterSettings
 from ccl.cohort import CohortSettings
 from ccl.demo import DemoSettings
 from ccl.embed import EmbedSettings
-from ccl.errors import CclError
+from ccl.errors import FULL, CclError, disk_full
 from ccl.genomics import GenomicsSettings
 from ccl.interop import LAYOUTS
 from ccl.options import DEVICE, ON_BAD_SLIDE, PATH, THREADS
@@ -46,11 +46,16 @@ for command in RESULTS:
 
 
 def main() -> None:
-    """Run the command line; an error that ccl raised on purpose prints as its message and exits with 1."""
+    """Run the command line; an error that ccl raised on purpose, and a full disk, print one message and exit with 1."""
     try:
         cli()
     except CclError as error:
         click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        click.echo(f"error: {disk_full(sys.argv[1], error.filename or '', error)}", err=True)
         sys.exit(1)
 
 

@@ -7,7 +7,6 @@ stores the key of everything that went into it; a slide whose stored key matches
 
 from __future__ import annotations
 
-import errno
 import traceback
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,16 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
-from ccl.errors import CclError, StageError
+from ccl.errors import FULL, CclError, StageError, disk_full
 from ccl.formats import ManifestRow, Slide, read_manifest, write_manifest
 from ccl.progress import progress
 
 T = TypeVar("T")
 
 OnBadSlide = Literal["fail", "exclude"]
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What the system says when a disk, or one's share of it, is full."""
 
 
 def shard_of(slide_id: str, shards: int) -> int:
@@ -150,21 +146,12 @@ def _guarded(stage: SlideStage, slide: Slide, work: Callable[[], T]) -> T | Mani
         return work()
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
-            raise _disk_full(stage, slide, error) from error
+            # No other slide would fare better.
+            raise disk_full(stage.name, f"slide {slide.slide_id}, {stage.output(slide)}", error) from error
         if not isinstance(error, CclError):
             traceback.print_exc()
         message = error.line if isinstance(error, CclError) else f"{type(error).__name__}: {error}"
         return ManifestRow(slide.slide_id, "failed", stage.output(slide), "", 0, message)
-
-
-def _disk_full(stage: SlideStage, slide: Slide, error: OSError) -> StageError:
-    """Return the error that ends a shard at once: no other slide would fare better."""
-    return StageError(
-        f"{stage.name}: the disk is full",
-        where=f"slide {slide.slide_id}, {stage.output(slide)}",
-        found=str(error),
-        todo="free some space and run again; the slides that are finished stay, and nothing is half-written",
-    )
 
 
 def _excluded(stage: SlideStage, row: ManifestRow) -> ManifestRow:

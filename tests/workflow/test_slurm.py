@@ -71,6 +71,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     make_demo(workspace.folder / "tiny", DemoSettings(patients=8, seed=3, bags=False, shuffle_risk=False))
     del workspace.config["cohorts"]["bags"]
     workspace.set("shards", 1)
+    workspace.set("tile.mpp", 1.0)  # a quarter of the patches
     workspace.set("embed.device", "auto")
     workspace.set("models", {"ccl": {}})
     workspace.set("explain", {"count": 0})
