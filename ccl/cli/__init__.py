@@ -30,7 +30,7 @@ from ccl.config.sections import (
     TissueSettings,
     TrainSettings,
 )
-from ccl.io.errors import CclError
+from ccl.io.errors import FULL, CclError, disk_full
 from ccl.io.interop import LAYOUTS
 from ccl.train.tracks import TRACKS
 
@@ -49,11 +49,16 @@ for command in RESULTS:
 
 
 def main() -> None:
-    """Run the command line; an error that ccl raised on purpose prints as its message and exits with 1."""
+    """Run the command line; an error that ccl raised on purpose, and a full disk, print one message and exit with 1."""
     try:
         cli()
     except CclError as error:
         click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        click.echo(f"error: {disk_full(sys.argv[1], error.filename or '', error)}", err=True)
         sys.exit(1)
 
 

@@ -16,6 +16,11 @@ is a defect of ccl and keeps its traceback.
 
 from __future__ import annotations
 
+import errno
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says when a disk, or one's share of it, is full."""
+
 
 class CclError(Exception):
     """Base of all errors that ccl raises on purpose.
@@ -80,3 +85,14 @@ class ModelError(CclError):
 
 class StageError(CclError):
     """A stage finished its good slides or patients, and others failed."""
+
+
+def disk_full(stage: str, where: str, error: OSError) -> StageError:
+    """Return the error that ends a stage whose results no longer fit on the disk."""
+    return StageError(
+        f"{stage}: the disk is full",
+        where=where,
+        found=str(error),
+        todo="free some space, or set `results` to another disk, and run again; "
+        "what is finished stays, and nothing is half-written",
+    )

@@ -30,10 +30,13 @@ CHUNK_BYTES = 1 << 20
 
 @contextmanager
 def _open_h5(path: Path, kind: str) -> Iterator[h5py.File]:
-    """Open an HDF5 file for reading; a damaged one is an :class:`InputError` that says how to mend it."""
+    """Open an HDF5 file for reading; a damaged one is an :class:`InputError` that says how to mend it.
+
+    No file is locked, here or elsewhere: ours are written whole and renamed, and some shared file systems have no locks.
+    """
     existing(path)
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             yield file
     except (OSError, KeyError) as error:
         raise InputError(
@@ -61,7 +64,7 @@ def new_h5(path: Path) -> Iterator[h5py.File]:
 def holds_tiles(path: Path) -> bool:
     """Return whether a file is readable HDF5 with coordinates of patches and no features of them."""
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             return "coords" in file and not {"features", "feats"} & set(file)
     except OSError:
         return False
@@ -70,7 +73,7 @@ def holds_tiles(path: Path) -> bool:
 def stored_key(path: Path) -> str | None:
     """Return the key of an HDF5 file, or None where there is no readable file with a key."""
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             return str(file.attrs["ccl_key"])
     except (OSError, KeyError):
         return None

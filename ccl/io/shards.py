@@ -7,7 +7,6 @@ stores the key of everything that went into it; a slide whose stored key matches
 
 from __future__ import annotations
 
-import errno
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
-from ccl.io.errors import CclError, StageError
+from ccl.io.errors import FULL, CclError, StageError, disk_full
 from ccl.io.formats import ManifestRow, read_manifest, write_manifest
 from ccl.io.progress import progress
 from ccl.io.sheets import Slide
@@ -23,9 +22,6 @@ from ccl.io.sheets import Slide
 T = TypeVar("T")
 
 OnBadSlide = Literal["fail", "exclude"]
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What the system says when a disk, or one's share of it, is full."""
 
 
 class Job(NamedTuple):
@@ -140,21 +136,12 @@ def _guarded(stage: SlideStage, slide: Slide, work: Callable[[], T]) -> T | Mani
         return work()
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
-            raise _disk_full(stage, slide, error) from error
+            # The others would fail too.
+            raise disk_full(stage.name, f"slide {slide.slide_id}, {stage.output(slide)}", error) from error
         if not isinstance(error, CclError):
             traceback.print_exc()
         message = error.line if isinstance(error, CclError) else f"{type(error).__name__}: {error}"
         return ManifestRow(slide.slide_id, "failed", stage.output(slide), "", 0, message)
-
-
-def _disk_full(stage: SlideStage, slide: Slide, error: OSError) -> StageError:
-    """Return the error that ends a shard at once: no other slide would fare better."""
-    return StageError(
-        f"{stage.name}: the disk is full",
-        where=f"slide {slide.slide_id}, {stage.output(slide)}",
-        found=str(error),
-        todo="free some space and run again; the slides that are finished stay, and nothing is half-written",
-    )
 
 
 def _excluded(stage: SlideStage, row: ManifestRow) -> ManifestRow:

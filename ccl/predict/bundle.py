@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from ccl import __version__
@@ -77,7 +77,9 @@ def make_bundle(
     outcomes = read_table(inputs.patients, text=("patient_id",)).set_index("patient_id").loc[patients]
     bags = read_members(inputs.slides, inputs.manifests).bags if inputs.slides else {}
     with atomic_path(out / WEIGHTS) as temporary:
-        save_file({name: value.contiguous() for name, value in (tensors | ranges).items()}, temporary, {"ccl": "{}"})
+        temporary.write_bytes(
+            save({name: value.contiguous() for name, value in (tensors | ranges).items()}, {"ccl": "{}"})
+        )
         digest = sha256(temporary)
     Card(
         **{name: facts[name] for name in ("model", "method", "seeds", "encoder", "weights", "cohort", "synthetic")},

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from ccl.data.batch import Shape
@@ -49,7 +49,7 @@ def save_models(
         tensors[f"scaler/{family}/scale"] = torch.from_numpy(scaler.scale)
     metadata = {"method": method, "hyper": asdict(hyper), "shape": asdict(shape), "families": list(scalers)}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {"ccl": json.dumps(metadata)})
+        temporary.write_bytes(save(tensors, {"ccl": json.dumps(metadata)}))
 
 
 def load_model(path: Path, seed: int) -> tuple[SurvivalModel, dict[str, Scaler]]:
@@ -96,7 +96,7 @@ def save_checkpoint(path: Path, key: str, model: SurvivalModel, course: Course) 
     tensors |= {f"logits/{epoch}": value for epoch, value in enumerate(course.logits, start=1)}
     metadata = {"key": key, "epoch": course.epoch, "history": course.history, "chance": course.chance}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {"ccl": json.dumps(metadata)})
+        temporary.write_bytes(save(tensors, {"ccl": json.dumps(metadata)}))
 
 
 def load_checkpoint(path: Path, key: str, model: SurvivalModel) -> Course:

@@ -57,6 +57,11 @@ def planned_jobs(output: str) -> Counter[str]:
     return Counter({rule: int(count) for rule, count in jobs if rule != "all"})
 
 
+def environment() -> dict[str, str]:
+    """Return the environment in which a shell job finds the `ccl` that is tested."""
+    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
 class Workspace:
     """A folder with data, a config and results, in which snakemake is called as a user would."""
 
@@ -72,14 +77,17 @@ class Workspace:
             section = section.setdefault(name, {})
         section[last] = value
 
+    def command(self, *arguments: str) -> list[str]:
+        """Write the config down and return the command of snakemake on it."""
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(self.config))
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), *arguments]
+        return [*command, "--directory", str(self.folder), "--configfile", str(self.folder / "config.yaml")]
+
     def snakemake(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Call snakemake on the config; the output holds both streams."""
-        (self.folder / "config.yaml").write_text(yaml.safe_dump(self.config))
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         return subprocess.run(
-            [*command, *arguments, "--directory", str(self.folder), "--configfile", str(self.folder / "config.yaml")],
-            env={**os.environ, "PATH": path, **(env or {})},
+            self.command("--cores", "2", *arguments),
+            env=environment() | (env or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

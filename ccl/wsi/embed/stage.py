@@ -96,7 +96,7 @@ class EmbedStage:
         key = stored_key(path)
         if key is None:
             return None
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             return key, int(file["features"].shape[0])
 
     @contextmanager
