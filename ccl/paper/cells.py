@@ -78,7 +78,10 @@ def compare_models(cohorts: Sequence[Cohort], blanks: Mapping[tuple[str, str], s
         For (model, cohort), the reason why there is no evaluation.
     """
     evaluations = evaluations_of(cohorts)
-    row_of = {one.key: Row(one.model, one.model, one.encoder, one.remark, (1, one.method)) for one in evaluations}
+    row_of = {
+        one.key: Row(one.model, one.model, one.encoder, "native" * (one.track == "native"), (1, one.method))
+        for one in evaluations
+    }
     run = {one.model for one in evaluations}
     rows = list(dict.fromkeys([*row_of.values(), *(Row(model, model, "") for model, _ in blanks if model not in run)]))
     names = list(dict.fromkeys([*(cohort.name for cohort in cohorts), *(cohort for _, cohort in blanks)]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -14,6 +14,7 @@ from ccl.evaluate import PROTOCOLS, Protocol
 from ccl.pages.style import BLUE, INK, MUTED, ORANGE, PAGE_IN, PAPER, panel, set_heading, set_title
 from ccl.results.cells import Cell
 from ccl.results.components import Components, draw_components
+from ccl.results.described import Described
 from ccl.results.figures import PANELS, PROTOCOL_WORDS, draw, group_legend
 from ccl.results.gather import Evaluation, caveats_of
 
@@ -53,7 +54,7 @@ def draw_cohorts(kind: str, evaluations: Sequence[Evaluation], protocol: Protoco
     for place, evaluation in zip(places, evaluations, strict=False):
         axes = PANELS[kind](place, evaluation, protocol, small=True)
         axes.set_title(evaluation.cohort, fontsize=9, fontweight="bold", color=INK)
-    notes = [PROTOCOL_WORDS[protocol], *shared_caveats((e.cohort, e.caveats) for e in evaluations)]
+    notes = [PROTOCOL_WORDS[protocol], *shared_caveats(evaluations)]
     set_heading(figure, f"{TITLES[kind]}: {evaluations[0].title}", notes)
     if kind == "kaplan_meier":
         figure.legend(handles=group_legend(), loc="outside lower center", ncols=2)
@@ -62,24 +63,18 @@ def draw_cohorts(kind: str, evaluations: Sequence[Evaluation], protocol: Protoco
 
 def draw_components_of(items: Sequence[Components]) -> Figure:
     """Draw Figure 8 of one model, with rows for each cohort."""
-    facts = items[0].facts
-    notes = [*items[0].notes, *shared_caveats((item.cohort, item.caveats) for item in items)]
-    return draw_components(items, f"Knowledge components: {facts['model']} with {facts['encoder']}", notes)
+    first = items[0]
+    notes = [*first.notes, *shared_caveats(items)]
+    return draw_components(items, f"Knowledge components: {first.model} with {first.encoder}", notes)
 
 
-def shared_caveats(cohorts: Iterable[tuple[str, Sequence[str]]]) -> list[str]:
-    """Return the caveats of several cohorts; one that does not hold for all names those that it holds for.
-
-    >>> shared_caveats([("a", ["synthetic data"]), ("b", [])])
-    ['synthetic data (a)']
-    """
+def shared_caveats(items: Sequence[Described]) -> list[str]:
+    """Return the caveats of several cohorts; one that does not hold for all names those that it holds for."""
     holds: dict[str, list[str]] = {}
-    names = []
-    for cohort, caveats in cohorts:
-        names.append(cohort)
-        for caveat in caveats:
-            holds.setdefault(caveat, []).append(cohort)
-    return [caveat if held == names else f"{caveat} ({', '.join(held)})" for caveat, held in holds.items()]
+    for item in items:
+        for caveat in item.caveats:
+            holds.setdefault(caveat, []).append(item.cohort)
+    return [caveat if len(held) == len(items) else f"{caveat} ({', '.join(held)})" for caveat, held in holds.items()]
 
 
 def draw_differences(tables: Sequence[tuple[str, Sequence[Cell]]], title: str) -> Figure:

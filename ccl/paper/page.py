@@ -13,7 +13,7 @@ from ccl.pages.numbers import MISSING, format_p, number, signed
 from ccl.pages.provenance import provenance
 from ccl.paper.cells import Filled
 from ccl.results.cells import OVERALL_COLUMN, Cell
-from ccl.results.gather import caveats_of
+from ccl.results.gather import caveats_of, warnings_of
 from ccl.results.latex import mean_over
 
 DIGITS = {"c_index": 3, "distance": 2}
@@ -69,8 +69,7 @@ def _render(template: str, tables: Sequence[Filled], **own: Any) -> str:
         cohorts=[column for column in columns if column != OVERALL_COLUMN],
         published=any(cell["published"] is not None for made in tables for cell in made.cells),
         over=mean_over(evaluations),
-        synthetic=list(dict.fromkeys(one.cohort for one in evaluations if one.synthetic)),
-        random_weights=sorted({one.encoder for one in evaluations if one.random_weights}),
+        **warnings_of(evaluations),
         **provenance(run["versions"] for one in evaluations for run in one.runs),
         **own,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, product
+from typing import Any
 
 import pandas as pd
 
@@ -36,50 +37,26 @@ def comparisons(cohorts: Sequence[Cohort]) -> pd.DataFrame:
         A row per pair, as :func:`ccl.evaluate.compare.differences` has them, with ``p_holm`` corrected for the number
         of pairs of the cohort; no rows for a cohort with one model.
     """
-    found = [_of_cohort(cohort.evaluations) for cohort in cohorts]
-    rows = [table for table in found if len(table)]
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=COLUMNS)
+    rows = [row for cohort in cohorts for row in _of_cohort(cohort.evaluations)]
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _of_cohort(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
-    risks = [_risks(evaluation) for evaluation in evaluations]
-    pairs = _pairs(len(evaluations))
-    of_whom: dict[tuple[str, ...], list[int]] = {}
-    for place, (first, second) in enumerate(pairs):
-        patients = tuple(risks[first].index.intersection(risks[second].index))
-        if patients:
-            of_whom.setdefault(patients, []).append(place)
-    rows = []
-    for patients, places in of_whom.items():
-        # Each model is resampled once for all its pairs on the same patients.
-        members = sorted({member for place in places for member in pairs[place]})
-        shared = [risks[member].loc[list(patients)] for member in members]
-        within = [(members.index(first), members.index(second)) for first, second in (pairs[place] for place in places)]
-        table = differences(shared, within)
-        table.index = pd.Index(places)
-        rows.append(table)
-    if not rows:
-        return pd.DataFrame(columns=COLUMNS)
-    # Patients among whom no two can be compared have no C-index.
-    found = pd.concat(rows).sort_index().dropna(subset=["difference"])
-    names = [_names(*(evaluations[member] for member in pairs[place])) for place in found.index]
-    named = pd.DataFrame(names, index=found.index)
-    return pd.concat([named, found.assign(p_holm=holm(found["p"]))], axis=1)[COLUMNS]
+def _of_cohort(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
+    every = len(evaluations) <= ALL_PAIRS_OF
+    pairs = combinations(evaluations, 2) if every else product(evaluations[1:], evaluations[:1])
+    rows = [row for pair in pairs for row in _compare(*pair)]
+    return [row | {"p_holm": p} for row, p in zip(rows, holm([row["p"] for row in rows]), strict=True)]
 
 
-def _pairs(models: int) -> list[tuple[int, int]]:
-    if models <= ALL_PAIRS_OF:
-        return list(combinations(range(models), 2))
-    return [(other, 0) for other in range(1, models)]
-
-
-def _risks(evaluation: Evaluation) -> pd.DataFrame:
-    rows = evaluation.risks[evaluation.risks["protocol"] == PROTOCOL]
-    return rows.set_index("patient_id")[["months", "censorship", "risk"]].sort_index()
-
-
-def _names(first: Evaluation, second: Evaluation) -> dict[str, str]:
-    return {
+def _compare(first: Evaluation, second: Evaluation) -> list[dict[str, Any]]:
+    """Return the row of a pair; none if among the patients of both no two can be compared."""
+    risks = [_risks(first), _risks(second)]
+    patients = risks[0].index.intersection(risks[1].index)
+    if patients.empty:
+        return []
+    table = differences([each.loc[patients] for each in risks], [(0, 1)]).dropna(subset="difference")
+    found: list[Any] = table.to_dict("records")
+    names = {
         "cohort": first.cohort,
         "first_model": first.model,
         "first_encoder": first.encoder,
@@ -90,3 +67,9 @@ def _names(first: Evaluation, second: Evaluation) -> dict[str, str]:
         "first_weights": first.weights,
         "second_weights": second.weights,
     }
+    return [names | row for row in found]
+
+
+def _risks(evaluation: Evaluation) -> pd.DataFrame:
+    rows = evaluation.risks[evaluation.risks["protocol"] == PROTOCOL]
+    return rows.set_index("patient_id")[["months", "censorship", "risk"]].sort_index()

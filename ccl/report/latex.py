@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from string import Formatter
 from typing import Any
 
 import pandas as pd
@@ -10,9 +11,88 @@ import pandas as pd
 from ccl.pages.numbers import MISSING, format_p
 from ccl.report.tables import records
 from ccl.results.gather import Evaluation
-from ccl.results.latex import JUDGED, careful, judged, latex_table, mean_over, mean_std, over
+from ccl.results.latex import JUDGED, careful, judged, latex_table, mean_over, over
 
-Row = Mapping[str, Any]
+NAMES = {"Cohort": "{cohort}", "Model": "{model}", "Features": "{encoder}"}
+BY_PROTOCOL = {**NAMES, "Protocol": "{protocol}"}
+
+TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "c_index": (
+        "C-index on test patients: mean ± standard deviation over {mean_over}; pooled: one C-index of all test "
+        "patients.",
+        {**BY_PROTOCOL, "C-index": "{c_index:.3f}| ± {std:.3f}", "Pooled": "{pooled:.3f}"},
+    ),
+    "kaplan_meier": (
+        "Survival of the patients above (high) and below the median of the risks pooled from the test patients of "
+        "{over}: log-rank test, and Cox hazard ratio of high to low with its 95 % interval.",
+        {
+            **BY_PROTOCOL,
+            "High": "{n_high}",
+            "Low": "{n_low}",
+            "Hazard ratio": "{hazard_ratio:.2f}| [{hazard_ratio_lower:.2f}, {hazard_ratio_upper:.2f}]",
+            "p": "{log_rank_p:p}",
+        },
+    ),
+    "t_test": (
+        "Predicted risk of test patients of {over} who died by the split, compared with that of patients known to be "
+        "alive beyond it (Welch's t-test).",
+        {
+            **BY_PROTOCOL,
+            "Split (months)": "{split_months:.1f}",
+            "Died": "{n_short}",
+            "Alive": "{n_long}",
+            "t": "{t:.2f}",
+            "p": "{p:p}",
+        },
+    ),
+    "statistics": (
+        "All test patients of {over} together: C-index with its 95 % bootstrap interval over patients, Uno's C, "
+        "integrated Brier score (lower is better) and that of one Kaplan-Meier curve for all.",
+        {
+            **BY_PROTOCOL,
+            "C-index": "{pooled:.3f}| [{lower:.3f}, {upper:.3f}]",
+            "Uno's C": "{uno:.3f}",
+            "Brier": "{integrated_brier:.3f}",
+            "Kaplan-Meier": "{integrated_brier_kaplan_meier:.3f}",
+        },
+    ),
+    "alignment": (
+        "Share of clusters without a patch, and mean L2 distance between the cluster centres of two training patients "
+        "in one place before and after alignment, mean over {over}.",
+        {
+            **NAMES,
+            "Empty": "{empty_clusters:percent}",
+            "Before": "{distance_before:.2f}",
+            "After": "{distance_after:.2f}",
+        },
+    ),
+    "comparisons": (
+        "Difference in pooled C-index between two models, first minus second, on the same bootstrap resamples of the "
+        "patients that both were tested on, with its 95 % interval; p corrected for the pairs of the cohort (Holm).",
+        {
+            "Cohort": "{cohort}",
+            "First": "{first_model}| with {first_encoder}",
+            "Second": "{second_model}| with {second_encoder}",
+            "Patients": "{n_patients}",
+            "Difference": "{difference:+.3f}| [{lower:+.3f}, {upper:+.3f}]",
+            "p": "{p_holm:p}",
+        },
+    ),
+}
+"""Caption and columns of each table, by the name of its CSV file.
+
+A column is a format of the table's rows in parts, separated by ``|``.  The cell is a dash if a value of the first part
+is missing; another part is left out if a value of it is missing.
+"""
+
+
+class _CellFormatter(Formatter):
+    """Formats with two more specifications: ``p`` for p-values and ``percent``."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec == "p":
+            return format_p(value)
+        return f"{100 * value:.1f} %" if format_spec == "percent" else str(super().format_field(value, format_spec))
 
 
 def latex_tables(tables: Mapping[str, pd.DataFrame], evaluations: Sequence[Evaluation]) -> dict[str, str]:
@@ -25,121 +105,25 @@ def latex_tables(tables: Mapping[str, pd.DataFrame], evaluations: Sequence[Evalu
     evaluations : sequence of Evaluation
         What the tables are made of; captions name their folds, synthetic cohorts and random encoder weights.
     """
+    means = {"over": over(evaluations), "mean_over": mean_over(evaluations)}
     written = {}
-    for name, (caption, columns) in CONTENT.items():
+    for name, (caption, columns) in TABLES.items():
         rows = records(tables[name])
         if rows:
-            cells = [[write(row) for write in columns.values()] for row in rows]
-            said = [judged(protocol) for protocol in JUDGED if protocol in set(_protocols(rows))]
-            means = {"over": over(evaluations), "mean_over": mean_over(evaluations)}
-            whole = " ".join([caption.format(**means), *said]) + careful(evaluations)
+            cells = [[_cell(form, row) for form in columns.values()] for row in rows]
+            shown = {row.get("protocol") for row in rows}
+            sentences = [caption.format(**means), *(judged(protocol) for protocol in JUDGED if protocol in shown)]
+            whole = " ".join(sentences) + careful(evaluations)
             written[name] = latex_table(pd.DataFrame(cells, columns=list(columns)), whole, f"tab:{name}")
     return written
 
 
-def _protocols(rows: Sequence[Row]) -> list[str]:
-    return [row["protocol"] for row in rows if "protocol" in row]
-
-
-def _text(key: str) -> Callable[[Row], str]:
-    return lambda row: MISSING if row[key] in (None, "none") else str(row[key])
-
-
-def _number(key: str, digits: int = 3) -> Callable[[Row], str]:
-    return lambda row: mean_std(row[key], None, digits)
-
-
-def _interval(key: str, lower: str, upper: str, form: str = ".3f") -> Callable[[Row], str]:
-    def write(row: Row) -> str:
-        if row[key] is None:
+def _cell(form: str, row: Mapping[str, Any]) -> str:
+    text = ""
+    for part in form.split("|"):
+        keys = [key for _, key, _, _ in Formatter().parse(part) if key]
+        if not any(row[key] in (None, "none") for key in keys):
+            text += _CellFormatter().format(part, **row)
+        elif not text:
             return MISSING
-        limits = "" if row[lower] is None else f" [{row[lower]:{form}}, {row[upper]:{form}}]"
-        return f"{row[key]:{form}}{limits}"
-
-    return write
-
-
-def _p(key: str) -> Callable[[Row], str]:
-    return lambda row: MISSING if row[key] is None else format_p(row[key])
-
-
-def _pair(side: str) -> Callable[[Row], str]:
-    def write(row: Row) -> str:
-        model, encoder = row[f"{side}_model"], row[f"{side}_encoder"]
-        return f"{model}" if encoder == "none" else f"{model} with {encoder}"
-
-    return write
-
-
-NAMED = {"Cohort": _text("cohort"), "Model": _text("model"), "Features": _text("encoder")}
-BY_PROTOCOL = {**NAMED, "Protocol": _text("protocol")}
-POOLED = _interval("pooled", "lower", "upper")
-
-CONTENT: dict[str, tuple[str, dict[str, Callable[[Row], str]]]] = {
-    "c_index": (
-        "C-index on test patients: mean ± standard deviation over {mean_over}; pooled: one C-index of all test "
-        "patients.",
-        {
-            **BY_PROTOCOL,
-            "C-index": lambda row: mean_std(row["c_index"], row["std"], 3),
-            "Pooled": _number("pooled"),
-        },
-    ),
-    "kaplan_meier": (
-        "Survival of the patients above (high) and below the median of the risks pooled from the test patients of "
-        "{over}: log-rank test, and Cox hazard ratio of high to low with its 95 % interval.",
-        {
-            **BY_PROTOCOL,
-            "High": _text("n_high"),
-            "Low": _text("n_low"),
-            "Hazard ratio": _interval("hazard_ratio", "hazard_ratio_lower", "hazard_ratio_upper", ".2f"),
-            "p": _p("log_rank_p"),
-        },
-    ),
-    "t_test": (
-        "Predicted risk of test patients of {over} who died by the split, compared with that of patients known to be "
-        "alive beyond it (Welch's t-test).",
-        {
-            **BY_PROTOCOL,
-            "Split (months)": _number("split_months", 1),
-            "Died": _text("n_short"),
-            "Alive": _text("n_long"),
-            "t": _number("t", 2),
-            "p": _p("p"),
-        },
-    ),
-    "statistics": (
-        "All test patients of {over} together: C-index with its 95 % bootstrap interval over patients, Uno's C, "
-        "integrated Brier score (lower is better) and that of one Kaplan-Meier curve for all.",
-        {
-            **BY_PROTOCOL,
-            "C-index": POOLED,
-            "Uno's C": _number("uno"),
-            "Brier": _number("integrated_brier"),
-            "Kaplan-Meier": _number("integrated_brier_kaplan_meier"),
-        },
-    ),
-    "alignment": (
-        "Share of clusters without a patch, and mean L2 distance between the cluster centres of two training patients "
-        "in one place before and after alignment, mean over {over}.",
-        {
-            **NAMED,
-            "Empty": lambda row: f"{100 * row['empty_clusters']:.1f} %",
-            "Before": _number("distance_before", 2),
-            "After": _number("distance_after", 2),
-        },
-    ),
-    "comparisons": (
-        "Difference in pooled C-index between two models, first minus second, on the same bootstrap resamples of the "
-        "patients that both were tested on, with its 95 % interval; p corrected for the pairs of the cohort (Holm).",
-        {
-            "Cohort": _text("cohort"),
-            "First": _pair("first"),
-            "Second": _pair("second"),
-            "Patients": _text("n_patients"),
-            "Difference": _interval("difference", "lower", "upper", "+.3f"),
-            "p": _p("p_holm"),
-        },
-    ),
-}
-"""Caption and columns of each table, by the name of its CSV file."""
+    return text

@@ -23,7 +23,7 @@ from ccl.report.figures import figure_name
 from ccl.report.patients import Explained
 from ccl.report.tables import headline, records
 from ccl.results.choices import choices
-from ccl.results.gather import Cohort, Evaluation, caveats_of, evaluations_of, protocols_of
+from ccl.results.gather import Cohort, Evaluation, caveats_of, evaluations_of, protocols_of, warnings_of
 from ccl.wsi.encoders import ENCODERS
 
 
@@ -72,8 +72,7 @@ def render_report(
         ],
         c_index_figure=drawn["c_index"],
         without_c_index=_without_c_index(evaluations),
-        synthetic=[cohort.name for cohort in cohorts if cohort.synthetic],
-        random_weights=sorted({e.encoder for e in evaluations if e.random_weights}),
+        **warnings_of(evaluations),
         protocol=_protocol(evaluations),
         differences=_differences(cohorts, tables["comparisons"]),
         alignment=_alignment(tables["alignment"], evaluations),
@@ -82,18 +81,9 @@ def render_report(
         explained=explained,
         inputs=tables["inputs"].to_dict("records"),
         citations=_citations(evaluations),
-        config=yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True) if config else "",
+        config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True) if config else "",
         **provenance(run["versions"] for one in evaluations for run in one.runs),
     )
-
-
-def _plain(value: Any) -> Any:
-    """Return the config as plain dicts and lists, whatever types it has."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
 
 
 def _alignment(table: pd.DataFrame, evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:

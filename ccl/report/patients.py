@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from ccl.io.errors import InputError
 from ccl.io.files import read_json, read_table
-from ccl.pages.style import caveats, inline
+from ccl.pages.style import inline
+from ccl.results.described import Described
 
 DRAWINGS = ("survival", "ways", "families", "genes")
 """Figures of the stage that the page shows, if the method has them."""
@@ -81,24 +82,10 @@ class Patient:
 
 
 @dataclass(frozen=True)
-class Explained:
+class Explained(Described):
     """The patients of one cohort that were explained with one model; the highest risk comes first."""
 
-    facts: Mapping[str, Any]
-    """Entries of ``explanation.json`` that are the same for all of them."""
     patients: tuple[Patient, ...]
-
-    @property
-    def title(self) -> str:
-        """Model, method if it has another name, and encoder."""
-        model, method, encoder = (str(self.facts[key]) for key in ("model", "method", "encoder"))
-        label = model if model == method else f"{model} ({method})"
-        return label if encoder == "none" else f"{label} with {encoder}"
-
-    @property
-    def caveats(self) -> list[str]:
-        """Warnings shown beside every number and figure."""
-        return caveats(self.facts)
 
 
 def read_explained(folders: Sequence[Path], *, out: Path) -> list[Explained]:

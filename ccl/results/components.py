@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,7 +15,8 @@ from matplotlib.lines import Line2D
 
 from ccl.io.errors import InputError
 from ccl.io.files import read_json, read_table
-from ccl.pages.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PAGE_IN, PURPLE, caveats, panel, set_heading
+from ccl.pages.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PAGE_IN, PURPLE, panel, set_heading
+from ccl.results.described import Described
 
 COLOURS = {
     "common": ORANGE,
@@ -46,36 +46,19 @@ LEGEND_COLUMNS = 4
 
 
 @dataclass(frozen=True)
-class Components:
-    """What the stage ``components`` wrote for one model on one cohort."""
+class Components(Described):
+    """What the stage ``components`` wrote for one model on one cohort; the facts are ``components.json``."""
 
-    facts: Mapping[str, Any]
-    """``components.json``"""
     points: pd.DataFrame
     """``components.csv``"""
     similarity: pd.DataFrame
     """``similarity.csv``"""
 
     @property
-    def cohort(self) -> str:
-        """Name of the cohort."""
-        return str(self.facts["cohort"])
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Cohort, encoder and model, as of the evaluation."""
-        return self.cohort, str(self.facts["encoder"]), str(self.facts["model"])
-
-    @property
     def notes(self) -> list[str]:
         """Notes under the title of the figure, without the caveats."""
         seed = [f"seed {self.facts['embedded_seed']}"] if len(self.facts["seeds"]) > 1 else []
         return ["t-SNE of test patients, each fold by itself", "last epoch", *seed]
-
-    @property
-    def caveats(self) -> list[str]:
-        """Warnings shown beside every number and figure."""
-        return caveats(self.facts)
 
 
 def read_components(folder: Path) -> Components:
@@ -105,8 +88,7 @@ def read_components(folder: Path) -> Components:
 
 def draw_one(item: Components) -> Figure:
     """Draw Figure 8 of one model on one cohort."""
-    facts = item.facts
-    title = f"Knowledge components: {facts['model']} with {facts['encoder']} on {item.cohort}"
+    title = f"Knowledge components: {item.model} with {item.encoder} on {item.cohort}"
     return draw_components([item], title, [*item.notes, *item.caveats])
 
 

@@ -13,8 +13,8 @@ from ccl.evaluate import INNER
 from ccl.io.errors import InputError
 from ccl.io.files import digest, read_json, read_table
 from ccl.io.formats import Genomics, ManifestRow, read_manifest
-from ccl.pages.style import caveats
 from ccl.results.components import Components, read_components
+from ccl.results.described import Described
 
 PROTOCOLS_SHOWN = ("last", INNER, "best-on-test")
 """Protocols in the order of every table; those without a choice on test patients come first."""
@@ -24,11 +24,9 @@ ENTRIES = ("cohort", "encoder", "model", "method", "weights", "synthetic", "k", 
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What ``train`` and ``evaluate`` wrote for one model, encoder and cohort."""
+class Evaluation(Described):
+    """What ``train`` and ``evaluate`` wrote for one model, encoder and cohort; the facts are ``evaluation.json``."""
 
-    facts: Mapping[str, Any]
-    """``evaluation.json``."""
     risks: pd.DataFrame
     curves: pd.DataFrame
     calibration: pd.DataFrame
@@ -40,49 +38,14 @@ class Evaluation:
     """The model's knowledge components; None if the stage ``components`` was not run for it."""
 
     @property
-    def cohort(self) -> str:
-        """Name of the cohort."""
-        return str(self.facts["cohort"])
-
-    @property
-    def encoder(self) -> str:
-        """Name of the encoder; ``none`` for a method that reads no slides."""
-        return str(self.facts["encoder"])
-
-    @property
-    def model(self) -> str:
-        """Name of the model in the config."""
-        return str(self.facts["model"])
-
-    @property
-    def method(self) -> str:
-        """Name of the method."""
-        return str(self.facts["method"])
-
-    @property
-    def label(self) -> str:
-        """Name of the model, followed by its method if that has another name."""
-        return self.model if self.model == self.method else f"{self.model} ({self.method})"
-
-    @property
-    def title(self) -> str:
-        """Label and encoder, as figures and tables name the evaluation within its cohort."""
-        return self.label if self.encoder == "none" else f"{self.label} with {self.encoder}"
-
-    @property
-    def full_title(self) -> str:
-        """Label, encoder and cohort."""
-        return f"{self.title} on {self.cohort}"
+    def name(self) -> str:
+        """Name of the evaluation, with which the names of its figures start."""
+        return ".".join(self.key)
 
     @property
     def track(self) -> str:
         """Whether the model was trained by the config's recipe (``unified``) or its authors' (``native``)."""
         return str(self.runs[0].get("track", "unified"))
-
-    @property
-    def remark(self) -> str:
-        """``native`` for a model that was trained so; otherwise empty."""
-        return "native" * (self.track == "native")
 
     @property
     def seeds(self) -> list[int]:
@@ -93,21 +56,6 @@ class Evaluation:
     def protocols(self) -> list[str]:
         """Protocols of the evaluation; ``inner`` is among them if training held patients out."""
         return [name for name in PROTOCOLS_SHOWN if name in self.facts["protocols"]]
-
-    def folds_with_c_index(self, protocol: str = "last") -> int:
-        """Return the number of folds that the mean C-index is over: in others no two test patients are comparable."""
-        scores = self.facts["protocols"][protocol]["folds"]
-        return len({score["fold"] for score in scores if score["c_index"] is not None})
-
-    @property
-    def key(self) -> tuple[str, str, str]:
-        """Cohort, encoder and model."""
-        return self.cohort, self.encoder, self.model
-
-    @property
-    def name(self) -> str:
-        """Name of the evaluation, with which the names of its figures start."""
-        return ".".join(self.key)
 
     @property
     def synthetic(self) -> bool:
@@ -124,15 +72,10 @@ class Evaluation:
         """Source of the encoder's weights."""
         return str(self.facts["weights"])
 
-    @property
-    def random_weights(self) -> bool:
-        """Whether the encoder's weights are random."""
-        return self.weights == "random"
-
-    @property
-    def caveats(self) -> list[str]:
-        """Warnings shown beside every number and figure of the evaluation."""
-        return caveats(self.facts)
+    def folds_with_c_index(self, protocol: str = "last") -> int:
+        """Return the number of folds that the mean C-index is over: in others no two test patients are comparable."""
+        scores = self.facts["protocols"][protocol]["folds"]
+        return len({score["fold"] for score in scores if score["c_index"] is not None})
 
 
 @dataclass(frozen=True)
@@ -213,6 +156,15 @@ def _check_names(evaluations: Sequence[Evaluation]) -> None:
 def evaluations_of(cohorts: Sequence[Cohort]) -> list[Evaluation]:
     """Return all evaluations, cohort by cohort."""
     return [evaluation for cohort in cohorts for evaluation in cohort.evaluations]
+
+
+def warnings_of(evaluations: Iterable[Evaluation]) -> dict[str, list[str]]:
+    """Return what the banner of a page shows: ``synthetic`` cohorts, and encoders with ``random_weights``."""
+    every = list(evaluations)
+    return {
+        "synthetic": list(dict.fromkeys(one.cohort for one in every if one.synthetic)),
+        "random_weights": list(dict.fromkeys(one.encoder for one in every if one.weights == "random")),
+    }
 
 
 def caveats_of(evaluations: Iterable[Evaluation]) -> list[str]:

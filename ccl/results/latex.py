@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ccl.pages.numbers import MISSING
-from ccl.results.gather import Evaluation
+from ccl.results.gather import Evaluation, warnings_of
 
 PACKAGES = ("booktabs", "graphicx")
 """Packages that a document with these tables must load."""
@@ -118,10 +118,7 @@ def _over(folds: Sequence[int], evaluations: Sequence[Evaluation]) -> str:
 
 def careful(evaluations: Sequence[Evaluation]) -> str:
     """Return a caption's warning about synthetic cohorts and random encoder weights; nothing if there are none."""
-    synthetic = ", ".join(dict.fromkeys(e.cohort for e in evaluations if e.synthetic))
-    random = ", ".join(dict.fromkeys(e.encoder for e in evaluations if e.random_weights))
-    warnings = [
-        *([f"the patients of {synthetic} are synthetic"] if synthetic else []),
-        *([f"the weights of {random} are random"] if random else []),
-    ]
+    found = warnings_of(evaluations)
+    sentences = {"synthetic": "the patients of {} are synthetic", "random_weights": "the weights of {} are random"}
+    warnings = [text.format(", ".join(found[kind])) for kind, text in sentences.items() if found[kind]]
     return f" Careful: {', and '.join(warnings)}." if warnings else ""

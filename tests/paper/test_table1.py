@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pandas as pd
@@ -13,52 +12,28 @@ from ccl.pages.numbers import MISSING
 from ccl.paper.stage import write_table1
 from ccl.results.latex import PUBLISHED
 from ccl.results.published import COHORTS
+from tests.paper.conftest import SPREAD, write_evaluation
 from tests.results.tex import tables_of
 
-FOLDS = 5
 ROWS = [("ccl", "resnet50"), ("attmil", "resnet50"), ("snn", MISSING)]
 C_INDEX = {"ccl": 0.7, "attmil": 0.6, "snn": 0.65}
 
 
-def write_evaluation(results, cohort, model, *, encoder, track="unified", synthetic=False, weights="hub", c_index=None):
-    """Write what `evaluate` and `train` leave of one model on one cohort; return the evaluation's path."""
-    mean = C_INDEX[model.split("-")[0]] if c_index is None else c_index
+def write_model(results, cohort, model, *, c_index=None, **more):
+    """Write a model whose method its name starts with; return the evaluation's path."""
     method = model.split("-")[0]
-    facts = {
-        "cohort": cohort, "encoder": encoder, "model": model, "method": method, "weights": weights,
-        "synthetic": synthetic, "parameters": 1234, "k": 6 if method == "ccl" else None, "empty_clusters": None,
-    }  # fmt: skip
-    folder = results / cohort
-    (folder / "cohort").mkdir(parents=True, exist_ok=True)
-    (folder / "cohort" / "summary.json").write_text(json.dumps({"cohort": cohort}))
-    for fold in range(FOLDS):
-        trained = folder / "train" / encoder / model / f"fold{fold}"
-        trained.mkdir(parents=True)
-        (trained / "history.csv").write_text("seed,epoch,loss,c_index_train,c_index_test,seconds\n0,1,1,0.5,0.5,1\n")
-        cost = {
-            "device": "cpu", "threads": 1, "seconds_per_step": 0.1 * (fold + 1), "seconds_per_prediction": None,
-            "seeds_per_step": 2, "peak_memory_mb": 500.0 + fold,
-        }  # fmt: skip
-        run = {**facts, "fold": fold, "track": track, "hyper": {}, "cost": cost, "versions": {"torch": "2.14.0"}}
-        (trained / "run.json").write_text(json.dumps(run))
-    protocols = {
-        protocol: {
-            "folds": [{"fold": fold, "seed": seed, "c_index": mean + more} for fold in range(FOLDS) for seed in (0, 1)],
-            "mean": mean + more,
-            "std": 0.02,
-            "seeds": [{"seed": 0}, {"seed": 1}],
-            "pooled": mean,
-            "kaplan_meier": {"n_high": 10, "n_low": 10, "log_rank_p": 0.04},
-        }
-        for protocol, more in (("last", 0.0), ("best-on-test", 0.03))
-    }
-    out = folder / "evaluate" / encoder / model
-    out.mkdir(parents=True)
-    (out / "evaluation.json").write_text(json.dumps({**facts, "protocols": protocols}))
-    (out / "risks.csv").write_text("protocol,fold,patient_id,months,censorship,risk,group\n")
-    (out / "curves.csv").write_text("protocol,group,months,survival,lower,upper,at_risk\n")
-    (out / "calibration.csv").write_text("protocol,months,group,predicted,observed,lower,upper,n\n")
-    return out / "evaluation.json"
+    mean = C_INDEX[method] if c_index is None else c_index
+    encoder = "none" if model == "snn" else "resnet50"
+    return write_evaluation(
+        results,
+        cohort,
+        model,
+        method=method,
+        encoder=encoder,
+        c_index=lambda protocol, *_: mean + SPREAD[protocol],
+        std=0.02,
+        **more,
+    )
 
 
 @pytest.fixture
@@ -67,9 +42,7 @@ def compare(tmp_path):
 
     def made(cohorts, models=tuple(C_INDEX), blanks=None, **more):
         paths = [
-            write_evaluation(
-                tmp_path / "results", cohort, model, encoder="none" if model == "snn" else "resnet50", **more
-            )
+            write_model(tmp_path / "results", cohort, model, **more)
             for cohort in cohorts
             for model in models
             if (model, cohort) not in (blanks or {})

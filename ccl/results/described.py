@@ -1,0 +1,62 @@
+"""What the files of all stages after training say about the model that they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ccl.pages.style import caveats
+
+
+@dataclass(frozen=True)
+class Described:
+    """A model on a cohort, as ``evaluation.json``, ``components.json`` or ``explanation.json`` describes it."""
+
+    facts: Mapping[str, Any]
+    """The file's entries."""
+
+    @property
+    def cohort(self) -> str:
+        """Name of the cohort."""
+        return str(self.facts["cohort"])
+
+    @property
+    def encoder(self) -> str:
+        """Name of the encoder; ``none`` for a method that reads no slides."""
+        return str(self.facts["encoder"])
+
+    @property
+    def model(self) -> str:
+        """Name of the model in the config."""
+        return str(self.facts["model"])
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+        return str(self.facts["method"])
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Cohort, encoder and model."""
+        return self.cohort, self.encoder, self.model
+
+    @property
+    def label(self) -> str:
+        """Name of the model, followed by its method if that has another name."""
+        return self.model if self.model == self.method else f"{self.model} ({self.method})"
+
+    @property
+    def title(self) -> str:
+        """Label and encoder."""
+        return self.label if self.encoder == "none" else f"{self.label} with {self.encoder}"
+
+    @property
+    def full_title(self) -> str:
+        """Label, encoder and cohort."""
+        return f"{self.title} on {self.cohort}"
+
+    @property
+    def caveats(self) -> list[str]:
+        """Warnings shown beside every number and figure."""
+        return caveats(self.facts)
