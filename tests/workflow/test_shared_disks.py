@@ -39,7 +39,8 @@ def run(prefix: list[str], workspace: Workspace, *arguments: str) -> subprocess.
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a disk needs root")
 @pytest.mark.parametrize(("kilobytes", "stage"), [(64, "genomics"), (400, "train")])
 def test_a_full_disk_is_one_message(bags: Workspace, tmp_path: Path, kilobytes: int, stage: str) -> None:
-    mount = f'mount -t tmpfs -o size={kilobytes}k none "$0" && "$@"; code=$?; echo "left: $(find "$0" -name ".*-*")"; exit $code'
+    mount = f'mount -t tmpfs -o size={kilobytes}k none "$0" && "$@"'
+    mount += '; code=$?; echo "left: $(find "$0" -name ".*-*")"; exit $code'
     prefix = ["unshare", "--mount", "bash", "-c", mount, str(tmp_path)]
     if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
         pytest.skip("no disk can be mounted here")
