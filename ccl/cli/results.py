@@ -121,4 +121,4 @@ def figures(**options: Any) -> None:
     draw_figures(**options)
 
 
-RESULTS = (evaluate, compare, report, ablations, table1, explain, components, figures)
+COMMANDS = (evaluate, compare, report, ablations, table1, explain, components, figures)

@@ -1,0 +1,149 @@
+"""The sub-commands of slides, from tissue to features; no logic."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ccl.cli.options import DEVICE, ON_BAD_SLIDE, PATH, THREADS
+from ccl.config.options import settings_options
+from ccl.config.sections import (
+    EmbedSettings,
+    TileSettings,
+    TissueSettings,
+)
+from ccl.io.interop import LAYOUTS
+
+
+def shard_options(command: Any) -> Any:
+    """Give a slide stage's command the options that every slide stage has."""
+    for option in (
+        click.option("--slides", type=PATH, required=True, help="sample sheet of slides"),
+        click.option("--shard", type=int, required=True, help="which share of the slides, from 0"),
+        click.option("--shards", type=int, required=True, help="how many shares there are"),
+        click.option("--out", type=PATH, required=True, help="folder of the slides' files"),
+        click.option("--manifest", type=PATH, required=True, help="manifest to write"),
+        ON_BAD_SLIDE,
+        click.option("--overwrite", is_flag=True, help="make every slide again, finished or not"),
+    ):
+        command = option(command)
+    return command
+
+
+def run_slide_stage(stage: Any, *, slides: Path, shard: int, shards: int, upstream: Path | None, **rest: Any) -> None:
+    """Run a slide stage over one shard."""
+    from ccl.io.shards import Shard, run_shard
+    from ccl.io.sheets import read_slide_sheet, shard_slides
+
+    run_shard(stage, Shard(shard_slides(read_slide_sheet(slides), shard, shards), upstream, **rest))
+
+
+UPSTREAM = click.option("--upstream", type=PATH, required=True, help="the shard's manifest of the stage before")
+
+
+@click.command("tissue")
+@shard_options
+@settings_options(TissueSettings)
+def tissue(settings: TissueSettings, out: Path, **shard: Any) -> None:
+    """Outline the tissue of slides."""
+    from ccl.wsi.tissue.stage import TissueStage
+
+    run_slide_stage(TissueStage(out, settings), upstream=None, **shard)
+
+
+@click.command("tile")
+@shard_options
+@UPSTREAM
+@settings_options(TileSettings)
+def tile(settings: TileSettings, out: Path, **shard: Any) -> None:
+    """Lay the grid of patches over the tissue."""
+    from ccl.wsi.tile.stage import TileStage
+
+    run_slide_stage(TileStage(out, settings), **shard)
+
+
+@click.command("quality")
+@click.option("--cohort", required=True, help="name of the cohort")
+@click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
+@click.option("--tissue", type=PATH, multiple=True, required=True, help="manifest of tissue (repeat)")
+@click.option("--tile", type=PATH, multiple=True, required=True, help="manifest of tiles (repeat)")
+@click.option("--out", type=PATH, required=True, help="folder of the table and the page")
+@click.option("--synthetic/--real", default=False, help="whether the cohort is synthetic")
+def quality(out: Path, **inputs: Any) -> None:
+    """Show the slides of a cohort side by side."""
+    from ccl.wsi.quality.stage import make_contact_sheet
+
+    make_contact_sheet(out, **inputs)
+
+
+@click.command("embed")
+@shard_options
+@UPSTREAM
+@settings_options(EmbedSettings)
+@click.option("--batch-size", type=int, default=64, show_default=True, help="patches per forward pass")
+@DEVICE
+@THREADS
+def embed(settings: EmbedSettings, out: Path, batch_size: int, device: str, threads: int, **shard: Any) -> None:
+    """Embed patches with an encoder."""
+    import torch
+
+    from ccl.io.devices import pick_device
+    from ccl.wsi.embed.stage import EmbedStage
+
+    torch.set_num_threads(threads)
+    run_slide_stage(EmbedStage(out, settings, batch_size, pick_device(device), threads), **shard)
+
+
+@click.command("import")
+@click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
+@click.option("--features", type=PATH, required=True, help="folder of features made by TRIDENT, CLAM or STAMP")
+@click.option("--manifest", type=PATH, required=True, help="manifest to write")
+@ON_BAD_SLIDE
+def import_(manifest: Path, **inputs: Any) -> None:
+    """Take features made elsewhere."""
+    from ccl.io.interop.importing import import_features
+
+    import_features(manifest, **inputs)
+
+
+@click.command("export")
+@click.option("--layout", type=click.Choice(LAYOUTS), required=True, help="tool to write for")
+@click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
+@click.option("--out", type=PATH, required=True, help="folder to write into")
+@click.argument("manifests", type=PATH, nargs=-1, required=True)
+def export(out: Path, **inputs: Any) -> None:
+    """Write features and coordinates for another tool, of the slides in MANIFESTS of `embed`, `import` or `tile`."""
+    from ccl.io.interop.exporting import export_features
+
+    export_features(out, **inputs)
+
+
+@click.command("verify")
+@click.argument("results", type=PATH)
+@click.option("--mend", is_flag=True, help="put aside what is damaged, and say how just that is made again")
+def verify(results: Path, mend: bool) -> None:
+    """Check that all that slide stages made in RESULTS is there and whole; not while `snakemake` runs."""
+    from ccl.wsi.verify import put_aside, verify_results
+
+    problems = verify_results(results)
+    for problem in problems:
+        click.echo(f"{problem.path}: {problem.found}")
+    if not problems:
+        click.echo("all there and whole")
+        return
+    if not mend:
+        click.echo(f"{len(problems)} problems; `--mend` puts the damaged files aside and says how to make them again")
+        sys.exit(1)
+    moved, trash = put_aside(results, problems)
+    if moved:
+        click.echo(f"{len(moved)} files were moved; to move them back: cp -a {shlex.quote(f'{trash}/.')} {results}")
+    manifests = sorted({shlex.quote(str(problem.manifest)) for problem in problems if problem.manifest})
+    if manifests:
+        click.echo(f"make them again, with your --configfile: snakemake --cores 8 --force {' '.join(manifests)}")
+
+
+COMMANDS = (tissue, tile, quality, embed, import_, export, verify)

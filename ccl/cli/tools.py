@@ -1,0 +1,60 @@
+"""The sub-commands that tell what there is, and whether it is sound; no logic."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from ccl.cli.options import PATH
+
+
+@click.command("config")
+@click.option("--tables", type=PATH, help="page whose tables of keys to write anew, such as config/README.md")
+def config(tables: Path | None) -> None:
+    """Print the JSON schema of the config, by which editors complete and check it."""
+    from ccl.config.page import fill_tables, json_schema
+    from ccl.io.files import write_text
+
+    if tables:
+        write_text(tables, fill_tables(tables.read_text()))
+    else:
+        click.echo(json_schema())
+
+
+@click.command("doctor")
+@click.option("--config", type=PATH, help="config to check as well, with the weights of its encoders")
+def doctor(config: Path | None) -> None:
+    """Check the installation, a config, and that weights are there; nothing is downloaded."""
+    from ccl.doctor import examine
+
+    failed = False
+    for finding in examine(config):
+        click.echo(finding)
+        failed |= finding.state == "fail"
+    sys.exit(failed)
+
+
+@click.command("encoders")
+def encoders() -> None:
+    """List the known encoders; any other model of timm goes by its name there."""
+    from ccl.wsi.encoders import ENCODERS
+
+    row = "{:<17}{:>7}{:>7}  {:<17}{:<11}{:<8}{:<32}{}"
+    click.echo(row.format("name", "width", "input", "um/px", "precision", "access", "licence", "to cite"))
+    for e in ENCODERS.values():
+        scales = ", ".join(f"{scale:g}" for scale in e.mpp) or "any"
+        click.echo(row.format(e.name, f"{e.dim}-d", e.input_px, scales, e.precision, e.access, e.licence, e.citation))
+
+
+@click.command("models")
+@click.option("--markdown", is_flag=True, help="the page docs/methods.md, with every hyper-parameter")
+def models(markdown: bool) -> None:
+    """List the known methods, with their parameters at the sizes of TCGA-BLCA."""
+    from ccl.methods.listing import lines, page
+
+    click.echo(page() if markdown else "\n".join(lines()), nl=not markdown)
+
+
+COMMANDS = (config, doctor, encoders, models)
