@@ -40,10 +40,19 @@ class Finding:
         return f"{self.state:<5} {self.what}: {self.found}" + (f"; {self.todo}" if self.todo else "")
 
 
-def examine(config: Path | None) -> Iterator[Finding]:
+def examine(config: Path | None, *, fetch: bool = False, profile: str | None = None) -> Iterator[Finding]:
     """Check the installation, and with a `config` also that config and the weights of its encoders.
 
-    Nothing is downloaded, and no slide is opened.
+    No slide is opened.
+
+    Parameters
+    ----------
+    config : Path
+        The config, if one is to be checked.
+    fetch : bool
+        Download the weights that are missing; else nothing is downloaded.
+    profile : str
+        The workflow profile that jobs will be submitted with: whether the cluster has what they ask for.
     """
     checks = {"python": python, "packages": packages, "torch": torch_and_gpu, "openslide": openslide, "jpeg": jpeg}
     for what, check in checks.items():
@@ -55,7 +64,7 @@ def examine(config: Path | None) -> Iterator[Finding]:
     yield _guarded("disk", lambda: disk(Path(values.get("results", "results"))))
     if config:
         yield _guarded("config", lambda: plan(config))
-        yield from _encoders(values)
+        yield from _encoders(values, fetch)
 
 
 def _guarded(what: str, check: Callable[[], Finding]) -> Finding:
@@ -173,20 +182,20 @@ def plan(config: Path) -> Finding:
     return Finding("ok", "config", f"{config} can be planned")
 
 
-def _encoders(values: Mapping[str, Any]) -> Iterator[Finding]:
+def _encoders(values: Mapping[str, Any], fetch: bool) -> Iterator[Finding]:
     """Check the weights of the encoders that a cohort with slides will need."""
     cohorts, embed = values.get("cohorts"), values["embed"]
     if not isinstance(cohorts, dict) or not isinstance(embed, dict) or not isinstance(embed["encoders"], dict):
         return  # `plan` has said so
     if any(isinstance(c, dict) and "slides" in c and "features" not in c for c in cohorts.values()):
         for name, settings in embed["encoders"].items():
-            yield _guarded(f"encoder {name}", partial(encoder_weights, name, **(settings or {})))
+            yield _guarded(f"encoder {name}", partial(encoder_weights, name, fetch=fetch, **(settings or {})))
 
 
-def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None) -> Finding:
-    """Look for an encoder's weights, downloading nothing."""
+def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None, *, fetch: bool = False) -> Finding:
+    """Look for an encoder's weights, and download those of the hub if they are missing and that is asked for."""
     from ccl.encoders import check_source, get_encoder
-    from ccl.encoders.hub import cached, grant
+    from ccl.encoders.hub import cached, download, grant
     from ccl.encoders.weights import weights_key
 
     what = f"encoder {name}"
@@ -196,7 +205,7 @@ def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None) 
     if weights != "hub":
         return Finding("ok", what, f"{weights}, {weights_key(weights, sha256)}")
     encoder = get_encoder(name)
-    path = cached(encoder)
+    path = cached(encoder) or (download(encoder) if fetch else None)
     if path:
         return Finding("ok", what, f"{encoder.repo} in the hub's cache, {path.stat().st_size / GB:.1f} GB")
     from huggingface_hub import constants, get_token

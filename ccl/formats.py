@@ -32,7 +32,7 @@ CHUNK_BYTES = 1 << 20
 def _open_h5(path: Path, kind: str) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading; a damaged one is an :class:`InputError` that says how to mend it.
 
-    No file is locked, here or elsewhere: ours are written whole and renamed, and some shared file systems have no locks.
+    No file is locked, here or elsewhere: ours are renamed when they are whole, and some shared disks have no locks.
     """
     existing(path)
     try:
