@@ -38,10 +38,19 @@ class Finding:
         return f"{self.state:<5} {self.what}: {self.found}" + (f"; {self.todo}" if self.todo else "")
 
 
-def examine(config: Path | None) -> Iterator[Finding]:
+def examine(config: Path | None, *, fetch: bool = False, profile: str | None = None) -> Iterator[Finding]:
     """Check the installation, and with a `config` also that config and the weights of its encoders.
 
-    Nothing is downloaded, and no slide is opened.
+    No slide is opened.
+
+    Parameters
+    ----------
+    config : Path
+        The config, if one is to be checked.
+    fetch : bool
+        Download the weights that are missing; else nothing is downloaded.
+    profile : str
+        The workflow profile that jobs will be submitted with: whether the cluster has what they ask for.
     """
     checks = {"python": python, "packages": packages, "torch": torch_and_gpu, "openslide": openslide, "jpeg": jpeg}
     for what, check in checks.items():
@@ -56,7 +65,7 @@ def examine(config: Path | None) -> Iterator[Finding]:
         return
     yield _guarded("disk", lambda: disk(Path(str(values.get("results", "results")))))
     yield _guarded("config", lambda: plannable(config, values))
-    yield from _encoders(values)
+    yield from _encoders(values, fetch)
 
 
 def _guarded(what: str, check: Callable[[], Finding]) -> Finding:
@@ -149,7 +158,7 @@ def plannable(config: Path, values: Mapping[str, Any]) -> Finding:
     return Finding("ok", "config", f"{config}: {len(made.cohorts)} cohorts, {len(made.runs)} models to train")
 
 
-def _encoders(values: Mapping[str, Any]) -> Iterator[Finding]:
+def _encoders(values: Mapping[str, Any], fetch: bool) -> Iterator[Finding]:
     """Check the weights of the encoders that a cohort with slides will need."""
     try:
         config = check_config(values)
@@ -158,13 +167,13 @@ def _encoders(values: Mapping[str, Any]) -> Iterator[Finding]:
     if any(cohort.slides and not cohort.features for cohort in config.cohorts.values()):
         for name, entry in config.embed.encoders.items():
             path = entry.weights if entry.weights in ("hub", "random") else str(Path(config.data) / entry.weights)
-            yield _guarded(f"encoder {name}", partial(encoder_weights, name, path, entry.sha256))
+            yield _guarded(f"encoder {name}", partial(encoder_weights, name, path, entry.sha256, fetch=fetch))
 
 
-def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None) -> Finding:
-    """Look for an encoder's weights, downloading nothing."""
+def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None, *, fetch: bool = False) -> Finding:
+    """Look for an encoder's weights, and download those of the hub if they are missing and that is asked for."""
     from ccl.wsi.encoders import check_source, get_encoder
-    from ccl.wsi.encoders.hub import cached, grant
+    from ccl.wsi.encoders.hub import cached, download, grant
     from ccl.wsi.encoders.weights import weights_key
 
     what = f"encoder {name}"
@@ -174,7 +183,7 @@ def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None) 
     if weights != "hub":
         return Finding("ok", what, f"{weights}, {weights_key(weights, sha256)}")
     encoder = get_encoder(name)
-    path = cached(encoder)
+    path = cached(encoder) or (download(encoder) if fetch else None)
     if path:
         return Finding("ok", what, f"{encoder.repo} in the hub's cache, {path.stat().st_size / GB:.1f} GB")
     from huggingface_hub import constants, get_token

@@ -17,6 +17,15 @@ from tests.workflow.workspace import Workspace, environment
 
 pytestmark = pytest.mark.xdist_group("graph")
 
+MOUNT = """\
+mount -t tmpfs -o size=$1 none "$2" || exit
+"${@:3}"
+code=$?
+echo "half-written: $(find "$2" -name '.*-*')"
+exit $code
+"""
+"""Mounts a disk of the size $1 at $2, calls a command, and tells what that left half-written."""
+
 NO_LOCKS = [sys.executable, str(Path(__file__).parent / "no_locks.py")]
 
 
@@ -39,9 +48,7 @@ def run(prefix: list[str], workspace: Workspace, *arguments: str) -> subprocess.
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a disk needs root")
 @pytest.mark.parametrize(("kilobytes", "stage"), [(64, "genomics"), (400, "train")])
 def test_a_full_disk_is_one_message(bags: Workspace, tmp_path: Path, kilobytes: int, stage: str) -> None:
-    mount = f'mount -t tmpfs -o size={kilobytes}k none "$0" && "$@"'
-    mount += '; code=$?; echo "left: $(find "$0" -name ".*-*")"; exit $code'
-    prefix = ["unshare", "--mount", "bash", "-c", mount, str(tmp_path)]
+    prefix = ["unshare", "--mount", "bash", "-c", MOUNT, "bash", f"{kilobytes}k", str(tmp_path)]
     if subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode:
         pytest.skip("no disk can be mounted here")
     bags.set("results", str(tmp_path))
@@ -51,7 +58,7 @@ def test_a_full_disk_is_one_message(bags: Workspace, tmp_path: Path, kilobytes: 
     assert f"error: {stage}: the disk is full\n" in result.stdout
     assert "set `results` to another disk" in result.stdout
     assert "Traceback" not in result.stdout
-    assert result.stdout.endswith("left: \n")  # of files that were half-written
+    assert result.stdout.endswith("half-written: \n")
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "aarch64"), reason="the filter does not know this machine")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from huggingface_hub import hf_hub_download, try_to_load_from_cache
@@ -22,8 +23,12 @@ def download(encoder: Encoder) -> Path:
     ConfigError
         They are gated and not granted, or out of reach.
     """
+    *others, last = _files(encoder)
     try:
-        return Path(hf_hub_download(encoder.repo, encoder.file))
+        for file in others:
+            with suppress(EntryNotFoundError):
+                return Path(hf_hub_download(encoder.repo, file))
+        return Path(hf_hub_download(encoder.repo, last))
     except (OSError, EntryNotFoundError) as error:
         raise unavailable(encoder, error) from error
 
@@ -31,11 +36,16 @@ def download(encoder: Encoder) -> Path:
 def cached(encoder: Encoder) -> Path | None:
     """Return the encoder's weights in the hub's cache, if they are there; nothing is downloaded."""
     if encoder.repo:
-        for file in [encoder.file] if encoder.file else TIMM_FILES:
+        for file in _files(encoder):
             path = try_to_load_from_cache(encoder.repo, file)
             if isinstance(path, str):
                 return Path(path)
     return None
+
+
+def _files(encoder: Encoder) -> tuple[str, ...]:
+    """Return the files in which the encoder's weights may be, in the order in which they are looked for."""
+    return (encoder.file,) if encoder.file else TIMM_FILES
 
 
 def unavailable(encoder: Encoder, error: Exception) -> ConfigError:
