@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from ccl.io.formats import Clusters, Features
-from tests.workflow.workspace import ROOT, Workspace
+from tests.workflow.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("graph")
 
@@ -84,14 +81,3 @@ def test_snakemake_s_own_report_needs_no_network(finished: Workspace) -> None:
     assert result.returncode == 0, result.stdout[-3000:]
     assert target.stat().st_size > 100_000
     assert "explanation.html" in target.read_text()  # of each patient explained
-
-
-def test_snakemake_finds_nothing_to_criticise(finished: Workspace) -> None:
-    result = finished.snakemake("--lint")
-    assert result.returncode == 0, result.stdout
-
-
-def test_the_rules_are_formatted() -> None:
-    command = [Path(sys.executable).parent / "snakefmt", "--check", "Snakefile", "workflow"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
