@@ -38,7 +38,7 @@ class Finding:
         return f"{self.state:<5} {self.what}: {self.found}" + (f"; {self.todo}" if self.todo else "")
 
 
-def examine(config: Path | None, *, fetch: bool = False, profile: str | None = None) -> Iterator[Finding]:
+def examine(config: Path | None, *, fetch: bool = False) -> Iterator[Finding]:
     """Check the installation, and with a `config` also that config and the weights of its encoders.
 
     No slide is opened.
@@ -49,8 +49,6 @@ def examine(config: Path | None, *, fetch: bool = False, profile: str | None = N
         The config, if one is to be checked.
     fetch : bool
         Download the weights that are missing; else nothing is downloaded.
-    profile : str
-        The workflow profile that jobs will be submitted with: whether the cluster has what they ask for.
     """
     checks = {"python": python, "packages": packages, "torch": torch_and_gpu, "openslide": openslide, "jpeg": jpeg}
     for what, check in checks.items():

@@ -25,12 +25,15 @@ def config(tables: Path | None) -> None:
 
 @click.command("doctor")
 @click.option("--config", type=PATH, help="config to check as well, with the weights of its encoders")
-def doctor(config: Path | None) -> None:
-    """Check the installation, a config, and that weights are there; nothing is downloaded."""
+@click.option("--fetch", is_flag=True, help="download the weights that are missing into the hub's cache")
+def doctor(config: Path | None, fetch: bool) -> None:
+    """Check the installation, a config, and that weights are there; without --fetch, nothing is downloaded."""
     from ccl.doctor import examine
 
+    if fetch and config is None:
+        raise click.UsageError("--fetch downloads the weights of a config: name it by --config")
     failed = False
-    for finding in examine(config):
+    for finding in examine(config, fetch=fetch):
         click.echo(finding)
         failed |= finding.state == "fail"
     sys.exit(failed)
