@@ -105,7 +105,7 @@ def _read_genomics(path: Path) -> Genomics:
 def _given(path: Path | None, name: str) -> Path:
     if path is None:
         raise ConfigError(
-            "a file that the method reads was not given",
+            "the method was not given what it reads",
             found=f"no file of the {name} stage",
             expected=f"the file with the method's {name}",
             todo=f"give --{name}",

@@ -96,8 +96,8 @@ class SurvivalModel(nn.Module):
             The method has no components.
         """
         raise ModelError(
-            "the method has no knowledge components",
-            expected="a method that decomposes what it knows of a patient",
+            "the method does not decompose what it knows of a patient",
+            expected="a method with knowledge components",
             todo="show the components of a model of another method",
         )
 

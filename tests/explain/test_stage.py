@@ -229,6 +229,16 @@ def test_other_data_than_the_model_was_trained_on_are_refused(
         own.explain("ccl", trained("ccl"), tmp_path / "out", count=1)
 
 
+def test_other_genes_than_the_model_was_trained_on_are_refused(
+    planted: Planted, trained: Trained, tmp_path: Path
+) -> None:
+    own = copied(planted, tmp_path / "data")
+    genomics = Genomics.read(own.folder / "genomics.h5")
+    Genomics(genomics.patients, genomics.families[::-1]).write(own.folder / "genomics.h5")
+    with pytest.raises(InputError, match=r"not those that the run was trained on[\s\S]*B with 6 columns, A with 4"):
+        own.explain("ccl", trained("ccl"), tmp_path / "out", count=1)
+
+
 def test_a_method_without_attention_is_refused(planted: Planted, tmp_path: Path) -> None:
     runs = planted.train("meanmil", tmp_path / "runs", settings={"epochs": 1, "seeds": (0,)})
     with pytest.raises(ConfigError, match=r"no attention to show[\s\S]*meanmil[\s\S]*ccl"):
