@@ -321,12 +321,16 @@ def verify(results: Path, mend: bool) -> None:
 
 @cli.command("doctor")
 @click.option("--config", type=PATH, help="config to check as well, with the weights of its encoders")
-def doctor(config: Path | None) -> None:
-    """Check the installation, a config, and that weights are there; nothing is downloaded."""
+@click.option("--fetch", is_flag=True, help="download the weights that are missing into the hub's cache")
+@click.option("--workflow-profile", help="profile whose jobs the SLURM cluster is to have room for")
+def doctor(config: Path | None, fetch: bool, workflow_profile: str | None) -> None:
+    """Check the installation, a config, and that weights are there; without --fetch, nothing is downloaded."""
     from ccl.doctor import examine
 
+    if config is None and (fetch or workflow_profile):
+        raise click.UsageError("--fetch and --workflow-profile are about a run: name its --config")
     failed = False
-    for finding in examine(config):
+    for finding in examine(config, fetch=fetch, profile=workflow_profile):
         click.echo(finding)
         failed |= finding.state == "fail"
     sys.exit(failed)

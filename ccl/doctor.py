@@ -63,8 +63,11 @@ def examine(config: Path | None, *, fetch: bool = False, profile: str | None = N
         return
     yield _guarded("disk", lambda: disk(Path(values.get("results", "results"))))
     if config:
-        yield _guarded("config", lambda: plan(config))
+        planned = _guarded("config", lambda: plan(config))
+        yield planned
         yield from _encoders(values, fetch)
+        if profile and planned.state == "ok":
+            yield from cluster(config, profile)
 
 
 def _guarded(what: str, check: Callable[[], Finding]) -> Finding:
@@ -180,6 +183,21 @@ def plan(config: Path) -> Finding:
         lines = (error.group() if error else said).splitlines()
         return Finding("fail", "config", " | ".join(filter(None, map(str.strip, lines)))[:1500], f"correct {config}")
     return Finding("ok", "config", f"{config} can be planned")
+
+
+def cluster(config: Path, profile: str) -> Iterator[Finding]:
+    """Ask a SLURM cluster whether it has what the jobs of a run will ask for."""
+    from ccl.scheduler import problems, read_profile
+
+    try:
+        executor = read_profile(profile)[1].get("executor")
+        if executor != "slurm":
+            yield Finding("warn", "cluster", f"executor {executor}", "only SLURM can be asked what it has")
+            return
+        found = [Finding("fail", "cluster", wrong, todo) for wrong, todo in problems(config, profile)]
+    except CclError as error:
+        found = [Finding("fail", "cluster", error.line)]
+    yield from found or [Finding("ok", "cluster", "each job fits into a partition")]
 
 
 def _encoders(values: Mapping[str, Any], fetch: bool) -> Iterator[Finding]:
