@@ -156,6 +156,21 @@ def plannable(config: Path, values: Mapping[str, Any]) -> Finding:
     return Finding("ok", "config", f"{config}: {len(made.cohorts)} cohorts, {len(made.runs)} models to train")
 
 
+def cluster(config: Path, profile: str) -> Iterator[Finding]:
+    """Ask a SLURM cluster whether it has what the jobs of a run will ask for."""
+    from ccl.scheduler import problems, read_profile
+
+    try:
+        executor = read_profile(profile)[1].get("executor")
+        if executor != "slurm":
+            yield Finding("warn", "cluster", f"executor {executor}", "only SLURM can be asked what it has")
+            return
+        found = [Finding("fail", "cluster", wrong, todo) for wrong, todo in problems(config, profile)]
+    except CclError as error:
+        found = [Finding("fail", "cluster", error.line)]
+    yield from found or [Finding("ok", "cluster", "each job fits into a partition")]
+
+
 def _encoders(values: Mapping[str, Any], fetch: bool) -> Iterator[Finding]:
     """Check the weights of the encoders that a cohort with slides will need."""
     try:

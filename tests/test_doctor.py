@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
 from ccl import doctor
 from ccl.doctor import Finding, encoder_weights, examine
@@ -132,6 +133,61 @@ def test_weights_are_looked_for_wherever_they_may_be(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("uni", [("MahmoodLab/UNI", "pytorch_model.bin")]),
+        ("vit_small_patch16_224", [("timm/vit_small_patch16_224.augreg_in21k_ft_in1k", "model.safetensors")]),
+    ],
+    ids=["of the registry", "of timm"],
+)
+def test_missing_weights_are_fetched(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, asked: list[tuple[str, str]]
+) -> None:
+    weights = tmp_path / "weights.bin"
+    weights.write_bytes(b"weights")
+    calls = []
+
+    def give(repo: str, file: str) -> str:
+        calls.append((repo, file))
+        return str(weights)
+
+    monkeypatch.setattr("ccl.wsi.encoders.hub.hf_hub_download", give)
+    encoders = {name: {}, "resnet50": {"weights": "random"}}
+    findings = {finding.what: finding for finding in examine(change(config, embed={"encoders": encoders}), fetch=True)}
+    assert findings[f"encoder {name}"].state == "ok"
+    assert calls == asked
+    assert "hub's cache" in findings[f"encoder {name}"].found
+    # What is there is not asked for again.
+    monkeypatch.setattr("ccl.wsi.encoders.hub.try_to_load_from_cache", lambda *_: str(weights))
+    assert encoder_weights(name, fetch=True).state == "ok"
+    assert calls == asked
+
+
+def test_a_model_of_timm_without_safetensors_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = tmp_path / "weights.bin"
+    weights.write_bytes(b"weights")
+
+    def give(_: str, file: str) -> str:
+        if file == "model.safetensors":
+            raise EntryNotFoundError(file)
+        return str(weights)
+
+    monkeypatch.setattr("ccl.wsi.encoders.hub.hf_hub_download", give)
+    assert encoder_weights("vit_small_patch16_224", fetch=True).state == "ok"
+
+
+def test_weights_that_cannot_be_fetched_say_why(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: str) -> str:
+        raise LocalEntryNotFoundError("no connection")
+
+    monkeypatch.setattr("ccl.wsi.encoders.hub.hf_hub_download", refuse)
+    findings = {finding.what: finding for finding in examine(config, fetch=True)}
+    assert findings["encoder uni"].state == "fail"
+    assert "no connection" in findings["encoder uni"].found
+    assert "on a machine with a connection download" in findings["encoder uni"].found
+
+
+@pytest.mark.parametrize(
     ("name", "entry", "expected"),
     [
         ("hipt", {}, "vit256_small_dino.pth"),
@@ -151,3 +207,11 @@ def test_the_command_fails_if_a_check_does(config: Path) -> None:
     assert result.returncode == 1
     assert "\nfail  encoder hipt: " in result.stdout
     assert subprocess.run([ccl, "doctor"], cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("option", [["--fetch"], ["--workflow-profile", "slurm"]])
+def test_what_is_about_a_run_asks_for_its_config(option: list[str]) -> None:
+    ccl = Path(sys.executable).parent / "ccl"
+    result = subprocess.run([ccl, "doctor", *option], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "name its --config" in result.stderr
