@@ -1,4 +1,4 @@
-"""Stage ``components``: where the knowledge components of test patients lie (Figure 8 of the paper)."""
+"""Stage ``components``: the knowledge components of test patients and how they differ (Figure 8 of the paper)."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ VERSION = 1
 """Bumped when the stage's output changes for the same input."""
 
 DECOMPOSED = ("ccl",)
-"""Methods with components; it stands here because Snakemake, which must know, does not load torch."""
+"""Methods with knowledge components; listed here because Snakemake needs them and does not load torch."""

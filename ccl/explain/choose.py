@@ -1,4 +1,4 @@
-"""Who is explained, and by which fold: the one that had the patient in its test set."""
+"""Which patients are explained, each by the fold that had this patient in its test set."""
 
 from __future__ import annotations
 
@@ -14,33 +14,31 @@ from ccl.io.errors import ConfigError
 
 @dataclass(frozen=True)
 class Case:
-    """A patient, and the run that never learnt from them."""
+    """A patient, and a run that was not trained on this patient."""
 
     patient: str
     run: FoldRun
     risk: float
     """Predicted after the last epoch, the mean over seeds."""
     rank: int
-    """Place among all risks, 1 the highest."""
+    """Rank of the risk among all patients; 1 is the highest."""
     patients: int
-    """How many patients have a risk."""
+    """Number of patients with a risk."""
     months: float
     censorship: int
 
 
 def choose(runs: Sequence[FoldRun], settings: ExplainSettings) -> list[Case]:
-    """Return the patients that the settings ask for, by falling risk, each with the fold that tested them.
-
-    In repeated cross-validation it is the first fold that did.
+    """Return the patients that the settings ask for, the highest risk first, each with the first fold that tested them.
 
     Raises
     ------
     ConfigError
-        Nobody is asked for, or a patient is not a test patient of any of the runs.
+        No patient is asked for, or a patient is not a test patient of any run.
     """
     if not settings.patients and not settings.count:
         raise ConfigError(
-            "nobody is to be explained",
+            "no patient is to be explained",
             where="config, explain",
             found="count: 0 and no patients",
             expected="a count of 1 or more, or patients by their names",
@@ -57,11 +55,11 @@ def choose(runs: Sequence[FoldRun], settings: ExplainSettings) -> list[Case]:
     unknown = [patient for patient in settings.patients if patient not in ranked.index]
     if unknown:
         raise ConfigError(
-            "nobody to explain: the patient was never a test patient",
+            "a patient to explain is not a test patient of any run",
             where="config, explain: patients",
             found=", ".join(unknown),
             expected=f"patients in the test set of a fold, such as {', '.join(ranked.index[:3])}",
-            todo="name test patients of the runs given; a model that learnt from a patient does not explain them",
+            todo="name test patients of these runs; a model is not used to explain patients that it was trained on",
         )
     wanted = set(settings.patients) or _extremes(list(ranked.index), settings.count)
     return [
@@ -80,6 +78,6 @@ def choose(runs: Sequence[FoldRun], settings: ExplainSettings) -> list[Case]:
 
 
 def _extremes(ranked: Sequence[str], count: int) -> set[str]:
-    """Return `count` patients from both ends of those ranked, one more from the first end if it is odd."""
+    """Return `count` patients from both ends of a ranking; an odd count takes one more from the first end."""
     low = count // 2
     return {*ranked[: count - low], *ranked[len(ranked) - low :]} if count < len(ranked) else set(ranked)

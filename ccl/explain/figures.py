@@ -21,13 +21,13 @@ from ccl.pages.style import BLUE, GRID, INK, MUTED, ORANGE, PAPER, panel, set_ti
 from ccl.wsi.reader.pictures import round_length
 
 COLOURS = "viridis"
-"""Of attention: even in lightness, and told apart by any eye."""
+"""Colour map of attention: uniform in lightness, and clear with any colour vision."""
 
 OVERLAY = 0.6
 """Opacity of attention over the picture."""
 
 FURTHEST = 16.0
-"""Attention this many times more or less than an even spread has the last colour of the scale."""
+"""Attention this many times above or below equal attention has the last colour of the scale."""
 
 MAP_PX = 640
 """Longer side of the picture under a map."""
@@ -35,7 +35,7 @@ MAP_PX = 640
 TOP_GENES = 20
 
 DARK, LIGHT = "#1f2a36", "#fffffe"
-"""What stands on a picture or on a colour of its own: not the style's colours, which a dark page turns round."""
+"""Text on a picture or colour map; not colours of the style, which change on a dark page."""
 
 
 def survival_curve(case: Case, explanation: Explanation, cohort: pd.DataFrame, notes: list[str]) -> Figure:
@@ -62,10 +62,10 @@ def survival_curve(case: Case, explanation: Explanation, cohort: pd.DataFrame, n
 
 
 def ways(attributions: pd.DataFrame, notes: list[str]) -> Figure:
-    """Draw by how much genes and slides moved the risk through each component."""
+    """Draw how much genes and slides changed the risk through each component."""
     sums = attributions.groupby(["component", "kind"], sort=False)["attribution"].sum().unstack()
     sums = sums.reindex(columns=[kind for kind in ("gene", "cluster") if kind in sums])
-    # A component that does not see a kind has nothing from it.
+    # A component that does not read one of the kinds has no change from it.
     figure = panel(5.0, 1.5 + 0.5 * len(sums))
     axes = figure.subplots()
     looks = {"gene": ("genes", BLUE, ""), "cluster": ("slides", ORANGE, "////")}
@@ -81,12 +81,12 @@ def ways(attributions: pd.DataFrame, notes: list[str]) -> Figure:
     axes.set_xlabel("Change of the risk from the reference (right: higher risk)")
     axes.xaxis.set_major_locator(MaxNLocator(6))
     figure.legend(loc="outside lower left", ncols=2)
-    set_title(axes, "What moved the risk, and by which component", notes)
+    set_title(axes, "What changed the risk, by component", notes)
     return figure
 
 
 def shares(title: str, columns: Sequence[str], values: Shares, notes: list[str]) -> Figure:
-    """Draw a table of attention, components down and clusters or families across, shaded by the share."""
+    """Draw attention as a table, components down and clusters or families across, coloured by the share."""
     table = np.array(list(values.values()))
     figure = panel(max(3.4, 1.9 + 0.72 * len(columns)), 1.7 + 0.38 * len(table))
     axes = figure.subplots()
@@ -108,7 +108,7 @@ def shares(title: str, columns: Sequence[str], values: Shares, notes: list[str])
 
 
 def genes(attributions: pd.DataFrame, notes: list[str]) -> Figure:
-    """Draw the genes that moved the risk most, through each component a panel."""
+    """Draw the genes that changed the risk most, with a panel for each component."""
     only = attributions[attributions["kind"] == "gene"]
     names = [name for name, rows in only.groupby("component", sort=False) if (rows["attribution"] != 0).any()]
     most = {name: top_genes(only[only["component"] == name]) for name in names}
@@ -137,7 +137,7 @@ def top_genes(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def attention_map(slide: SlideMap, norm: LogNorm, notes: list[str]) -> Figure:
-    """Draw the slide, and attention of each component over it, with a colour bar and a scale bar."""
+    """Draw the slide, and over it the attention of each component, with a colour bar and a scale bar."""
     assert slide.places is not None, "only a slide with places is drawn"
     names = list(slide.scores)
     backdrop = _backdrop(slide)
@@ -167,7 +167,7 @@ def attention_map(slide: SlideMap, norm: LogNorm, notes: list[str]) -> Figure:
         axes.set_visible(False)
     bar = figure.colorbar(
         ScalarMappable(norm, COLOURS), ax=list(grid[: len(panels)]), shrink=0.7, aspect=30, extend="both",
-        alpha=1.0 if backdrop is None else OVERLAY, label="attention on a patch, times the even spread",
+        alpha=1.0 if backdrop is None else OVERLAY, label="attention on a patch, relative to equal attention",
     )  # fmt: skip
     powers = 2.0 ** np.arange(np.ceil(np.log2(norm.vmin or 1)), np.floor(np.log2(norm.vmax or 1)) + 1)
     bar.ax.yaxis.set_major_locator(FixedLocator(list(powers)))
@@ -180,7 +180,7 @@ def attention_map(slide: SlideMap, norm: LogNorm, notes: list[str]) -> Figure:
 
 
 def scale_of(maps: Sequence[SlideMap]) -> LogNorm:
-    """Return one colour scale for all slides and components of a patient, centred at the even spread."""
+    """Return one colour scale for all slides and components of a patient, centred at equal attention."""
     values = np.concatenate([scores for slide in maps for scores in slide.scores.values()])
     values = values[values > 0]
     far = float(np.exp(np.quantile(np.abs(np.log(values)), 0.99))) if len(values) else 1.0
@@ -189,7 +189,7 @@ def scale_of(maps: Sequence[SlideMap]) -> LogNorm:
 
 
 def strips(examples: Sequence[Examples], title: str, ends: tuple[str, str], notes: list[str]) -> Figure:
-    """Draw rows of patches, most and least of something."""
+    """Draw rows of example patches from both ends of an order."""
     across = MOST + LEAST
     side = 0.72
     figure = Figure(figsize=(1.5 + side * (across + 0.4), 0.75 + side * len(examples)))
@@ -225,7 +225,7 @@ def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _raster(slide: SlideMap, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return attention at the pixels of a map, NaN where there is no patch; never coarser than the patches."""
+    """Return attention at the pixels of a map, NaN where there is no patch; pixels are no larger than patches."""
     assert slide.places is not None
     width, height = slide.places.extent
     per_px = max(1.0, min(max(width, height) / MAP_PX, slide.places.side))
@@ -238,7 +238,7 @@ def _raster(slide: SlideMap, values: NDArray[np.float64]) -> NDArray[np.float64]
 
 
 def _scale_bar(axes: Axes, slide: SlideMap) -> None:
-    """Draw a bar of a round length with its label; none where nobody has told the scale."""
+    """Draw a bar of a round length with its label; none if the scale is unknown."""
     assert slide.places is not None
     if slide.places.mpp is None:
         return

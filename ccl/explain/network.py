@@ -1,4 +1,4 @@
-"""What the networks of a fold say of a patient: survival, attention, and what moved the risk."""
+"""The explanation of a patient by the networks of a fold: survival, attention and attributions of the risk."""
 
 from __future__ import annotations
 
@@ -20,47 +20,47 @@ from ccl.train.reproduce import batch_of, check_risk
 from ccl.train.store import load_model
 
 STEPS = 64
-"""Points on the way from the average patient at which gradients are taken."""
+"""Number of points on the path from the average patient at which gradients are taken."""
 
 COLUMNS = ("component", "kind", "family", "name", "value", "attribution")
 
 Shares = Mapping[str, NDArray[np.float64]]
-"""By component, (n,) each."""
+"""Shares (n,) by component."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What the networks of one fold, the mean over their seeds, say of one patient."""
+    """The explanation of one patient by the networks of one fold, as a mean over their seeds."""
 
     survival: NDArray[np.float64]
     """(n,) at the right edges of the intervals."""
     patches: Shares
-    """Of components, and where families ask for patches of each family by its name."""
+    """By component; if families attend to patches, also by family."""
     clusters: Shares
     """In the order of K-means."""
     families: Shares
     spread: Mapping[tuple[str, str], NDArray[np.float64]]
-    """Of ``clusters`` and ``families`` by kind and component the standard deviation over seeds; empty for one seed."""
+    """Standard deviation over seeds of ``clusters`` and ``families``, by kind and component; empty for one seed."""
     attributions: pd.DataFrame
     """``component``, ``kind`` (``gene`` or ``cluster``), ``family``, ``name``, ``value`` (of a gene, scaled),
-    ``attribution``: by how much it raised the risk above that of the reference."""
+    ``attribution`` (how much it raised the risk above that of the reference)."""
     risk: float
     reference_risk: float
-    """Of the average training patient, as :meth:`ccl.methods.interface.SurvivalModel.reference` has it."""
+    """Risk of the average training patient (:meth:`ccl.methods.interface.SurvivalModel.reference`)."""
 
     @property
     def unexplained(self) -> float:
-        """What the attributions leave of the difference between the two risks, through the finite number of steps."""
+        """Difference between the two risks minus all attributions; it comes from the finite number of steps."""
         return self.risk - self.reference_risk - float(self.attributions["attribution"].sum())
 
 
 def explain(case: Case, tables: Tables) -> Explanation:
-    """Return what the networks of the patient's fold say of the patient.
+    """Explain a patient with the networks of the patient's fold.
 
     Raises
     ------
     InputError
-        The files are not those that the networks were trained on.
+        The networks were not trained on these files.
     ModelError
         The method has no attention.
     """
@@ -99,10 +99,10 @@ def explain(case: Case, tables: Tables) -> Explanation:
 def attribute(model: SurvivalModel, batch: Batch, reference: Batch, tables: Tables) -> pd.DataFrame:
     """Return the integrated gradients (Sundararajan et al., ICML 2017) of the risk from a reference to a patient.
 
-    They are taken through each component alone; gradients through all components add up to the whole gradient, so that
-    all attributions together are the difference of the two risks.
+    Gradients are taken through each component alone.  They add up to the whole gradient, so all attributions together
+    are the difference of the two risks.
     """
-    # Centres that are the patient's own in the reference too move nothing.
+    # If the reference has the patient's own centres, they change nothing.
     with_centres = reference.centres is not batch.centres
     at, base = (_inputs(each, with_centres=with_centres) for each in (batch, reference))
     if not at:
@@ -129,13 +129,13 @@ def attribute(model: SurvivalModel, batch: Batch, reference: Batch, tables: Tabl
 
 
 def _inputs(batch: Batch, *, with_centres: bool) -> tuple[Tensor, ...]:
-    """Return the genes (1, n_f) of each family, and the centres (1, k, D) if they are wanted."""
+    """Return the genes (1, n_f) of each family, and with `with_centres` the centres (1, k, D)."""
     genes = tuple(values[0] for values in batch.genomics)
     return (*genes, batch.centres[0]) if with_centres and batch.centres is not None else genes
 
 
 def _table(component: str, batch: Batch, moved: Sequence[Tensor], tables: Tables) -> pd.DataFrame:
-    """Return a row for each gene, and one for each cluster, of what was attributed to them."""
+    """Return the attributions, a row for each gene and each cluster."""
     genes = [
         pd.DataFrame(
             {
@@ -176,6 +176,6 @@ def _mean(attentions: Sequence[Attention], kind: str) -> Shares:
 
 
 def _by_family(attentions: Sequence[Attention], tables: Tables) -> Shares:
-    """Return what each family attends to among the patches, the mean over networks; empty where families do not ask."""
+    """Return each family's attention to patches, as a mean over networks; empty if families do not attend to them."""
     shares = [each.by_family[0].double().numpy() for each in attentions if each.by_family is not None]
     return {family.name: np.mean([s[n] for s in shares], axis=0) for n, family in enumerate(tables.families) if shares}

@@ -29,18 +29,18 @@ def render_patient(
     Parameters
     ----------
     case, explanation, maps
-        The patient, what the networks say, and the patient's slides.
+        The patient, the explanation and the attention maps.
     drawn : mapping
         Figures by name, as elements of the page.
     facts : mapping
-        What ``explanation.json`` holds.
+        Entries of ``explanation.json``.
     """
     run = case.run.facts
     by_cluster = bool(explanation.clusters)
     return render(
         "explain.html",
         "ccl.explain",
-        title=f"{case.patient}: what {run['model']} saw",
+        title=f"{case.patient}: explained by {run['model']}",
         case=case,
         facts=facts,
         citation=get_method(run["method"]).citation,

@@ -1,4 +1,4 @@
-"""The slides of a patient under the eyes of a model: scores of patches, their file for QuPath, and examples."""
+"""Attention maps of a patient's slides: scores of patches, their file for QuPath, and example patches."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from ccl.wsi.reader.pictures import Picture, overview
 from ccl.wsi.reader.protocol import SlideReader
 
 EXAMPLE_PX = 112
-"""Side of a patch that is shown as an example."""
+"""Side of an example patch."""
 
 MOST, LEAST = 6, 2
-"""Examples of a cluster, or of an attention, from both ends."""
+"""Number of example patches from both ends of a cluster or of an attention."""
 
 
 NO_PLACES = (
-    "there is no map: the features do not say where their patches lie; import files with coordinates and"
-    " patch_size_level0 to have one"
+    "there is no map, because the features have no coordinates of their patches; import files with coordinates and"
+    " patch_size_level0 to get one"
 )
 
-NO_SLIDE = "the slide itself is not at hand, so that the map has no picture behind it"
+NO_SLIDE = "the slide file is missing, so the map has no picture behind it"
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where the patches of a slide lie."""
+    """Positions of the patches of a slide."""
 
     coords: NDArray[np.int64]
     """(N, 2) level-0 px."""
@@ -52,7 +52,7 @@ class Places:
 
     @property
     def extent(self) -> tuple[float, float]:
-        """Width and height of the slide in level-0 px, or where nobody has told, of what its patches cover."""
+        """Width and height of the slide in level-0 px; if unknown, of the area that its patches cover."""
         least = self.coords.max(axis=0) + self.side
         return (
             float(self.attributes.get("level0_width", least[0])),
@@ -67,13 +67,13 @@ class Places:
 
 @dataclass(frozen=True)
 class SlideMap:
-    """A slide, and what is said of its patches."""
+    """A slide with the attention on its patches."""
 
     slide_id: str
     places: Places | None
-    """None where the features do not say where their patches lie."""
+    """None if the features have no coordinates."""
     scores: Mapping[str, NDArray[np.float64]]
-    """By component, (N,): attention on a patch, in multiples of an even spread over all patches of the patient."""
+    """By component (N,): attention on a patch, relative to equal attention on all patches of the patient."""
     labels: NDArray[np.int64] | None
     """(N,) cluster of each patch."""
     picture: Picture | None
@@ -83,7 +83,7 @@ class SlideMap:
 
 @dataclass(frozen=True)
 class Examples:
-    """Patches that stand for something, most of it first."""
+    """Example patches from both ends of an order."""
 
     label: str
     most: Sequence[NDArray[np.uint8]]
@@ -93,18 +93,18 @@ class Examples:
 def slide_maps(
     rows: Sequence[ManifestRow], sheet: Mapping[str, Slide], explanation: Explanation, clusters: Clusters | None
 ) -> tuple[list[SlideMap], list[Examples]]:
-    """Return the maps of a patient's slides, and examples of patches from all of them.
+    """Return the maps of a patient's slides, and example patches from all of them.
 
     Parameters
     ----------
     rows : sequence of ManifestRow
-        The slides' features, in the order of the bag.
+        Features of the slides, in the order of the bag.
     sheet : mapping
-        Slides by their identifier.
+        Slides by identifier.
     explanation : Explanation
-        Of this patient.
+        The explanation of this patient.
     clusters : Clusters, optional
-        Of the cohort, for a method that reads them.
+        The cohort's clusters, if the method reads them.
     """
     maps: list[SlideMap] = []
     typical: list[NDArray[np.float64]] = []
@@ -130,7 +130,7 @@ def slide_maps(
 def _scores(
     rows: Sequence[ManifestRow], explanation: Explanation, clusters: Clusters | None
 ) -> tuple[dict[str, NDArray[np.float64]], int]:
-    """Return the scores of all patches of a patient, and how many there are."""
+    """Return the scores of all patches of a patient, and their number."""
     if clusters is None:
         total = len(next(iter(explanation.patches.values())))
         return {name: weights * total for name, weights in explanation.patches.items()}, total
@@ -142,7 +142,7 @@ def _scores(
 
 
 def _closeness(features: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return how close (N,) each patch is to the mean of its cluster on this slide."""
+    """Return the negative distance (N,) of each patch to the mean of its cluster on this slide."""
     close = np.empty(len(labels))
     for cluster in np.unique(labels):
         own = features[labels == cluster].astype(np.float64)
@@ -151,15 +151,15 @@ def _closeness(features: NDArray[Any], labels: NDArray[np.int64]) -> NDArray[np.
 
 
 def _seen(stored: Features, slide: Slide) -> tuple[Places | None, Picture | None, tuple[str, ...]]:
-    """Return where a slide's patches lie, the slide at low power, and what there is not of these, and why."""
+    """Return the positions of a slide's patches, the slide at low power, and notes on what is missing."""
     if stored.coords is None or "patch_size_level0" not in stored.attributes:
         return None, None, (NO_PLACES,)
-    # Features that are ready need no path; DICOM slides may be named by their folder.
+    # Imported features need no slide file; DICOM slides may be named by their folder.
     if not slide.path.name or not (slide.path.is_file() or slide.path.with_suffix("").is_dir()):
         return Places(stored.coords, stored.attributes), None, (NO_SLIDE,)
     try:
         with open_slide(slide) as reader:
-            # Features made elsewhere do not say all that ours do.
+            # Features made by other tools lack some of our attributes.
             width, height = reader.dimensions
             own = {"level0_width": width, "level0_height": height, "level0_mpp": reader.mpp}
             return Places(stored.coords, {**own, **stored.attributes}), overview(reader), ()
@@ -170,7 +170,7 @@ def _seen(stored: Features, slide: Slide) -> tuple[Places | None, Picture | None
 def _examples(
     maps: Sequence[SlideMap], sheet: Mapping[str, Slide], explanation: Explanation, typical: NDArray[np.float64]
 ) -> list[Examples]:
-    """Return examples of each cluster, or of each component's attention; none where slides cannot be read."""
+    """Return examples of each cluster, or of each component's attention; none if slides cannot be read."""
     if any(slide.picture is None for slide in maps):
         return []
     wanted: list[tuple[str, NDArray[np.intp]]] = []
@@ -225,7 +225,7 @@ def _cut(reader: SlideReader, tiles: Tiles) -> list[tuple[int, NDArray[np.uint8]
 
 
 def write_geojson(path: Path, slide: SlideMap) -> None:
-    """Write the patches of a slide as QuPath's tiles, in level-0 px, each score a measurement.
+    """Write the patches of a slide as QuPath tiles in level-0 px, with the scores as measurements.
 
     QuPath shows them as an overlay with `Measure > Show measurement maps`.
     """

@@ -47,7 +47,7 @@ def explain_patients(
     Parameters
     ----------
     runs : sequence of Path
-        Fold folders of one model; each patient is explained by the fold that tested them.
+        Fold folders of one model; each patient is explained by the fold that tested this patient.
     outcomes, genomics, clusters, slides, manifests
         Files of the stages before; ``outcomes`` are the follow-up of the whole cohort; genomics and
         clusters are given where the method reads them.
@@ -55,11 +55,11 @@ def explain_patients(
     Raises
     ------
     ConfigError
-        The method has nothing to explain, a file that it reads is not given, or a patient is not a test patient.
+        The method has no attention, a file that it reads is not given, or a patient is not a test patient.
     ModelError
         A patient lacks what the method reads.
     InputError
-        A file is missing or damaged, or is not what the run was trained on.
+        A file is missing or damaged, or the run was not trained on it.
     """
     torch.set_num_threads(threads)
     folds = read_folds(runs)
@@ -110,12 +110,12 @@ def _write(
         if slide.places is not None:
             write_geojson(folder / f"{slide.slide_id}.geojson", slide)
     drawn: dict[str, Markup] = {}
-    told: dict[str, str] = {}
+    alts: dict[str, str] = {}
     with house_style():
-        for name, figure, words in _figures(case, explanation, maps, examples, cohort=cohort, tables=tables):
-            drawn[name] = inline(save(figure, folder / "figures", name), name, words)
-            told[name] = words
-    facts = _facts(case, explanation, maps) | {"figures": told}
+        for name, figure, alt in _figures(case, explanation, maps, examples, cohort=cohort, tables=tables):
+            drawn[name] = inline(save(figure, folder / "figures", name), name, alt)
+            alts[name] = alt
+    facts = _facts(case, explanation, maps) | {"figures": alts}
     write_json(folder / "explanation.json", facts)
     write_text(folder / "explanation.html", render_patient(case, explanation, maps, drawn, facts=facts))
 
@@ -152,7 +152,7 @@ def _figures(
     cohort: pd.DataFrame,
     tables: Tables,
 ) -> Iterator[tuple[str, Figure, str]]:
-    """Yield name, figure and words for the blind, of all that is drawn."""
+    """Yield name, figure and alt text of every figure."""
     notes = [f"{case.patient}, {case.run.facts['model']}", *caveats(case.run.facts)]
     end = case.run.facts["interval_edges"][-1]
     yield (
@@ -169,7 +169,7 @@ def _figures(
         yield (
             "genes",
             figures.genes(moved, notes),
-            "Genes that moved the risk most, through each component; attributions.csv lists them all.",
+            "Genes that changed the risk most, through each component; attributions.csv lists them all.",
         )
     for kind, title, names in (
         ("families", "Attention to gene families", [family.name for family in tables.families]),
@@ -177,8 +177,8 @@ def _figures(
     ):
         shares = getattr(explanation, kind)
         if shares:
-            words = f"{title} of {', '.join(shares)}; attention.csv lists the numbers."
-            yield kind, figures.shares(title, names, shares, notes), words
+            alt = f"{title} of {', '.join(shares)}; attention.csv lists the numbers."
+            yield kind, figures.shares(title, names, shares, notes), alt
     yield from _of_slides(maps, examples, notes)
 
 
@@ -188,14 +188,14 @@ def _of_slides(
     norm = figures.scale_of(maps)
     for slide in maps:
         if slide.places is not None:
-            words = f"Slide {slide.slide_id} with the attention of {', '.join(slide.scores)} on each of its patches."
-            yield f"map.{slide.slide_id}", figures.attention_map(slide, norm, notes), words
+            alt = f"Slide {slide.slide_id} with the attention of {', '.join(slide.scores)} on each of its patches."
+            yield f"map.{slide.slide_id}", figures.attention_map(slide, norm, notes), alt
     if examples:
         by_cluster = maps[0].labels is not None
-        title = "Patches of each cluster, by falling attention" if by_cluster else "Patches by attention"
+        title = "Patches of each cluster, highest attention first" if by_cluster else "Patches by attention"
         ends = ("typical of the cluster", "least typical") if by_cluster else ("most attended", "least attended")
-        words = f"{title}: {', '.join(item.label for item in examples)}; {ends[0]} on the left, {ends[1]} on the right."
-        yield "patches", figures.strips(examples, title, ends, notes), words
+        alt = f"{title}: {', '.join(item.label for item in examples)}; {ends[0]} on the left, {ends[1]} on the right."
+        yield "patches", figures.strips(examples, title, ends, notes), alt
 
 
 def _facts(case: Case, explanation: Explanation, maps: Sequence[SlideMap]) -> dict[str, Any]:
