@@ -1,4 +1,4 @@
-"""Stage ``components``: where the knowledge components of test patients lie (Figure 8 of the paper)."""
+"""Stage ``components``: the knowledge components of test patients and how they differ (Figure 8 of the paper)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The components stage: the folds of a model in, where the components of its test patients lie out."""
+"""The components stage: the folds of a model in, positions and statistics of its test patients' components out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ccl.io.progress import progress
 from ccl.methods import get_method
 
 PERPLEXITY = 30.0
-"""Of t-SNE, as is usual; a third of the points where there are too few for it."""
+"""The usual perplexity of t-SNE; with few points it is a third of their number."""
 
 COLUMNS = ("fold", "patient_id", "component", "x", "y", "group", "censorship", "risk")
 
@@ -35,9 +35,9 @@ def find_components(*, runs: Sequence[Path], genomics: Path | None, clusters: Pa
     Parameters
     ----------
     runs : sequence of Path
-        Fold folders of one model; each patient is shown by the fold that tested them.
+        Fold folders of one model; each patient is shown by the fold that tested this patient.
     genomics, clusters : Path, optional
-        Files of these stages, where the method reads them.
+        Files of these stages, if the method reads them.
 
     Raises
     ------
@@ -46,18 +46,18 @@ def find_components(*, runs: Sequence[Path], genomics: Path | None, clusters: Pa
     ModelError
         A test patient lacks what the method reads.
     InputError
-        A file is missing or damaged, or is not what the run was trained on.
+        A file is missing or damaged, or the run was not trained on it.
     """
-    torch.set_num_threads(1)  # sums in another order would move the points
+    torch.set_num_threads(1)  # another order of sums would move the points
     folds = read_folds(runs)
     method = folds[0].facts["method"]
     if method not in DECOMPOSED:
         raise ConfigError(
-            "the method does not decompose what it knows of a patient",
+            "the method has no knowledge components",
             where=str(folds[0].folder),
             found=method,
             expected=", ".join(DECOMPOSED),
-            todo="show the components of a model of this method",
+            todo="name the folds of a model of one of these methods",
         )
     tables = read_tables(get_method(method).reads, genomics=genomics, clusters=clusters, slides=None, manifests=())
     found = [vectors_of(run, tables) for run in progress(folds, "components", unit="fold")]
@@ -67,7 +67,7 @@ def find_components(*, runs: Sequence[Path], genomics: Path | None, clusters: Pa
 
 
 def perplexity(points: int) -> float:
-    """Return the perplexity of an embedding of so many points.
+    """Return the perplexity for this number of points.
 
     >>> perplexity(400), perplexity(31), perplexity(2)
     (30.0, 10.0, 1.0)
@@ -76,14 +76,14 @@ def perplexity(points: int) -> float:
 
 
 def embed(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return points (N, d), 2 or more, in the plane (N, 2) by t-SNE (van der Maaten and Hinton 2008)."""
+    """Return two or more points (N, d) in the plane (N, 2) by t-SNE (van der Maaten and Hinton 2008)."""
     tsne = TSNE(perplexity=perplexity(len(points)), init="pca", random_state=0)
     with threadpool_limits(1):  # as above
         return np.asarray(tsne.fit_transform(points), dtype=np.float64)
 
 
 def _points(fold: Vectors) -> pd.DataFrame:
-    """Return the rows of one fold in ``components.csv``: of its first seed."""
+    """Return the rows of one fold in ``components.csv``, from its first seed."""
     count = len(fold.components)
     places = embed(fold.values[0].reshape(-1, fold.values.shape[-1]))
     rows = fold.patients.loc[fold.patients.index.repeat(count)]

@@ -1,4 +1,4 @@
-"""The claims of Figure 8 as numbers: components differ, those of both modalities lie between, similar risk together."""
+"""The claims of Figure 8 as numbers: components differ, shared ones are between specific ones, risk groups cluster."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ COLUMNS = ("statistic", "first", "second", "mean", "std", "folds")
 SPECIFIC = ("genomic-specific", "pathology-specific")
 
 Key = tuple[str, str, str]
-"""Statistic, and the one or two components that it is of."""
+"""Name of a statistic, and the one or two components that it describes."""
 
 
 def similarity(folds: Sequence[Vectors]) -> pd.DataFrame:
-    """Return ``similarity.csv`` as docs/formats.md describes it: over folds, seeds averaged within a fold first."""
+    """Return ``similarity.csv`` (docs/formats.md): mean and spread over folds; seeds are averaged within a fold."""
     keys = list(_keys(folds[0].components))
     networks = [pd.DataFrame([_statistics(fold, values, keys) for values in fold.values]) for fold in folds]
     by_fold = pd.DataFrame([seeds.mean() for seeds in networks])
@@ -39,7 +39,7 @@ def _keys(components: Sequence[str]) -> Iterator[Key]:
 
 
 def _statistics(fold: Vectors, values: NDArray[np.float64], keys: Sequence[Key]) -> list[float]:
-    """Return statistics of one network, from the components (P, T, d) of its patients."""
+    """Return the statistics of one network from the components (P, T, d) of its patients."""
     at = {name: place for place, name in enumerate(fold.components)}
     cosine = cosines(values)
     died = fold.patients["censorship"].to_numpy() == 0
@@ -61,7 +61,7 @@ def _statistics(fold: Vectors, values: NDArray[np.float64], keys: Sequence[Key])
 
 
 def cosines(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the cosines (P, T, T) of each patient's components (P, T, d); NaN for one that is zero throughout."""
+    """Return the cosines (P, T, T) of each patient's components (P, T, d); NaN for a component that is zero."""
     lengths = np.linalg.norm(values, axis=2, keepdims=True)
     units = np.divide(values, lengths, out=np.full_like(values, np.nan), where=lengths > 0)
     return np.asarray(units @ units.transpose(0, 2, 1))
@@ -72,7 +72,7 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 
 def _silhouette(points: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Return the mean silhouette (Rousseeuw 1987) by Euclidean distance; NaN where it is not defined."""
+    """Return the mean silhouette (Rousseeuw 1987) by Euclidean distance; NaN if it is not defined."""
     if not 2 <= len(np.unique(labels)) < len(labels):
         return math.nan
     return float(silhouette_score(points, labels))

@@ -1,4 +1,4 @@
-"""The components of the test patients of a fold, as its networks compute them."""
+"""Knowledge components of the test patients of a fold, computed by its networks."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Vectors:
 
 
 def vectors_of(run: FoldRun, tables: Tables) -> Vectors:
-    """Return the components of all test patients that the run predicted.
+    """Return the components of all test patients of a run.
 
     Raises
     ------
     ModelError
         The method has no components, or a patient lacks what it reads.
     InputError
-        The files are not those that the networks were trained on.
+        The networks were not trained on these files.
     """
     last = run.predictions[run.predictions["epoch"] == run.epochs]
     patients = (

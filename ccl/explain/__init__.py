@@ -1,4 +1,4 @@
-"""Stage ``explain``: what the prediction for single patients rests on (Figure 9 of the paper)."""
+"""Stage ``explain``: explanations of the predictions for single patients (Figure 9 of the paper)."""
 
 from __future__ import annotations
 

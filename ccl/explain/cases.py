@@ -61,7 +61,7 @@ def choose_cases(runs: Sequence[FoldRun], settings: ExplainSettings) -> list[Cas
             where="config, explain: patients",
             found=", ".join(unknown),
             expected=f"patients in the test set of a fold, such as {', '.join(ranked.index[:3])}",
-            todo="name test patients of the runs given; a model that learnt from a patient does not explain them",
+            todo="name test patients of these runs; a model is not used to explain patients that it was trained on",
         )
     wanted = set(settings.patients) or _extremes(list(ranked.index), settings.count)
     return [

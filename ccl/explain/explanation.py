@@ -24,7 +24,7 @@ STEPS = 64
 COLUMNS = ("component", "kind", "family", "name", "value", "attribution")
 
 Shares = Mapping[str, NDArray[np.float64]]
-"""By component, (n,) each."""
+"""Shares (n,) by component."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def explain_patient(case: Case, tables: Tables) -> Explanation:
     Raises
     ------
     InputError
-        The files are not those that the networks were trained on.
+        The networks were not trained on these files.
     ModelError
         The method has no attention.
     """

@@ -85,7 +85,7 @@ def draw_components(attributions: pd.DataFrame, notes: list[str]) -> Figure:
     axes.set_xlabel("Change of the risk from the reference (right: higher risk)")
     axes.xaxis.set_major_locator(MaxNLocator(6))
     figure.legend(loc="outside lower left", ncols=2)
-    set_title(axes, "What moved the risk, and by which component", notes)
+    set_title(axes, "What changed the risk, by component", notes)
     return figure
 
 
@@ -171,7 +171,7 @@ def draw_map(slide: SlideMap, norm: LogNorm, notes: list[str]) -> Figure:
         axes.set_visible(False)
     bar = figure.colorbar(
         ScalarMappable(norm, COLOURS), ax=list(grid[: len(panels)]), shrink=0.7, aspect=30, extend="both",
-        alpha=1.0 if backdrop is None else OVERLAY, label="attention on a patch, times the even spread",
+        alpha=1.0 if backdrop is None else OVERLAY, label="attention on a patch, relative to equal attention",
     )  # fmt: skip
     powers = 2.0 ** np.arange(np.ceil(np.log2(norm.vmin or 1)), np.floor(np.log2(norm.vmax or 1)) + 1)
     bar.ax.yaxis.set_major_locator(FixedLocator(list(powers)))

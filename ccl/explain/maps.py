@@ -23,23 +23,23 @@ from ccl.wsi.reader.pictures import Picture, overview
 from ccl.wsi.reader.protocol import SlideReader
 
 EXAMPLE_PX = 112
-"""Side of a patch that is shown as an example."""
+"""Side of an example patch."""
 
 MOST, LEAST = 6, 2
 """Numbers of examples: most and least typical of a cluster, or with the most and the least attention."""
 
 
 NO_PLACES = (
-    "there is no map: the features do not say where their patches lie; import files with coordinates and"
-    " patch_size_level0 to have one"
+    "there is no map, because the features have no coordinates of their patches; import files with coordinates and"
+    " patch_size_level0 to get one"
 )
 
-NO_SLIDE = "the slide itself is not at hand, so that the map has no picture behind it"
+NO_SLIDE = "the slide file is missing, so the map has no picture behind it"
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where the patches of a slide lie."""
+    """Positions of the patches of a slide."""
 
     coords: NDArray[np.int64]
     """(N, 2) level-0 px."""
@@ -72,7 +72,7 @@ class SlideMap:
 
     slide_id: str
     places: Places | None
-    """None where the features do not say where their patches lie."""
+    """None if the features have no coordinates."""
     scores: Mapping[str, NDArray[np.float64]]
     """By component, (N,): attention on each patch, divided by the mean over all patches of the patient."""
     labels: NDArray[np.int64] | None
@@ -94,18 +94,18 @@ class Examples:
 def make_maps(
     rows: Sequence[ManifestRow], sheet: Mapping[str, Slide], explanation: Explanation, clusters: Clusters | None
 ) -> tuple[list[SlideMap], list[Examples]]:
-    """Return the maps of a patient's slides, and examples of patches from all of them.
+    """Return the maps of a patient's slides, and example patches from all of them.
 
     Parameters
     ----------
     rows : sequence of ManifestRow
-        The slides' features, in the order of the bag.
+        Features of the slides, in the order of the bag.
     sheet : mapping
-        Slides by their identifier.
+        Slides by identifier.
     explanation : Explanation
-        Of this patient.
+        The explanation of this patient.
     clusters : Clusters, optional
-        Of the cohort, for a method that reads them.
+        The cohort's clusters, if the method reads them.
     """
     maps: list[SlideMap] = []
     typical: list[NDArray[np.float64]] = []
@@ -131,7 +131,7 @@ def make_maps(
 def _scores(
     rows: Sequence[ManifestRow], explanation: Explanation, clusters: Clusters | None
 ) -> tuple[dict[str, NDArray[np.float64]], int]:
-    """Return the scores of all patches of a patient, and how many there are."""
+    """Return the scores of all patches of a patient, and their number."""
     if clusters is None:
         total = len(next(iter(explanation.patches.values())))
         return {name: weights * total for name, weights in explanation.patches.items()}, total
@@ -226,7 +226,7 @@ def _cut(reader: SlideReader, tiles: Tiles) -> list[tuple[int, NDArray[np.uint8]
 
 
 def write_geojson(path: Path, slide: SlideMap) -> None:
-    """Write the patches of a slide as QuPath's tiles, in level-0 px, each score a measurement.
+    """Write the patches of a slide as QuPath tiles in level-0 px, with the scores as measurements.
 
     QuPath shows them as an overlay with `Measure > Show measurement maps`.
     """

@@ -40,7 +40,7 @@ def render_patient(
     return render(
         "explain.html",
         "ccl.explain",
-        title=f"{case.patient}: what {run['model']} saw",
+        title=f"{case.patient}: explained by {run['model']}",
         case=case,
         facts=facts,
         citation=method.citation,

@@ -49,7 +49,7 @@ def explain_patients(
     Parameters
     ----------
     runs : sequence of Path
-        Fold folders of one model; each patient is explained by the fold that tested them.
+        Fold folders of one model; each patient is explained by the fold that tested this patient.
     outcomes, genomics, clusters, slides, manifests
         Files of the stages before; ``outcomes`` are the follow-up of the whole cohort; genomics and
         clusters are needed if the method reads them.
@@ -57,11 +57,11 @@ def explain_patients(
     Raises
     ------
     ConfigError
-        The method has nothing to explain, a file that it reads is not given, or a patient is not a test patient.
+        The method has no attention, a file that it reads is not given, or a patient is not a test patient.
     ModelError
         A patient lacks what the method reads.
     InputError
-        A file is missing or damaged, or is not what the run was trained on.
+        A file is missing or damaged, or the run was not trained on it.
     """
     torch.set_num_threads(threads)
     folds = read_folds(runs)
@@ -108,12 +108,12 @@ def _write(
         if slide.places is not None:
             write_geojson(folder / f"{slide.slide_id}.geojson", slide)
     drawn: dict[str, Markup] = {}
-    told: dict[str, str] = {}
+    alts: dict[str, str] = {}
     with house_style():
-        for name, figure, words in _figures(case, explanation, maps, examples, cohort=cohort, tables=tables):
-            drawn[name] = inline(save(figure, folder / "figures", name), name, words)
-            told[name] = words
-    facts = _facts(case, explanation, maps) | {"figures": told}
+        for name, figure, alt in _figures(case, explanation, maps, examples, cohort=cohort, tables=tables):
+            drawn[name] = inline(save(figure, folder / "figures", name), name, alt)
+            alts[name] = alt
+    facts = _facts(case, explanation, maps) | {"figures": alts}
     write_json(folder / "explanation.json", facts)
     write_text(folder / "explanation.html", render_patient(case, explanation, maps, drawn, facts=facts))
 

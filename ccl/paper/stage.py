@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from ccl.evaluate import PROTOCOLS
 from ccl.io.errors import InputError
@@ -21,8 +20,8 @@ from ccl.paper.figures import JUDGED, check_names, names_of
 from ccl.paper.latex import print_costs, print_grids
 from ccl.paper.page import render_ablations, render_comparison
 from ccl.results.cells import OVERALL_COLUMN
-from ccl.results.components import Components, read_components
-from ccl.results.gather import Evaluation, evaluations_of, gather
+from ccl.results.components import read_components
+from ccl.results.gather import evaluations_of, gather
 
 
 def write_table1(*, out: Path, evaluations: Sequence[Path], blanks: Mapping[tuple[str, str], str]) -> None:
@@ -127,35 +126,23 @@ def draw_figures(*, figure: str, sources: Sequence[Path], out: Path) -> None:
     InputError
         No file is named, two figures would have the same file name, or a file is missing or damaged.
     """
-    with house_style():
-        for name, drawn in (_judged(JUDGED[figure], sources) if figure in JUDGED else _components(sources)).items():
-            save(drawn, out, f"figure{figure}.{name}")
-
-
-def _judged(kind: str, sources: Sequence[Path]) -> dict[str, Figure]:
-    """Return Figure 6 or 7 of each model and protocol, by the name of its files."""
-    models: dict[tuple[str, str], list[Evaluation]] = {}
-    for evaluation in evaluations_of(gather(sources)):
-        models.setdefault((evaluation.encoder, evaluation.model), []).append(evaluation)
-    check_names(models)
-    return {
-        name: draw_cohorts(kind, evaluations, protocol)
-        for model, evaluations in models.items()
-        for protocol, name in zip(PROTOCOLS, names_of(*model), strict=True)
-    }
-
-
-def _components(sources: Sequence[Path]) -> dict[str, Figure]:
-    """Return Figure 8 of each model, by the name of its files."""
     if not sources:
         raise InputError(
-            "there are no components to draw",
-            expected="one components.json or more that `ccl components` wrote",
+            "there is nothing to draw",
+            expected="files evaluation.json, or for Figure 8 components.json, one or more",
             todo="name the files",
         )
-    models: dict[tuple[str, str], list[Components]] = {}
-    for source in sources:
-        found = read_components(Path(source).parent)
-        models.setdefault(found.key[1:], []).append(found)
+    kind = JUDGED.get(figure)
+    found = evaluations_of(gather(sources)) if kind else [read_components(Path(source).parent) for source in sources]
+    models: dict[tuple[str, str], list[Any]] = {}
+    for item in found:
+        models.setdefault((item.encoder, item.model), []).append(item)
     check_names(models)
-    return {names_of(*model)[0]: draw_components_of(items) for model, items in models.items()}
+    with house_style():
+        drawn = {
+            name: draw_cohorts(kind, items, protocol) if kind else draw_components_of(items)
+            for model, items in models.items()
+            for protocol, name in list(zip(PROTOCOLS, names_of(*model), strict=True))[: None if kind else 1]
+        }
+        for name, picture in drawn.items():
+            save(picture, out, f"figure{figure}.{name}")

@@ -128,7 +128,7 @@ def _read_model(folder: Path, number: int, out: Path) -> Explained:
 
 def _read_patient(folder: Path, facts: Mapping[str, Any], name: str, out: Path) -> Patient:
     curve = read_table(folder / "survival.csv", required=("months", "survival")).iloc[-1]
-    told: Mapping[str, str] = facts["figures"]
+    alts: Mapping[str, str] = facts["figures"]
     figures = folder / "figures"
     page = os.path.relpath(folder / "explanation.html", out)
     slides: Mapping[str, Any] = facts["slides"]
@@ -137,11 +137,11 @@ def _read_patient(folder: Path, facts: Mapping[str, Any], name: str, out: Path) 
         float(curve["months"]),
         float(curve["survival"]),
         {
-            drawing: inline(_read_svg(figures / f"{drawing}.svg"), f"{name}-{drawing}", told[drawing])
+            drawing: inline(_read_svg(figures / f"{drawing}.svg"), f"{name}-{drawing}", alts[drawing])
             for drawing in DRAWINGS
-            if drawing in told
+            if drawing in alts
         },
-        tuple(_read_map(figures, slide, tuple(slides[slide]["notes"]), told) for slide in list(slides)[:MAPS]),
+        tuple(_read_map(figures, slide, tuple(slides[slide]["notes"]), alts) for slide in list(slides)[:MAPS]),
         max(0, len(slides) - MAPS),
         quote(Path(page).as_posix()),
     )
@@ -154,15 +154,15 @@ def _read_svg(path: Path) -> str:
     return text
 
 
-def _read_map(figures: Path, slide: str, notes: tuple[str, ...], told: Mapping[str, str]) -> Map:
+def _read_map(figures: Path, slide: str, notes: tuple[str, ...], alts: Mapping[str, str]) -> Map:
     name = f"map.{slide}"
-    if name not in told:
+    if name not in alts:
         return Map(slide, notes, None, "")
     path = figures / f"{name}.png"
     image = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
     if image is None:
         raise _damaged(path, "not a picture" if path.is_file() else "no such file")
-    return Map(slide, notes, compress(np.asarray(image, np.uint8)), told[name])
+    return Map(slide, notes, compress(np.asarray(image, np.uint8)), alts[name])
 
 
 def _damaged(path: Path, found: str) -> InputError:

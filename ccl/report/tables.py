@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,39 +13,62 @@ from ccl.results.gather import Cohort, Evaluation, evaluations_of, protocols_of
 from ccl.results.published import comparable, published, published_beside
 
 NAMES = ["cohort", "encoder", "model", "method"]
+FOLDS = ["fold", "seed", "epoch", "c_index", "n_test", "n_events"]
+LOG_RANK = [
+    "cut", "n_high", "n_low", "log_rank_statistic", "log_rank_p",
+    "hazard_ratio", "hazard_ratio_lower", "hazard_ratio_upper",
+]  # fmt: skip
+STATISTICS = [
+    "pooled", "lower", "upper", "uno", "tau_months", "integrated_brier", "integrated_brier_kaplan_meier", "brier_skill",
+    "from_months", "to_months",
+]  # fmt: skip
+TIMES = ["months", "n_dead", "n_alive", "auc", "brier", "brier_kaplan_meier", "reason"]
+T_TEST = ["split_months", "split_from", "n_short", "n_long", "n_unknown", "t", "p"]
+ORIGIN = ["data", "weights"]
+ALIGNMENT = ["empty_clusters", "distance_before", "distance_after", "published_before", "published_after", *ORIGIN]
+PUBLISHED = ["protocol", "c_index", "std", "published_method", "published_c_index", "published_std"]
 
 
 def make_tables(cohorts: Sequence[Cohort]) -> dict[str, pd.DataFrame]:
     """Return every table of the report by the name of its file."""
+    evaluations = evaluations_of(cohorts)
+
+    def per_evaluation(columns: list[str], rows: Callable[[Evaluation], Iterable[Mapping[str, Any]]]) -> pd.DataFrame:
+        found = [{name: str(one.facts[name]) for name in NAMES} | dict(row) for one in evaluations for row in rows(one)]
+        return pd.DataFrame(found, columns=[*NAMES, *columns])
+
+    def per_protocol(columns: list[str], rows: Callable[[Any], Iterable[Mapping[str, Any]]]) -> pd.DataFrame:
+        return per_evaluation(
+            ["protocol", *columns],
+            lambda one: [
+                {"protocol": name, **row} for name, found in one.facts["protocols"].items() for row in rows(found)
+            ],
+        )
+
+    # Several seeds of any model have two columns more: their number and the spread over them.
+    seeds = ["seeds", "std_over_seeds"] if any(len(one.seeds) > 1 for one in evaluations) else []
+    c_index = ["protocol", "c_index", "std", *seeds, "pooled", "folds", "folds_without", *ORIGIN]
+    excluded = [(cohort.name, slide, reason) for cohort in cohorts for slide, reason in cohort.excluded.items()]
+    files = [{"cohort": cohort.name, **vars(file)} for cohort in cohorts for file in cohort.inputs]
     tables = {
-        "c_index": c_index(cohorts),
-        "c_index_folds": _per_protocol(cohorts, FOLD_COLUMNS, lambda found: found["folds"]),
-        "kaplan_meier": _per_protocol(cohorts, LOG_RANK_COLUMNS, lambda found: [found["kaplan_meier"]]),
-        "statistics": _per_protocol(cohorts, STATISTICS_COLUMNS, lambda found: [_statistics(found)]),
-        "times": _per_protocol(cohorts, TIMES_COLUMNS, lambda found: found["months"]),
-        "t_test": _per_protocol(cohorts, T_TEST_COLUMNS, lambda found: [found["t_test"]]),
-        "alignment": alignment(cohorts),
+        "c_index": per_evaluation(c_index, _c_indices),
+        "c_index_folds": per_protocol(FOLDS, lambda found: found["folds"]),
+        "kaplan_meier": per_protocol(LOG_RANK, lambda found: [found["kaplan_meier"]]),
+        "statistics": per_protocol(STATISTICS, lambda found: [_statistics(found)]),
+        "times": per_protocol(TIMES, lambda found: found["months"]),
+        "t_test": per_protocol(T_TEST, lambda found: [found["t_test"]]),
+        "alignment": per_evaluation(ALIGNMENT, _alignment),
         "comparisons": comparisons(cohorts),
-        "cohorts": cohort_counts(cohorts),
-        "excluded_slides": excluded_slides(cohorts),
-        "left_out_patients": left_out_patients(cohorts),
-        "inputs": inputs(cohorts),
+        "cohorts": pd.DataFrame([row for cohort in cohorts for row in _folds(cohort)]),
+        "excluded_slides": pd.DataFrame(excluded, columns=["cohort", "slide_id", "reason"]),
+        "left_out_patients": per_evaluation(
+            ["patient_id", "reason"],
+            lambda one: [{"patient_id": name, "reason": why} for name, why in one.facts["left_out"].items()],
+        ),
+        "inputs": pd.DataFrame(files, columns=["cohort", "what", "file", "sha256"]),
     }
-    compared = compare_published(cohorts)
+    compared = per_evaluation(PUBLISHED, _compare_published)
     return tables | ({"published": compared} if len(compared) else {})
-
-
-FOLD_COLUMNS = ["fold", "seed", "epoch", "c_index", "n_test", "n_events"]
-LOG_RANK_COLUMNS = [
-    "cut", "n_high", "n_low", "log_rank_statistic", "log_rank_p",
-    "hazard_ratio", "hazard_ratio_lower", "hazard_ratio_upper",
-]  # fmt: skip
-STATISTICS_COLUMNS = [
-    "pooled", "lower", "upper", "uno", "tau_months", "integrated_brier", "integrated_brier_kaplan_meier", "brier_skill",
-    "from_months", "to_months",
-]  # fmt: skip
-TIMES_COLUMNS = ["months", "n_dead", "n_alive", "auc", "brier", "brier_kaplan_meier", "reason"]
-T_TEST_COLUMNS = ["split_months", "split_from", "n_short", "n_long", "n_unknown", "t", "p"]
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -54,93 +77,20 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def c_index(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the mean C-indices: a row for each cohort, model and protocol, with the source of its data.
-
-    If any model was trained with several seeds, there are two more columns: their number and the spread over them.
-    """
-    evaluations = evaluations_of(cohorts)
-    several = any(len(evaluation.seeds) > 1 for evaluation in evaluations)
-    rows = []
-    for evaluation in evaluations:
-        for protocol, found in evaluation.facts["protocols"].items():
-            folds, scored = {row["fold"] for row in found["folds"]}, evaluation.folds_with_c_index(protocol)
-            rows.append(
-                {
-                    **_names(evaluation),
-                    "protocol": protocol,
-                    "c_index": found["mean"],
-                    "std": found["std"],
-                    **({"seeds": len(found["seeds"]), "std_over_seeds": found["std_over_seeds"]} if several else {}),
-                    "pooled": found["pooled"],
-                    "folds": scored,
-                    "folds_without": len(folds) - scored,
-                    **_origin(evaluation),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def _names(evaluation: Evaluation) -> dict[str, str]:
-    return {name: str(evaluation.facts[name]) for name in NAMES}
-
-
-def _statistics(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the statistics of the pooled out-of-fold risks of one protocol, in one row."""
-    interval, uno, brier = found["pooled_interval"], found["uno"], found["integrated_brier"]
-    return {
-        "pooled": found["pooled"],
-        "lower": interval["lower"],
-        "upper": interval["upper"],
-        "uno": uno["c_index"],
-        "tau_months": uno["tau_months"],
-        "integrated_brier": brier["score"],
-        "integrated_brier_kaplan_meier": brier["kaplan_meier"],
-        "brier_skill": brier["skill"],
-        "from_months": brier["from_months"],
-        "to_months": brier["to_months"],
-    }
-
-
-def _per_protocol(
-    cohorts: Sequence[Cohort], columns: list[str], rows_of: Callable[[Any], list[dict[str, Any]]]
-) -> pd.DataFrame:
-    rows = [
-        {**_names(evaluation), "protocol": protocol, **row}
-        for evaluation in evaluations_of(cohorts)
+def _c_indices(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return the mean C-index under each protocol."""
+    return [
+        {
+            "protocol": protocol,
+            "c_index": found["mean"],
+            **{name: found[name] for name in ("std", "std_over_seeds", "pooled")},
+            "seeds": len(found["seeds"]),
+            "folds": evaluation.folds_with_c_index(protocol),
+            "folds_without": len(evaluation.runs) - evaluation.folds_with_c_index(protocol),
+            **_origin(evaluation),
+        }
         for protocol, found in evaluation.facts["protocols"].items()
-        for row in rows_of(found)
     ]
-    return pd.DataFrame(rows, columns=[*NAMES, "protocol", *columns])
-
-
-WHEN = ("before", "after")
-ALIGNMENT_COLUMNS = [
-    "empty_clusters", "distance_before", "distance_after", "published_before", "published_after", "data", "weights",
-]  # fmt: skip
-
-
-def alignment(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the share of empty clusters, and distances between cluster centres before and after alignment (Table V).
-
-    There is a row for each evaluation that reads clusters; without alignment it has no distances.
-    """
-    rows = []
-    for evaluation in evaluations_of(cohorts):
-        if evaluation.facts["k"] is not None:
-            compares = evaluation.method == "ccl" and comparable(evaluation)
-            theirs = {when: published(5, when, evaluation.encoder, evaluation.cohort) for when in WHEN}
-            shown = {when: number.mean if number and compares else None for when, number in theirs.items()}
-            rows.append(
-                {
-                    **_names(evaluation),
-                    "empty_clusters": evaluation.facts["empty_clusters"],
-                    **{f"distance_{when}": evaluation.facts[f"distance_{when}_alignment"] for when in WHEN},
-                    **{f"published_{when}": shown[when] for when in WHEN},
-                    **_origin(evaluation),
-                }
-            )
-    return pd.DataFrame(rows, columns=[*NAMES, *ALIGNMENT_COLUMNS])
 
 
 def _origin(evaluation: Evaluation) -> dict[str, str]:
@@ -148,67 +98,53 @@ def _origin(evaluation: Evaluation) -> dict[str, str]:
     return {"data": evaluation.data, "weights": evaluation.weights}
 
 
-def cohort_counts(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return patients, events, slides and follow-up of each cohort and fold."""
-    rows = [
-        {
-            "cohort": cohort.name,
-            "patients": cohort.summary["patients"],
-            "events": cohort.summary["events"],
-            "censored_share": cohort.summary["censored_share"],
-            "slides": cohort.summary["slides"],
-            "patients_without_slides": len(cohort.summary["patients_without_slides"]),
-            "median_follow_up_months": cohort.summary["median_follow_up_months"],
-            "months_max": cohort.summary["months_max"],
-            **fold,
-        }
-        for cohort in cohorts
-        for fold in cohort.summary["folds"]
-    ]
-    return pd.DataFrame(rows)
+def _statistics(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the statistics of the pooled out-of-fold risks of one protocol."""
+    interval, uno, brier = found["pooled_interval"], found["uno"], found["integrated_brier"]
+    return {
+        "pooled": found["pooled"],
+        **{name: interval[name] for name in ("lower", "upper")},
+        "uno": uno["c_index"],
+        "tau_months": uno["tau_months"],
+        "integrated_brier": brier["score"],
+        "integrated_brier_kaplan_meier": brier["kaplan_meier"],
+        "brier_skill": brier["skill"],
+        **{name: brier[name] for name in ("from_months", "to_months")},
+    }
 
 
-def excluded_slides(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the excluded slides with their reasons."""
-    rows = [(cohort.name, slide, reason) for cohort in cohorts for slide, reason in cohort.excluded.items()]
-    return pd.DataFrame(rows, columns=["cohort", "slide_id", "reason"])
+def _alignment(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return the share of empty clusters and the distances between cluster centres of Table V.
+
+    There is no row if the method reads no clusters; without alignment there are no distances.
+    """
+    if evaluation.facts["k"] is None:
+        return []
+    compares = evaluation.method == "ccl" and comparable(evaluation)
+    row = {"empty_clusters": evaluation.facts["empty_clusters"], **_origin(evaluation)}
+    for when in ("before", "after"):
+        theirs = published(5, when, evaluation.encoder, evaluation.cohort) if compares else None
+        row[f"distance_{when}"] = evaluation.facts[f"distance_{when}_alignment"]
+        row[f"published_{when}"] = theirs.mean if theirs else None
+    return [row]
 
 
-def left_out_patients(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the patients that a model could not use."""
-    rows = [
-        {**_names(evaluation), "patient_id": patient, "reason": reason}
-        for evaluation in evaluations_of(cohorts)
-        for patient, reason in evaluation.facts["left_out"].items()
-    ]
-    return pd.DataFrame(rows, columns=[*NAMES, "patient_id", "reason"])
+def _folds(cohort: Cohort) -> list[dict[str, Any]]:
+    """Return patients, events, slides and follow-up of each fold."""
+    whole = cohort.summary
+    counts = {name: whole[name] for name in ("patients", "events", "censored_share", "slides")}
+    counts["patients_without_slides"] = len(whole["patients_without_slides"])
+    counts |= {name: whole[name] for name in ("median_follow_up_months", "months_max")}
+    return [{"cohort": cohort.name, **counts, **fold} for fold in whole["folds"]]
 
 
-def inputs(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the input files of each cohort, with their SHA-256."""
-    rows = [{"cohort": cohort.name, **vars(file)} for cohort in cohorts for file in cohort.inputs]
-    return pd.DataFrame(rows, columns=["cohort", "what", "file", "sha256"])
-
-
-def compare_published(cohorts: Sequence[Cohort]) -> pd.DataFrame:
-    """Return the published C-index of every evaluation that has one to compare with."""
-    rows = []
-    for evaluation in evaluations_of(cohorts):
-        cell = published_beside(evaluation)
-        if cell is not None:
-            found = evaluation.facts["protocols"]["best-on-test"]
-            rows.append(
-                {
-                    **_names(evaluation),
-                    "protocol": "best-on-test",
-                    "c_index": found["mean"],
-                    "std": found["std"],
-                    "published_method": cell.name,
-                    "published_c_index": cell.mean,
-                    "published_std": cell.std,
-                }
-            )
-    return pd.DataFrame(rows)
+def _compare_published(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return the published C-index, if there is one to compare with."""
+    theirs, found = published_beside(evaluation), evaluation.facts["protocols"]["best-on-test"]
+    own = {"protocol": "best-on-test", "c_index": found["mean"], "std": found["std"]}
+    if theirs is None:
+        return []
+    return [{**own, "published_method": theirs.name, "published_c_index": theirs.mean, "published_std": theirs.std}]
 
 
 def headline(cohorts: Sequence[Cohort]) -> list[dict[str, Any]]:

@@ -209,7 +209,7 @@ def test_a_method_without_components_is_refused(drawn: Drawn, trained: list[Path
     shutil.copytree(trained[0], run)
     facts = json.loads((run / "run.json").read_text()) | {"method": "mcat"}
     (run / "run.json").write_text(json.dumps(facts))
-    with pytest.raises(ConfigError, match=r"does not decompose[\s\S]*mcat"):
+    with pytest.raises(ConfigError, match=r"has no knowledge components[\s\S]*mcat"):
         find_components(runs=[run], genomics=None, clusters=None, out=tmp_path / "made")
 
 

@@ -191,7 +191,7 @@ def test_features_without_coordinates_are_told_and_cost_only_their_map(
     assert not list(folder.glob("*.geojson"))
     assert not list((folder / "figures").glob("map*"))
     assert (folder / "figures" / "survival.svg").exists()
-    note = "the features do not say where their patches lie"
+    note = "the features have no coordinates of their patches"
     assert note in (folder / "explanation.html").read_text()
     assert note in json.loads((folder / "explanation.json").read_text())["slides"]["P00-A"]["notes"][0]
 
@@ -203,7 +203,7 @@ def test_a_slide_that_is_not_at_hand_has_a_map_without_picture(
     (own.folder / "P00-A.tif").unlink()
     (own.folder / "P01-A.tif").write_bytes(b"no slide")
     out = own.explain("attmil", trained("attmil"), tmp_path / "out", patients=("P00", "P01"))
-    for patient, note in (("P00", "not at hand"), ("P01", "cannot be shown")):
+    for patient, note in (("P00", "slide file is missing"), ("P01", "cannot be shown")):
         assert (out / patient / "figures" / f"map.{patient}-A.svg").exists()
         assert note in (out / patient / "explanation.html").read_text()
 
@@ -215,7 +215,7 @@ def test_features_of_a_sheet_without_paths_have_a_map_without_picture(
     write_table(own.slides, pd.read_csv(own.slides).assign(path=""))
     folder = own.explain("attmil", trained("attmil"), tmp_path / "out", patients=("P00",)) / "P00"
     assert (folder / "figures" / "map.P00-A.svg").exists()
-    assert "not at hand" in (folder / "explanation.html").read_text()
+    assert "slide file is missing" in (folder / "explanation.html").read_text()
 
 
 def test_other_data_than_the_model_was_trained_on_are_refused(

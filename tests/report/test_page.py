@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +26,7 @@ from ccl.report.page import render_report
 from ccl.report.stage import write_report
 from ccl.report.tables import headline, make_tables
 from ccl.results.gather import evaluations_of, gather
-from ccl.results.published import COHORTS, published
+from ccl.results.published import COHORTS
 
 
 def page_of(cohorts, folder=Path("/results/report")):
@@ -35,18 +34,6 @@ def page_of(cohorts, folder=Path("/results/report")):
     settings = ReportSettings("Page")
     text = render_report(cohorts, make_tables(cohorts), drawn, config={}, settings=settings, folder=folder)
     return " ".join(text.split())
-
-
-@pytest.mark.parametrize(
-    ("p", "words"),
-    [(0.04213, "0.042"), (0.001, "0.001"), (0.00099, "9.9e-4"), (5.71e-11, "5.7e-11"), (0.0, "< 1e-300"), (1, "1.000")],
-)
-def test_p_is_scientific_below_a_thousandth(p, words):
-    assert format_p(p) == words
-
-
-def test_undefined_p_is_no_number():
-    assert format_p(None) == "not defined"
 
 
 def test_overall_is_the_mean_over_cohorts_and_missing_where_one_is(tmp_path, make_results):
@@ -71,11 +58,6 @@ def test_published_overall_stands_only_beside_all_five_cohorts(tmp_path, make_re
     assert (best[2]["published"], best[2]["published_std"]) == (0.8614, 0.0149)
     assert [cell["published"] for cell in last] == [None] * 6
     assert four[1]["places"][-1][1]["published"] is None
-
-
-@pytest.mark.parametrize("cohort", ["ucec", "UCEC", "tcga_ucec", "TCGA-UCEC"])
-def test_published_number_is_found_under_any_spelling_of_the_cohort(cohort):
-    assert published(1, "ccl", "resnet50", cohort).mean == 0.7026
 
 
 RELEASED = asdict(hyper("ccl", {"preset": "released"}))
@@ -191,22 +173,6 @@ def test_evaluation_of_an_older_version_is_refused(tmp_path, make_results):
         gather(evaluations)
 
 
-@pytest.mark.parametrize(
-    ("method", "encoder", "cohort"),
-    [("ccl", "resnet50", "kirc"), ("ccl", "none", "blca"), ("snn", "resnet50", "blca"), ("mine", "resnet50", "blca")],
-)
-def test_there_is_no_published_number_for_anything_else(method, encoder, cohort):
-    assert published(1, method, encoder, cohort) is None
-
-
-@pytest.mark.parametrize(
-    ("model", "encoder"), [("snn", "none"), ("cmta", "resnet50"), ("ccl", "resnet50"), ("ccl", "uni")]
-)
-def test_published_overall_is_the_mean_of_the_five(model, encoder):
-    mean = sum(published(1, model, encoder, cohort).mean for cohort in COHORTS) / len(COHORTS)
-    assert published(1, model, encoder, "overall").mean == pytest.approx(mean, abs=6e-5)
-
-
 def test_intervals_made_from_all_patients_are_admitted(tmp_path, make_results):
     said = "takes their edges from all patients, test patients included"
     assert said in page_of(gather(make_results(tmp_path / "whole", "a", intervals_from="cohort")))
@@ -264,35 +230,11 @@ def test_cohort_counts_equal_the_summary(tmp_path, make_results):
     assert table["test_events"].sum() == table["events"][0] == cohorts[0].summary["events"]
 
 
-def test_differing_versions_of_a_package_are_all_named(tmp_path, make_results):
-    path = tmp_path / "a" / "train" / "resnet50" / "ccl" / "fold1" / "run.json"
+def test_the_versions_of_all_folds_are_named(tmp_path, make_results):
     evaluations = make_results(tmp_path, "a")
+    path = tmp_path / "a" / "train" / "resnet50" / "ccl" / "fold1" / "run.json"
     path.write_text(path.read_text().replace("2.14.0", "2.13.1"))
-    runs = gather(evaluations)[0].evaluations[0].runs
-    found = provenance.software(run["versions"] for run in runs)
-    assert found["torch"] == "2.14.0, 2.13.1"
-    assert {"lifelines", "scipy", "matplotlib", "pandas", "python", "ccl"} <= set(found)
-
-
-def test_commit_is_that_of_ccl_and_not_of_a_repository_around_it(tmp_path, monkeypatch):
-    package = tmp_path / "venv" / "ccl"
-    (package / "pages").mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    monkeypatch.setattr(provenance, "__file__", str(package / "pages" / "provenance.py"))
-    assert provenance.git_commit() is None
-
-    def git(*words):
-        subprocess.run(["git", "-C", tmp_path, "-c", "user.name=n", "-c", "user.email=e@x", *words], check=True)
-
-    git("init", "-q")
-    git("commit", "-q", "--allow-empty", "-m", "the user's own")
-    assert provenance.git_commit() is None
-    git("add", "venv")
-    git("commit", "-q", "-m", "ccl's source")
-    commit = provenance.git_commit()
-    assert len(commit) == 40
-    (package / "__init__.py").write_text("changed = True")
-    assert provenance.git_commit() == f"{commit} with uncommitted changes"
+    assert "torch 2.14.0, 2.13.1" in page_of(gather(evaluations))
 
 
 def test_null_numbers_are_dashes_not_words(tmp_path, make_results):

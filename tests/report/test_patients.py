@@ -90,7 +90,7 @@ def results(tmp_path_factory, make_results):
     evaluations = make_results(root, "toy", synthetic=True, weights="random")
     folder = root / "results" / "toy" / "explain" / "resnet50" / "mine"
     many = tuple(f"S{number}" for number in range(MAPS + 2))
-    write_patient(folder, "Zoe", 1, slides=many, notes=("the slide itself is not at hand",))
+    write_patient(folder, "Zoe", 1, slides=many, notes=("the slide file is missing",))
     write_patient(folder, HOSTILE, 9, censorship=1)
     settings = ReportSettings("Title")
     out = root / "results" / "report"
@@ -110,7 +110,7 @@ def test_each_patient_is_told_by_risk_rank_and_fate(page):
     assert "Predicted survival at 60.0 months: 37 %" in page.words
     assert "toy: mine (ccl) with resnet50 synthetic data random encoder weights" in page.words
     assert "1 seed, so the differences between seeds are unknown" in page.words
-    assert "The slide itself is not at hand." in page.words
+    assert "The slide file is missing." in page.words
     assert "The patient’s folder has 2 more slides" in page.words  # noqa: RUF001
 
 

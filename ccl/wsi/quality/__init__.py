@@ -1,4 +1,4 @@
-"""Stage ``quality``: the slides of a cohort side by side, those first that a reader should look at."""
+"""Stage ``quality``: all slides of a cohort on one page; slides that may have problems come first."""
 
 from __future__ import annotations
 

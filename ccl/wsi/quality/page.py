@@ -1,4 +1,4 @@
-"""The contact sheet: every slide's pictures and measures on one page that needs no network."""
+"""The contact sheet: pictures and measures of every slide on one page that needs no network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEASURES = (
     ("Width (mm)", "width_mm", "{:.1f}"),
     ("Height (mm)", "height_mm", "{:.1f}"),
 )
-"""What the table of the cohort's range shows: words, column of ``slides.csv``, format."""
+"""Rows of the table of the cohort's range: label, column of ``slides.csv``, format."""
 
 
 def render_contact_sheet(cohort: str, slides: Sequence[SlideQuality], folder: Path, *, synthetic: bool) -> str:
@@ -35,9 +35,9 @@ def render_contact_sheet(cohort: str, slides: Sequence[SlideQuality], folder: Pa
     cohort : str
         The cohort's name.
     slides : sequence of SlideQuality
-        Its slides in the order of the page.
+        Its slides, in the order of the page.
     folder : Path
-        Where the page will lie; pictures are named from there.
+        Folder of the page, from which pictures are linked.
     synthetic : bool
         Whether the cohort is invented.
     """
@@ -68,7 +68,7 @@ def _card(slide: SlideQuality, folder: Path) -> dict[str, Any]:
 
 
 def _ranges(table: pd.DataFrame) -> list[tuple[str, list[str]]]:
-    """Return what each measure is from least to most over the slides in use."""
+    """Return quantiles of each measure over the slides in use."""
     return [
         (words, [form.format(value) for value in table[column].astype(float).quantile(list(QUANTILES))])
         for words, column, form in MEASURES

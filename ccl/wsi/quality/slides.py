@@ -1,4 +1,4 @@
-"""What ``tissue`` and ``tile`` found on each slide of a cohort."""
+"""Results of ``tissue`` and ``tile`` for each slide of a cohort."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ccl.wsi.tissue.outlines import Outlines
 
 @dataclass(frozen=True)
 class Measures:
-    """What can be said of a slide whose tissue was outlined."""
+    """Measures of a slide with outlined tissue."""
 
     tissue_mm2: float
     tissue_share: float
@@ -41,9 +41,9 @@ class SlideQuality:
     annotated: bool
     """Whether the user annotated its tissue."""
     measures: Measures | None
-    """None where no tissue was found."""
+    """None if no tissue was found."""
     tiles: int | None
-    """None where no tile was laid."""
+    """None if there is no tile."""
     outline: Path | None
     """Picture of the tissue's outline."""
     grid: Path | None
@@ -122,7 +122,7 @@ def _slide(
 
 
 def _picture(row: ManifestRow, folder: Path) -> Path | None:
-    """Return the picture of a slide that a stage made; one left from before it was excluded would mislead."""
+    """Return the picture of a slide; None if it was excluded, as an older picture would mislead."""
     return existing(folder / f"{row.slide_id}.jpg") if row.status == "ok" else None
 
 

@@ -14,7 +14,7 @@ from ccl.wsi.quality.slides import read_slides, to_table
 def make_contact_sheet(
     out: Path, *, cohort: str, slides: Path, tissue: Sequence[Path], tile: Sequence[Path], synthetic: bool
 ) -> None:
-    """Write ``slides.csv`` and ``contact_sheet.html``, which shows the pictures that lie beside the slides' files.
+    """Write ``slides.csv`` and ``contact_sheet.html``, which shows the pictures beside the slides' files.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def make_contact_sheet(
     tissue, tile : sequence of Path
         Manifests of all shards.
     synthetic : bool
-        Whether the cohort is invented, which the page then says.
+        Whether the cohort is invented; then the page says so.
 
     Raises
     ------
