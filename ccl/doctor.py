@@ -38,7 +38,7 @@ class Finding:
         return f"{self.state:<5} {self.what}: {self.found}" + (f"; {self.todo}" if self.todo else "")
 
 
-def examine(config: Path | None, *, fetch: bool = False) -> Iterator[Finding]:
+def examine(config: Path | None, *, fetch: bool = False, profile: str | None = None) -> Iterator[Finding]:
     """Check the installation, and with a `config` also that config and the weights of its encoders.
 
     No slide is opened.
@@ -49,6 +49,8 @@ def examine(config: Path | None, *, fetch: bool = False) -> Iterator[Finding]:
         The config, if one is to be checked.
     fetch : bool
         Download the weights that are missing; else nothing is downloaded.
+    profile : str
+        The workflow profile that jobs will be submitted with: whether the cluster has what they ask for.
     """
     checks = {"python": python, "packages": packages, "torch": torch_and_gpu, "openslide": openslide, "jpeg": jpeg}
     for what, check in checks.items():
@@ -62,8 +64,11 @@ def examine(config: Path | None, *, fetch: bool = False) -> Iterator[Finding]:
         yield Finding("fail", "config", error.line)
         return
     yield _guarded("disk", lambda: disk(Path(str(values.get("results", "results")))))
-    yield _guarded("config", lambda: plannable(config, values))
+    planned = _guarded("config", lambda: plannable(config, values))
+    yield planned
     yield from _encoders(values, fetch)
+    if profile and planned.state == "ok":
+        yield from cluster(config, profile)
 
 
 def _guarded(what: str, check: Callable[[], Finding]) -> Finding:

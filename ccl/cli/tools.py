@@ -26,14 +26,15 @@ def config(tables: Path | None) -> None:
 @click.command("doctor")
 @click.option("--config", type=PATH, help="config to check as well, with the weights of its encoders")
 @click.option("--fetch", is_flag=True, help="download the weights that are missing into the hub's cache")
-def doctor(config: Path | None, fetch: bool) -> None:
+@click.option("--workflow-profile", help="profile whose jobs the SLURM cluster is to have room for")
+def doctor(config: Path | None, fetch: bool, workflow_profile: str | None) -> None:
     """Check the installation, a config, and that weights are there; without --fetch, nothing is downloaded."""
     from ccl.doctor import examine
 
-    if fetch and config is None:
-        raise click.UsageError("--fetch downloads the weights of a config: name it by --config")
+    if config is None and (fetch or workflow_profile):
+        raise click.UsageError("--fetch and --workflow-profile are about a run: name its --config")
     failed = False
-    for finding in examine(config, fetch=fetch):
+    for finding in examine(config, fetch=fetch, profile=workflow_profile):
         click.echo(finding)
         failed |= finding.state == "fail"
     sys.exit(failed)

@@ -18,8 +18,6 @@ from ccl.evaluate.compare import compare_evaluations
 from ccl.io.errors import InputError
 from ccl.io.formats import Genomics, ManifestRow, write_manifest
 from ccl.methods import hyper
-from ccl.pages import provenance
-from ccl.pages.numbers import format_p
 from ccl.report.comparisons import comparisons
 from ccl.report.latex import latex_tables
 from ccl.report.page import render_report
