@@ -13,6 +13,7 @@ from typing import Any
 from ccl.config import sections
 from ccl.config.check import check_config, filled
 from ccl.paper import ablations
+from ccl.paper.figures import check_names
 from ccl.plan.bundles import read_cards
 from ccl.plan.checks import check_models, check_sources
 from ccl.plan.cohorts import Cohort
@@ -146,6 +147,7 @@ def make_plan(values: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Pl
     plan = Plan(config, filled(config, json.loads(json.dumps(values, default=str))))
     check_sources(plan, files)
     check_models(plan, files)
+    check_names((run.encoder, run.model) for run in plan.runs)
     for cohort in plan.cohorts.values():
         _ = cohort.shards, cohort.fold_files
     _ = plan.cards

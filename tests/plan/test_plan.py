@@ -17,6 +17,7 @@ from ccl.plan import Plan
 from tests.plan.conftest import SLIDES, job
 
 Make = Callable[..., Plan]
+COHORT = {"patients": "patients.csv", "slides": "slides.csv", "omics": {"rna": "rna.csv"}, "gmt": "families.gmt"}
 
 
 def test_a_model_runs_on_each_cohort_and_encoder_that_it_reads(plan: Make) -> None:
@@ -53,6 +54,14 @@ def test_a_pair_without_data_is_an_error_unless_the_config_leaves_it_blank(plan:
 def test_what_cannot_run_is_refused(plan: Make, sections: dict[str, Any], expected: str) -> None:
     with pytest.raises(CclError, match=expected):
         plan(**sections)
+
+
+def test_models_whose_figures_would_have_one_name_are_refused(plan: Make) -> None:
+    with pytest.raises(CclError, match="two figures would have the same file name"):
+        plan(
+            cohorts={"blca": {**COHORT, "features": {"a": ".", "a.b": "."}}},
+            models={"b.c": {"method": "ccl"}, "c": {"method": "ccl"}},
+        )
 
 
 def test_all_files_that_do_not_exist_are_named_at_once(plan: Make, config: dict[str, Any]) -> None:
