@@ -212,5 +212,5 @@ def test_centres_of_another_size_are_refused(build, patients):
     "options", [{"decompose": False}, {"groups_by": "intervals", "groups": 6}, {"preset": "released", "groups": 2}]
 )
 def test_options_that_contradict_each_other_are_refused(build, options):
-    with pytest.raises(ConfigError, match=r"where: +(config, models: ccl: guide|groups)"):
+    with pytest.raises(ConfigError, match=r"models: ccl: cohort guidance needs [^\n]*where: guide|where: +groups"):
         build(**options)
