@@ -18,7 +18,6 @@ from ccl.data.tables import read_tables
 from ccl.evaluate import MONTHS
 from ccl.io.bags import read_members
 from ccl.io.devices import pick_device
-from ccl.io.errors import ConfigError
 from ccl.io.files import write_json, write_table
 from ccl.methods import get_method
 from ccl.methods.interface import risk, survival
@@ -58,7 +57,6 @@ def predict_patients(
     ModelError
         No patient has what the method reads.
     """
-    _check_months(settings.months)
     torch.set_num_threads(threads)
     torch_device = pick_device(device)
     loaded = load_bundle(bundle, torch_device)
@@ -101,18 +99,6 @@ def predict_patients(
         },
     )
     _log(patients, warnings, curve, months)
-
-
-def _check_months(months: Sequence[float]) -> None:
-    bad = [month for month in months if not 0 < month < float("inf")]
-    if bad or len(set(months)) < len(months):
-        raise ConfigError(
-            "survival cannot be predicted at these months",
-            where="config, predict: months",
-            found=", ".join(f"{month:g}" for month in months),
-            expected="different numbers above 0",
-            todo="correct them",
-        )
 
 
 def _usual_months(bundle: Bundle) -> tuple[float, ...]:

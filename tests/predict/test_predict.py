@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
 from ccl.evaluate.stage import evaluate_runs
 from ccl.io.errors import ConfigError, InputError, ModelError
@@ -241,7 +242,7 @@ def test_a_file_that_the_method_reads_has_to_be_given(project):
 
 
 def test_months_have_to_be_times(project, snn):
-    with pytest.raises(ConfigError, match="above 0"):
+    with pytest.raises(ValidationError, match="greater than 0"):
         project.predict(snn, months=[0.0, 12.0])
 
 
