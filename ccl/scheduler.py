@@ -156,7 +156,7 @@ def read_jobs(plan: str) -> list[Job]:
             grouped, rule, cores = bool(found[1]), found[2], 1
         elif found := re.match(r" +threads: (\d+)$", line):
             cores = int(found[1])
-        elif (found := re.match(r" +resources: (.*)$", line)) and "mem_mb=" in line:  # others are done where one calls
+        elif (found := re.match(r" +resources: (.*)$", line)) and "runtime=" in line:  # others are done where one calls
             asked = dict(item.split("=", 1) for item in found[1].split(", "))
             mem_mb, runtime, gpus = (int(asked.get(name, 0)) for name in ("mem_mb", "runtime", "gpu"))
             if not grouped:

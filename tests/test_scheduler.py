@@ -95,6 +95,27 @@ def test_jobs_are_counted_as_they_are_submitted(config: Path) -> None:
     assert "all" not in jobs
 
 
+def test_the_first_attempt_asks_for_what_the_rules_say(config: Path) -> None:
+    rules = planned_jobs(config, "none")
+    assert {"tissue", "tile", "embed", "cluster", "train", "explain_model"} <= {job.name for job in rules}
+    assert planned_jobs(config, "cluster-generic") == rules
+    generic, slurm = (
+        yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())["set-resources"]
+        for name in ("cluster-generic", "slurm")
+    )
+    assert generic.pop("train") == {"mem_mb": "8000 * attempt", "runtime": "480 * attempt"}
+    # The jobs of this profile are all folds of a model: each has less time.
+    assert slurm.pop("train") == {"mem_mb": "8000 * attempt", "runtime": "60 * attempt", "one_after_another": 1}
+    assert slurm == generic
+
+
+def test_an_account_is_said_once(config: Path, nodes: Callable[[str], None], tmp_path: Path) -> None:
+    nodes(NODES)
+    mine = Path(profile(tmp_path, {"normal": {"max_gpu": 0}, "gpu": {"max_gpu": 1}})) / "config.yaml"
+    mine.write_text(f"{mine.read_text()}default-resources:\n  slurm_account: project\n")
+    assert [finding.state for finding in cluster(config, str(mine.parent))] == ["ok"]
+
+
 def test_a_cluster_with_room_is_sound(config: Path, nodes: Callable[[str], None]) -> None:
     nodes(NODES)
     assert list(cluster(config, "slurm")) == [Finding("ok", "cluster", "each job fits into a partition")]

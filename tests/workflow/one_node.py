@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.workflow.workspace import ROOT
+
 PROGRAMS = ("unshare", "nsenter", "ip", "munged", "slurmctld", "slurmd", "sbatch")
 
 CONF = """\
@@ -71,7 +73,7 @@ class OneNode:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         first = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
-        self.enter = ["nsenter", "--target", first, "--mount", "--net", "--pid", f"--wd={Path.cwd()}"]
+        self.enter = ["nsenter", "--target", first, "--mount", "--net", "--pid", f"--wd={ROOT}"]
 
     def call(self, *command: str) -> str:
         """Call a command of SLURM and return what it says."""

@@ -53,48 +53,61 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneNode]:
         yield started
 
 
-def submit(slurm: OneNode, workspace: Workspace, *arguments: str, profile: Path = PROFILE) -> subprocess.Popen[str]:
+class Run:
+    """A run of a workspace that goes on by itself."""
+
+    def __init__(self, workspace: Workspace, *arguments: str, enter: tuple[str, ...] = ()) -> None:
+        self.output = workspace.folder / "output.txt"
+        command = [*enter, *workspace.command(*arguments)]
+        with self.output.open("w") as output:
+            self.process = subprocess.Popen(command, env=environment(), stdout=output, stderr=subprocess.STDOUT)
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; return its exit code and what it said."""
+        return self.process.wait(), self.output.read_text()
+
+
+def submit(slurm: OneNode, workspace: Workspace, *arguments: str, profile: Path = PROFILE) -> Run:
     """Start a run on the cluster."""
-    return subprocess.Popen(
-        [*slurm.enter, *workspace.command("--workflow-profile", str(profile), *OPTIONS, *arguments)],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return Run(workspace, "--workflow-profile", str(profile), *OPTIONS, *arguments, enter=tuple(slurm.enter))
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A run of the same graph on this machine alone."""
-    workspace = Workspace(tmp_path_factory.mktemp("reference"))
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A cohort of eight patients with few patches, of which nothing has run."""
+    workspace = Workspace(tmp_path_factory.mktemp("here"))
     make_demo(workspace.folder / "tiny", DemoSettings(patients=8, seed=3, bags=False, shuffle_risk=False))
     del workspace.config["cohorts"]["bags"]
     workspace.set("shards", 1)
-    workspace.set("tile.mpp", 1.0)  # a quarter of the patches
+    workspace.set("tile.mpp", 1.0)
     workspace.set("embed.device", "auto")
     workspace.set("models", {"ccl": {}})
     workspace.set("explain", {"count": 0})
-    done = workspace.snakemake("--cores", "4")  # as many threads as on the cluster: sums are the same to the last bit
-    assert done.returncode == 0, done.stdout[-4000:]
     return workspace
 
 
 @pytest.fixture(scope="module")
-def interrupted(slurm: OneNode, reference: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A run on the cluster during which a job was killed, and the node was away for a while."""
-    workspace = Workspace(tmp_path_factory.mktemp("cluster"))
-    workspace.config = reference.config
-    shutil.copytree(reference.folder / "tiny", workspace.folder / "tiny")
-    run = submit(slurm, workspace)
+def runs(slurm: OneNode, tiny: Workspace, tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Workspace]:
+    """A run on this machine alone, and one on the cluster: a job was killed, and the node was away for a while."""
+    there = Workspace(tmp_path_factory.mktemp("cluster"))
+    there.config = tiny.config
+    shutil.copytree(tiny.folder / "tiny", there.folder / "tiny")
+    alone = Run(tiny, "--cores", "4")  # as many threads as on the cluster: sums are the same to the last bit
+    run = submit(slurm, there)
     slurm.wait("rule_embed", "RUNNING")
     slurm.call("scontrol", "update", f"nodename={slurm.node}", "state=drain", "reason=repair")
     slurm.wait("rule_cluster", "PENDING")
     slurm.call("scontrol", "update", f"nodename={slurm.node}", "state=resume")
     slurm.call("scancel", slurm.wait("rule_train", "RUNNING"))
-    said = run.communicate()[0]
-    assert run.returncode == 0, said[-6000:]
-    return workspace
+    for code, said in (run.end(), alone.end()):
+        assert code == 0, said[-6000:]
+    return tiny, there
+
+
+@pytest.fixture(scope="module")
+def interrupted(runs: tuple[Workspace, Workspace]) -> Workspace:
+    """The run on the cluster."""
+    return runs[1]
 
 
 def test_every_stage_asks_for_what_it_needs(slurm: OneNode, interrupted: Workspace) -> None:
@@ -106,11 +119,11 @@ def test_every_stage_asks_for_what_it_needs(slurm: OneNode, interrupted: Workspa
     assert len(slurm.jobs()) == len(ASKED) + 1
 
 
-def test_a_killed_job_and_a_drained_node_cost_nothing_but_time(interrupted: Workspace, reference: Workspace) -> None:
+def test_a_killed_job_and_a_drained_node_cost_nothing_but_time(runs: tuple[Workspace, Workspace]) -> None:
     for name in ("tiny/evaluate/resnet50/ccl/risks.csv", "report/tables/c_index.csv"):
-        there, here = (workspace.folder / "results" / name for workspace in (interrupted, reference))
+        here, there = (workspace.folder / "results" / name for workspace in runs)
         assert there.read_bytes() == here.read_bytes()
-    assert interrupted.planned() == {}
+    assert runs[1].planned() == {}
 
 
 def test_what_slurm_says_of_a_killed_job_is_kept(interrupted: Workspace) -> None:
@@ -123,9 +136,17 @@ def test_without_a_gpu_none_is_asked_for(slurm: OneNode, interrupted: Workspace)
     interrupted.set("embed.device", "cpu")
     before = len(slurm.jobs())
     run = submit(slurm, interrupted, "--force", "results/tiny/embed/resnet50/manifests/0.tsv")
-    said = run.communicate()[0]
-    assert run.returncode == 0, said[-6000:]
+    code, said = run.end()
+    assert code == 0, said[-6000:]
     assert [asked(job) for job in slurm.jobs()[before:]] == [("normal", "4", "16000M", "12:00:00", None)]
+
+
+def test_the_doctor_finds_room_for_every_job(slurm: OneNode, interrupted: Workspace) -> None:
+    config = interrupted.folder / "doctor.yaml"
+    config.write_text(yaml.safe_dump(interrupted.config | {"data": str(interrupted.folder)}))
+    ccl = str(Path(sys.executable).parent / "ccl")
+    said = slurm.call(ccl, "doctor", "--config", str(config), "--workflow-profile", "slurm")
+    assert "\nok    cluster: each job fits into a partition\n" in said
 
 
 @pytest.mark.parametrize(
@@ -144,6 +165,6 @@ def test_what_the_cluster_does_not_have_is_refused(
     manifest = "results/tiny/embed/resnet50/manifests/0.tsv"
     interrupted.set("embed.device", "cuda")
     run = submit(slurm, interrupted, "--force", manifest, "--retries", "0", profile=tmp_path / "profile")
-    said = run.communicate()[0]
-    assert run.returncode != 0
+    code, said = run.end()
+    assert code != 0
     assert said.count(expected) == 1
