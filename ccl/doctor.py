@@ -182,9 +182,9 @@ def _encoders(values: Mapping[str, Any], fetch: bool) -> Iterator[Finding]:
         config = check_config(values)
     except ConfigError:
         return  # `plannable` has said so
-    if any(cohort.slides and not cohort.features for cohort in config.cohorts.values()):
+    if any(cohort.reads_slides for cohort in config.cohorts.values()):
         for name, entry in config.embed.encoders.items():
-            path = entry.weights if entry.weights in ("hub", "random") else str(Path(config.data) / entry.weights)
+            path = config.weights_file(name) or entry.weights
             yield _guarded(f"encoder {name}", partial(encoder_weights, name, path, entry.sha256, fetch=fetch))
 
 

@@ -10,12 +10,8 @@ from typing import Any
 import click
 
 from ccl.cli.options import DEVICE, ON_BAD_SLIDE, PATH, THREADS
-from ccl.config.options import settings_options
-from ccl.config.sections import (
-    EmbedSettings,
-    TileSettings,
-    TissueSettings,
-)
+from ccl.config.options import key_option, settings_options
+from ccl.config.sections import Embed, EmbedSettings, TileSettings, TissueSettings
 from ccl.io.interop import LAYOUTS
 
 
@@ -84,7 +80,7 @@ def quality(out: Path, **inputs: Any) -> None:
 @shard_options
 @UPSTREAM
 @settings_options(EmbedSettings)
-@click.option("--batch-size", type=int, default=64, show_default=True, help="patches per forward pass")
+@key_option(Embed, "batch_size")
 @DEVICE
 @THREADS
 def embed(settings: EmbedSettings, out: Path, batch_size: int, device: str, threads: int, **shard: Any) -> None:

@@ -10,13 +10,8 @@ from typing import Any
 import click
 
 from ccl.cli.options import DEVICE, PATH, THREADS
-from ccl.config.options import settings_options
-from ccl.config.sections import (
-    BundleSettings,
-    PredictSettings,
-    TrainSettings,
-)
-from ccl.train.tracks import TRACKS
+from ccl.config.options import key_option, settings_options
+from ccl.config.sections import BundleSettings, Model, PredictSettings, Train, TrainSettings
 
 
 def stage_files(command: Any) -> Any:
@@ -48,13 +43,8 @@ def _inputs(options: dict[str, Any]) -> Any:
 @click.option("--folds", type=PATH, required=True, help="folds.csv of the cohort stage")
 @stage_files
 @click.option("--out", type=PATH, required=True, help="folder of the run")
-@click.option(
-    "--track",
-    type=click.Choice(TRACKS),
-    default="unified",
-    help="trained as told here, or as its authors do",
-)
-@click.option("--bags", type=click.Choice(["disk", "memory"]), default="disk", help="where bags are between epochs")
+@key_option(Model, "track")
+@key_option(Train, "bags")
 @click.option("--overrides", default="{}", help="the method's hyper-parameters that differ from its own, as JSON")
 @click.option("--synthetic/--real", default=False, help="whether the cohort is synthetic")
 @DEVICE

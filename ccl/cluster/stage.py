@@ -22,7 +22,7 @@ from ccl.io.errors import InputError, StageError
 from ccl.io.files import digest
 from ccl.io.formats import Clusters, ManifestRow, stored_key
 from ccl.io.progress import progress
-from ccl.io.shards import OnBadSlide
+from ccl.io.sheets import OnBadSlide
 
 
 def cluster_cohort(

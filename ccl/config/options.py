@@ -37,13 +37,14 @@ def settings_options(cls: type) -> Callable[[Command], Command]:
 
         decorated: Command = collected
         for name in reversed(list(keys_of(cls))):
-            decorated = _option(cls, name)(decorated)
+            decorated = key_option(cls, name)(decorated)
         return decorated
 
     return decorate
 
 
-def _option(cls: type, name: str) -> Callable[[Command], Command]:
+def key_option(cls: type, name: str) -> Callable[[Command], Command]:
+    """Return the option of one key of `cls`."""
     info = keys_of(cls)[name]
     hint, default = _bare(info.annotation), default_of(info)
     rest: dict[str, Any] = {"help": info.description, "required": info.is_required()}

@@ -7,6 +7,7 @@ Where the config's section has further keys, about how a job uses the machine, t
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt
@@ -14,9 +15,10 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from ccl.config.keys import REQUIRED, Different, Name, Text, key, keys_of, section, subsection
+from ccl.io.sheets import OnBadSlide
 
 Device = Literal["auto", "cpu", "cuda"]
-OnBadSlide = Literal["fail", "exclude"]
+Track = Literal["unified", "native"]
 
 
 @section
@@ -102,6 +104,11 @@ class Cohort(Label, FollowUpColumns):
     )
     gmt: Text | None = key(None, "GMT file of gene families")
 
+    @property
+    def reads_slides(self) -> bool:
+        """Whether slides are read, not features made elsewhere."""
+        return self.slides is not None and self.features is None
+
     @model_validator(mode="after")
     def _whole(self) -> Cohort:
         for name, needed in (("omics", "gmt"), ("gmt", "omics"), ("features", "slides")):
@@ -146,6 +153,10 @@ class EncoderName:
     """Which encoder."""
 
     encoder: Text = key(REQUIRED, "name of the encoder")
+
+
+NO_FILE = ("hub", "random")
+"""Values of ``weights`` that are not the path of a file."""
 
 
 @section
@@ -219,7 +230,7 @@ class Model:
     k: int | None = key(
         None, "clusters of a patient's patches that the model reads; where absent, those of the cluster stage", ge=2
     )
-    track: Literal["unified", "native"] = key(
+    track: Track = key(
         "unified",
         "unified trains as the train section says, the same for every method; native with the optimiser, epochs and"
         " sampling of the method's authors",
@@ -400,3 +411,12 @@ class Config:
     predict: PredictSettings = subsection(PredictSettings)
     explain: ExplainSettings = subsection(ExplainSettings)
     report: ReportSettings = subsection(ReportSettings)
+
+    def path(self, path: str) -> str:
+        """Return a path of the config: relative ones start from the ``data`` folder."""
+        return str(Path(self.data) / path)
+
+    def weights_file(self, encoder: str) -> str | None:
+        """Return the local file of an encoder's weights, or None where there is none."""
+        weights = self.embed.encoders[encoder].weights
+        return None if weights in NO_FILE else self.path(weights)

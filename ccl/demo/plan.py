@@ -72,10 +72,14 @@ def plan_slides(patients: Sequence[str]) -> list[SlidePlan]:
     return plans
 
 
+def _rows(plans: Sequence[SlidePlan], patients: Sequence[str]) -> list[tuple[str, str, str, float | None]]:
+    """Return the rows of the sample sheet."""
+    return [(p.slide_id, patients[p.patient], p.path, p.mpp if p.scale_in_sheet else None) for p in plans]
+
+
 def slide_sheet(plans: Sequence[SlidePlan], patients: Sequence[str]) -> pd.DataFrame:
     """Return the sample sheet: ``slide_id``, ``patient_id``, ``path``, ``mpp`` (empty where the file says it)."""
-    rows = [(p.slide_id, patients[p.patient], p.path, p.mpp if p.scale_in_sheet else None) for p in plans]
-    return pd.DataFrame(rows, columns=["slide_id", "patient_id", "path", "mpp"])
+    return pd.DataFrame(_rows(plans, patients), columns=["slide_id", "patient_id", "path", "mpp"])
 
 
 def bag_sheet(patients: Sequence[str]) -> pd.DataFrame:
@@ -87,10 +91,8 @@ def bag_sheet(patients: Sequence[str]) -> pd.DataFrame:
 def demo_slides(out: Path, settings: DemoSettings) -> list[Slide]:
     """Return the slides of a cohort with slides in `out`, as its sample sheet will list them."""
     patients = patient_names(settings)
-    return [
-        Slide(plan.slide_id, patients[plan.patient], out / plan.path, plan.mpp if plan.scale_in_sheet else None, None)
-        for plan in plan_slides(patients)
-    ]
+    rows = _rows(plan_slides(patients), patients)
+    return [Slide(slide, patient, out / path, mpp) for slide, patient, path, mpp in rows]
 
 
 def demo_files(out: Path, settings: DemoSettings) -> list[Path]:

@@ -6,16 +6,15 @@ import fcntl
 import itertools
 import os
 import resource
-import sys
 import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from ccl.io.errors import ConfigError
+from ccl.io.progress import say
 
 
 def pick_device(device: str) -> torch.device:
@@ -46,7 +45,7 @@ def pick_device(device: str) -> torch.device:
             + ("" if visible is None else ", or CUDA_VISIBLE_DEVICES to GPUs that nvidia-smi lists"),
         )
     if visible:
-        _say(f"CUDA_VISIBLE_DEVICES is '{visible}', and no such GPU is found: this job computes on the CPU")
+        say(f"device: CUDA_VISIBLE_DEVICES is '{visible}', and no such GPU is found: this job computes on the CPU")
     return torch.device("cpu")
 
 
@@ -65,7 +64,7 @@ def _own_gpu() -> torch.device:
     index, before = _claim([str(gpu.uuid) for gpu in gpus])
     torch.cuda.set_device(index)
     shared = "; other jobs have every GPU, so this one is shared" if before else ""
-    _say(f"GPU {index + 1} of {len(gpus)}: {gpus[index].name}, {gpus[index].uuid}{shared}")
+    say(f"device: GPU {index + 1} of {len(gpus)}: {gpus[index].name}, {gpus[index].uuid}{shared}")
     return torch.device("cuda", index)
 
 
@@ -115,8 +114,3 @@ def _open(path: Path) -> int:
         handle = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW)
         os.fchmod(handle, 0o644)  # whatever the umask: other users have to open it too
         return handle
-
-
-def _say(text: str) -> None:
-    """Write a line to the log, above a progress bar."""
-    tqdm.write(f"device: {text}", file=sys.stderr)

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1 << 16
 """Size of one sampled block of :func:`fingerprint`."""
 
-MISSING = frozenset({"", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "<NA>"})
-"""Cells that say nothing."""
+NOT_A_NUMBER = ("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")
+MISSING = frozenset(("", "NA", "N/A", "n/a", "#NA", "#N/A", "#N/A N/A", "<NA>", "null", "NULL", "None", *NOT_A_NUMBER))
+"""Cells that say nothing: those of pandas, with which :func:`read_table` reads."""
 
 BLOCKS = 64
 """How many blocks of a large file :func:`fingerprint` samples."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -377,3 +377,12 @@ def read_manifest(path: Path) -> list[ManifestRow]:
         )
         for row in table.itertuples(index=False)
     ]
+
+
+def newest_rows(manifests: Iterable[Path]) -> dict[str, tuple[ManifestRow, Path]]:
+    """Return the row of each slide in the newest manifest that lists it, with that manifest.
+
+    Several list a slide after a change of ``shards``.
+    """
+    by_age = sorted(manifests, key=lambda path: (path.stat().st_mtime_ns, path.name))
+    return {row.slide_id: (row, path) for path in by_age for row in read_manifest(path)}

@@ -11,6 +11,11 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 
 
+def say(text: str) -> None:
+    """Write a line to the log, above a progress bar if there is one."""
+    tqdm.write(text, file=sys.stderr)
+
+
 def progress(items: Collection[Item], what: str, *, unit: str) -> Iterator[Item]:
     """Iterate over `items` with a bar; a log file gets a line every 10 s instead of a redrawn one."""
     terminal = sys.stderr.isatty()

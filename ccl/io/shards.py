@@ -12,16 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from ccl.io.errors import FULL, CclError, StageError, disk_full
 from ccl.io.formats import ManifestRow, read_manifest, write_manifest
 from ccl.io.progress import progress
-from ccl.io.sheets import Slide
+from ccl.io.sheets import OnBadSlide, Slide
 
 T = TypeVar("T")
-
-OnBadSlide = Literal["fail", "exclude"]
 
 
 class Job(NamedTuple):

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ccl.io.errors import InputError
 from ccl.io.files import read_rows
@@ -30,6 +31,9 @@ MIN_MPP, MAX_MPP = 0.05, 20.0
 """Scales at level 0 outside this range (um/px) are taken for mistakes, in a sheet as in a slide."""
 
 SLIDE_COLUMNS = ("slide_id", "patient_id", "path", "mpp", "annotation")
+
+OnBadSlide = Literal["fail", "exclude"]
+"""What a stage does about slides that it cannot use: fail after the others, or go on without them."""
 
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 """A slide's identifier becomes a file name on every system."""

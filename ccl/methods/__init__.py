@@ -76,31 +76,29 @@ def hyper(name: str, overrides: Mapping[str, Any], *, model: str = "") -> Any:
         The method or a key is unknown, a value has the wrong type or is out of range, or two values contradict each
         other.
     """
-    found = hyper_mistakes(name, overrides, model=model)
+    made, found = _try(get_method(name), overrides, f"models: {model or name}")
     if found:
         raise mistakes(found)
-    return _made(get_method(name), overrides)
+    return made
 
 
-def hyper_mistakes(name: str, overrides: Mapping[str, Any], *, model: str = "") -> list[str]:
-    """Return what is wrong with the hyper-parameters that :func:`hyper` takes, a line for each mistake."""
-    method, place = get_method(name), f"models: {model or name}"
-    preset = overrides.get("preset")
+def hyper_mistakes(name: str, overrides: Mapping[str, Any], *, model: str) -> list[str]:
+    """Return what is wrong with the hyper-parameters of a model, a line for each mistake (see :func:`hyper`)."""
+    return _try(get_method(name), overrides, f"models: {model}")[1]
+
+
+def _try(method: Method, overrides: Mapping[str, Any], place: str) -> tuple[Any, list[str]]:
+    """Return the hyper-parameters, or None and a line for each mistake."""
+    own = dict(overrides)
+    preset = own.pop("preset", None)
     if preset is not None and preset not in method.presets:
-        return [f"{place}: preset: found {preset}; expected {', '.join(method.presets) or 'no preset'}"]
+        return None, [f"{place}: preset: found {preset}; expected {', '.join(method.presets) or 'no preset'}"]
     try:
-        _made(method, overrides)
+        return strictly(method.hyper, {**method.presets.get(preset, {}), **own}), []
     except ValidationError as error:
-        return [f"{place}: {line}" for line in refused(method.hyper, error)]
+        return None, [f"{place}: {line}" for line in refused(method.hyper, error)]
     except ConfigError as error:
-        return [f"{place}: {error.line}"]
-    return []
-
-
-def _made(method: Method, overrides: Mapping[str, Any]) -> Any:
-    preset = method.presets[overrides["preset"]] if overrides.get("preset") else {}
-    own = {key: value for key, value in overrides.items() if key != "preset"}
-    return strictly(method.hyper, {**preset, **own})
+        return None, [f"{place}: {error.line}"]
 
 
 @contextmanager

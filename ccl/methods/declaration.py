@@ -68,3 +68,13 @@ class Method:
     """Raise it when they change on the native track alone, as with a change of the recipe."""
     package: str = ""
     """The package that declares it; filled in by :mod:`ccl.methods`."""
+
+    @property
+    def reads_slides(self) -> bool:
+        """Whether it reads slides, as bags or as clusters."""
+        return bool({"clusters", "bags"} & set(self.reads))
+
+    @property
+    def needs(self) -> list[str]:
+        """The inputs that it needs of a cohort, by their keys in the config: ``slides``, ``omics``."""
+        return ["slides"] * self.reads_slides + ["omics"] * ("genomics" in self.reads)

@@ -9,6 +9,7 @@ from typing import Any
 from ccl.config import sections
 from ccl.config.keys import default_of, keys_of
 from ccl.io.errors import ConfigError
+from ccl.methods import get_method
 from ccl.plan.cohorts import Cohort
 from ccl.predict.card import Card, read_card
 
@@ -18,7 +19,7 @@ SECTIONS: Mapping[str, type] = {"tile": sections.TileSettings, "cluster": sectio
 def bundle_folder(cohort: Cohort, bundle: str) -> Path:
     """Return the folder of a bundle."""
     assert cohort.entry.predict_with is not None
-    return Path(cohort.path(cohort.entry.predict_with[bundle]))
+    return Path(cohort.config.path(cohort.entry.predict_with[bundle]))
 
 
 def read_cards(cohorts: Mapping[str, Cohort], values: Mapping[str, Any]) -> dict[tuple[str, str], Card]:
@@ -41,8 +42,7 @@ def read_cards(cohorts: Mapping[str, Cohort], values: Mapping[str, Any]) -> dict
 
 
 def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], *, place: str) -> None:
-    wanted = {"slides": card.reads_slides, "omics": "genomics" in card.reads}
-    lacking = [key for key in wanted if wanted[key] and getattr(cohort.entry, key) is None]
+    lacking = cohort.lacks(get_method(card.method))
     if lacking:
         raise ConfigError(
             "a bundle asks for data that a cohort does not have",
@@ -95,7 +95,7 @@ def _differences(card: Card, cohort: Cohort, values: Mapping[str, Any]) -> Itera
 def _check_weights_kind(card: Card, cohort: Cohort, *, place: str) -> None:
     """Refuse weights that cannot be the bundle's before days are spent on features; the stage compares their hash."""
     weights = cohort.config.embed.encoders[card.encoder].weights
-    kind = weights if weights in ("hub", "random") else "file"
+    kind = weights if weights in sections.NO_FILE else "file"
     if kind not in [each.split(":")[0] for each in card.weights.split(", ")]:
         raise ConfigError(
             "a bundle was trained with other weights of the encoder",

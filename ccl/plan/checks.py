@@ -34,7 +34,7 @@ def check_sources(plan: Plan, files: Sequence[str | Path] = ()) -> None:
     ]
     if missing:
         raise mistakes(missing, files)
-    if any(cohort.reads_slides for cohort in plan.cohorts.values()):
+    if any(cohort.entry.reads_slides for cohort in plan.cohorts.values()):
         for encoder, weights in plan.config.embed.encoders.items():
             check_source(encoder, weights.weights)
 
@@ -44,16 +44,16 @@ def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
     place, entry = f"cohorts: {cohort.name}", cohort.entry
     for key in ("patients", "slides", "gmt", "folds"):
         if path := getattr(entry, key):
-            yield f"{place}: {key}", cohort.path(path)
-    for kind in ("wide", "rna", "cnv", "snv"):
-        for path in cohort.omics(kind):
+            yield f"{place}: {key}", cohort.config.path(path)
+    for kind, paths in cohort.omics.items():
+        for path in paths:
             yield f"{place}: omics: {kind}", path
     for key in ("features", "predict_with"):
         for name, path in (getattr(entry, key) or {}).items():
-            yield f"{place}: {key}: {name}", cohort.path(path)
-    if cohort.reads_slides:
+            yield f"{place}: {key}: {name}", cohort.config.path(path)
+    if entry.reads_slides:
         for encoder in cohort.encoders:
-            if path := cohort.weights_file(encoder):
+            if path := cohort.config.weights_file(encoder):
                 yield f"embed: encoders: {encoder}: weights", path
 
 
@@ -69,7 +69,7 @@ def check_models(plan: Plan, files: Sequence[str | Path] = ()) -> None:
     found = [
         mistake
         for model in (plan.models[name] for name in plan.config.models)
-        for mistake in hyper_mistakes(model.method, model.overrides, model=model.name)
+        for mistake in hyper_mistakes(model.method_name, model.overrides, model=model.name)
     ]
     if found:
         raise mistakes(found, files)

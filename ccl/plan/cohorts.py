@@ -10,9 +10,11 @@ from pathlib import Path
 
 from ccl.cohort.folds import fold_files
 from ccl.config import sections
+from ccl.config.keys import keys_of
 from ccl.io.files import digest
 from ccl.io.interop.naming import find_features
 from ccl.io.sheets import Slide, read_slide_sheet, shard_of
+from ccl.methods.declaration import Method
 from ccl.plan.demo import Demo
 
 
@@ -34,19 +36,20 @@ class Cohort:
         """What the config says of the cohort."""
         return self.config.cohorts[self.name]
 
-    def path(self, path: str) -> str:
-        """Return a path of the config: relative ones start from the ``data`` folder."""
-        return str(Path(self.config.data) / path)
-
     def table(self, key: str) -> list[str]:
         """Return the file that the cohort names under `key`, or nothing."""
         path = getattr(self.entry, key)
-        return [self.path(path)] if path else []
+        return [self.config.path(path)] if path else []
 
-    def omics(self, kind: str) -> list[str]:
-        """Return the omics table of one kind, or nothing."""
-        path = getattr(self.entry.omics, kind) if self.entry.omics else None
-        return [self.path(path)] if path else []
+    @property
+    def omics(self) -> dict[str, list[str]]:
+        """The omics table of each kind, or nothing."""
+        paths = {kind: getattr(self.entry.omics, kind, None) for kind in keys_of(sections.Omics)}
+        return {kind: [self.config.path(path)] if path else [] for kind, path in paths.items()}
+
+    def lacks(self, method: Method) -> list[str]:
+        """Return the keys of inputs that a method reads and the cohort does not have: ``slides``, ``omics``."""
+        return [key for key in method.needs if getattr(self.entry, key) is None]
 
     @property
     def is_followed(self) -> bool:
@@ -54,25 +57,15 @@ class Cohort:
         return self.entry.patients is not None
 
     @property
-    def reads_slides(self) -> bool:
-        """Whether slides are read, not features made elsewhere."""
-        return self.entry.slides is not None and self.entry.features is None
-
-    @property
     def encoders(self) -> list[str]:
         """The encoders whose features the cohort has: those imported, else those of the config."""
         return list(self.entry.features or self.config.embed.encoders)
-
-    def weights_file(self, encoder: str) -> str | None:
-        """Return the local file of an encoder's weights, or None where there is none."""
-        weights = self.config.embed.encoders[encoder].weights
-        return None if weights in ("hub", "random") else self.path(weights)
 
     @cached_property
     def fold_files(self) -> list[str]:
         """The files of the folds; none where folds are drawn."""
         folder = self.entry.folds
-        return [str(path) for path in fold_files(Path(self.path(folder)))] if folder else []
+        return [str(path) for path in fold_files(Path(self.config.path(folder)))] if folder else []
 
     @property
     def n_folds(self) -> int:
@@ -121,7 +114,7 @@ class Cohort:
     def feature_folder(self, encoder: str) -> str:
         """Return the folder of ready features."""
         assert self.entry.features is not None
-        return self.path(self.entry.features[encoder])
+        return self.config.path(self.entry.features[encoder])
 
     def feature_files(self, encoder: str) -> list[str]:
         """Return the files of ready features; one that does not exist is left to the import, as with slides."""

@@ -13,7 +13,6 @@ from ccl.io.sheets import Slide
 class Demo:
     """``demo``: a rule makes these files in the ``data`` folder, if they are not there."""
 
-    folder: Path
     settings: DemoSettings
     files: list[str]
     """The tables and slides, the sheet of slides among them."""
@@ -36,4 +35,4 @@ def declared_demo(config: Config) -> Demo | None:
     folder = Path(config.data)
     settings = DemoSettings(patients=config.demo.patients, seed=config.demo.seed)
     is_made(folder, settings)
-    return Demo(folder, settings, list(map(str, demo_files(folder, settings))), demo_slides(folder, settings))
+    return Demo(settings, list(map(str, demo_files(folder, settings))), demo_slides(folder, settings))

@@ -54,8 +54,7 @@ class Inputs:
     def genomics(self, wildcards: Wildcards) -> Files:
         """Return the user's omics tables and gene families."""
         cohort = self._cohort(wildcards)
-        kinds: Files = {kind: cohort.omics(kind) for kind in ("wide", "rna", "cnv", "snv")}
-        return {**kinds, "gmt": cohort.table("gmt")}
+        return {**cohort.omics, "gmt": cohort.table("gmt")}
 
     def slide_sheet(self, wildcards: Wildcards) -> list[str]:
         """Return the slide sheet."""
@@ -67,7 +66,7 @@ class Inputs:
 
     def weights(self, wildcards: Wildcards) -> list[str]:
         """Return the local file of an encoder's weights, if that is where they come from."""
-        path = self._cohort(wildcards).weights_file(wildcards.encoder)
+        path = self.plan.config.weights_file(wildcards.encoder)
         return [path] if path else []
 
     def feature_files(self, wildcards: Wildcards) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ccl.methods import get_method
-from ccl.plan.cohorts import Cohort
+from ccl.methods.declaration import Method
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,20 @@ class Model:
     """Clusters of the cluster stage."""
 
     @property
-    def method(self) -> str:
-        """The method behind the name."""
+    def method_name(self) -> str:
+        """The name of the method, which need not be a known one."""
         return str(self.entry.get("method", self.name))
+
+    @property
+    def method(self) -> Method:
+        """The method behind the name.
+
+        Raises
+        ------
+        ConfigError
+            There is no such method.
+        """
+        return get_method(self.method_name)
 
     @property
     def k(self) -> int:
@@ -42,17 +53,12 @@ class Model:
     @property
     def reads(self) -> tuple[str, ...]:
         """What the model learns from: ``bags``, ``clusters``, ``genomics``."""
-        return get_method(self.method).reads
+        return self.method.reads
 
     @property
     def reads_slides(self) -> bool:
         """Whether it learns from slides, as bags or as clusters."""
-        return bool({"clusters", "bags"} & set(self.reads))
-
-    def lacks(self, cohort: Cohort) -> list[str]:
-        """Return the inputs that the model reads and a cohort does not have: ``slides``, ``omics``."""
-        wanted = {"slides": self.reads_slides, "omics": "genomics" in self.reads}
-        return [key for key in wanted if wanted[key] and getattr(cohort.entry, key) is None]
+        return self.method.reads_slides
 
 
 class Run(NamedTuple):

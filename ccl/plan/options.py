@@ -129,7 +129,7 @@ class Options:
         """Return the options of an encoder."""
         embed = self.plan.values["embed"]
         values = {"encoder": wildcards.encoder, "dtype": embed["dtype"], **embed["encoders"][wildcards.encoder]}
-        if path := self._cohort(wildcards).weights_file(wildcards.encoder):
+        if path := self.plan.config.weights_file(wildcards.encoder):
             values["weights"] = path
         return to_flags(sections.EmbedSettings, values)
 
@@ -152,7 +152,7 @@ class Options:
 
     def method(self, wildcards: Wildcards) -> str:
         """Return a model's method."""
-        return self._model(wildcards).method
+        return self._model(wildcards).method_name
 
     def track(self, wildcards: Wildcards) -> str:
         """Return a model's track."""
@@ -161,7 +161,7 @@ class Options:
     def train_version(self, wildcards: Wildcards) -> int:
         """Return the version of what training makes of a model."""
         model = self._model(wildcards)
-        return version(model.method, model.track)
+        return version(model.method_name, model.track)
 
     def overrides(self, wildcards: Wildcards) -> str:
         """Return the hyper-parameters that the config sets, as JSON."""

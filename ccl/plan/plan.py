@@ -67,7 +67,7 @@ class Plan:
             Run(cohort.name, encoder, name)
             for cohort in self.followed.values()
             for name in self.config.models
-            if not self.models[name].lacks(cohort)
+            if not cohort.lacks(self.models[name].method)
             for encoder in (cohort.encoders if self.models[name].reads_slides else ["none"])
         ]
 
@@ -78,7 +78,7 @@ class Plan:
             Blank(name, cohort.name, f"the cohort has no {' and no '.join(lacking)}")
             for cohort in self.followed.values()
             for name in self.config.models
-            if (lacking := self.models[name].lacks(cohort))
+            if (lacking := cohort.lacks(self.models[name].method))
         ]
 
     @cached_property

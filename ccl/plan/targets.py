@@ -51,7 +51,7 @@ class Targets:
 
     def contact_sheets(self) -> list[str]:
         """Return the pages on the slides of each cohort whose slides are read."""
-        read = [cohort.name for cohort in self.plan.cohorts.values() if cohort.reads_slides and cohort.slides]
+        read = [cohort.name for cohort in self.plan.cohorts.values() if cohort.entry.reads_slides and cohort.slides]
         return [f"<results>/{name}/quality/contact_sheet.html" for name in read]
 
     def predictions(self) -> list[str]:
@@ -100,7 +100,8 @@ class Targets:
         return [
             f"<results>/{run.cohort}/explain/{run.encoder}/{run.model}"
             for run in self.plan.runs
-            if self.plan.models[run.model].method in methods and (named[run.cohort] if asked.patients else asked.count)
+            if self.plan.models[run.model].method_name in methods
+            and (named[run.cohort] if asked.patients else asked.count)
         ]
 
     def explain(self, wildcards: Wildcards) -> list[str]:
@@ -125,7 +126,7 @@ class Targets:
     def ablated(self) -> list[Cohort]:
         """Return the cohorts that the points of the ablations are trained on."""
         whole = [c for c in self.plan.followed.values() if c.entry.slides and c.entry.omics]
-        if not whole or self.plan.models[ablations.DEFAULT].method != "ccl":
+        if not whole or self.plan.models[ablations.DEFAULT].method_name != "ccl":
             needed = "a cohort with `slides` and `omics`, and a model named ccl, if the config has one, of method ccl"
             raise _nothing("ablate", "ablations", needed)
         return whole
@@ -136,7 +137,7 @@ class Targets:
 
     def decomposed(self) -> list[Run]:
         """Return every run with knowledge components."""
-        return [run for run in self.plan.runs if self.plan.models[run.model].method in DECOMPOSED]
+        return [run for run in self.plan.runs if self.plan.models[run.model].method_name in DECOMPOSED]
 
     def components(self) -> list[str]:
         """Return the facts about the components of these runs."""

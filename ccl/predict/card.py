@@ -65,7 +65,7 @@ class Card:
     @property
     def reads_slides(self) -> bool:
         """Whether its method reads slides, as bags or as clusters."""
-        return bool({"clusters", "bags"} & set(self.reads))
+        return get_method(self.method).reads_slides
 
     @property
     def networks(self) -> int:

@@ -12,7 +12,7 @@ import pandas as pd
 from ccl.evaluate import INNER
 from ccl.io.errors import InputError
 from ccl.io.files import digest, read_json, read_table
-from ccl.io.formats import Genomics, ManifestRow, read_manifest
+from ccl.io.formats import Genomics, ManifestRow, newest_rows
 from ccl.results.components import Components, read_components
 from ccl.results.described import Described
 
@@ -208,8 +208,8 @@ def _read_cohort(folder: Path, evaluations: tuple[Evaluation, ...]) -> Cohort:
 
 def _features(folder: Path, encoder: str) -> dict[str, ManifestRow]:
     """Return the manifest row of each slide with features, embedded or imported."""
-    embedded = _newest_rows(sorted((folder / "embed" / encoder / "manifests").glob("*.tsv")))
-    return embedded | _newest_rows(sorted((folder / "import" / encoder).glob("manifest.tsv")))
+    embedded = _rows((folder / "embed" / encoder / "manifests").glob("*.tsv"))
+    return embedded | _rows((folder / "import" / encoder).glob("manifest.tsv"))
 
 
 def _read_inputs(
@@ -231,7 +231,7 @@ def _read_excluded(folder: Path, features: Iterable[Mapping[str, ManifestRow]]) 
     """Return the reason of each slide of the cohort that was excluded."""
     sheet = folder / "cohort" / "slides.csv"
     known = read_table(sheet, text=("slide_id",))["slide_id"].tolist() if sheet.is_file() else []
-    stages = [_newest_rows(sorted((folder / stage / "manifests").glob("*.tsv"))) for stage in ("tissue", "tile")]
+    stages = [_rows((folder / stage / "manifests").glob("*.tsv")) for stage in ("tissue", "tile")]
     rows = {slide: [stage[slide] for stage in (*stages, *features) if slide in stage] for slide in known}
     reasons = {
         slide: "; ".join(dict.fromkeys(row.message for row in found if row.status == "excluded"))
@@ -240,7 +240,6 @@ def _read_excluded(folder: Path, features: Iterable[Mapping[str, ManifestRow]]) 
     return {slide: reason for slide, reason in reasons.items() if reason}
 
 
-def _newest_rows(manifests: Sequence[Path]) -> dict[str, ManifestRow]:
-    """Return the row of each slide; where two manifests list it, the newer one counts."""
-    by_age = sorted(manifests, key=lambda path: path.stat().st_mtime_ns)
-    return {row.slide_id: row for path in by_age for row in read_manifest(path)}
+def _rows(manifests: Iterable[Path]) -> dict[str, ManifestRow]:
+    """Return the newest row of each slide."""
+    return {slide: row for slide, (row, _) in newest_rows(manifests).items()}

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 from ccl import __version__
-from ccl.config.sections import TrainSettings
+from ccl.config.sections import Track, TrainSettings
 from ccl.data.fold import Fold, Inputs, load_fold
 from ccl.data.patients import Side
 from ccl.evaluate.concordance import concordance_index
@@ -28,7 +28,7 @@ from ccl.methods.interface import SurvivalModel
 from ccl.train import version
 from ccl.train.loop import Course, Trained, train_replicas
 from ccl.train.store import load_checkpoint, save_checkpoint, save_models
-from ccl.train.tracks import Track, choose_recipe
+from ccl.train.tracks import choose_recipe
 
 
 def train_fold(

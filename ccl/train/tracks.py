@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
-from ccl.config.sections import TrainSettings
+from ccl.config.sections import Track, TrainSettings
 from ccl.io.errors import ConfigError
 from ccl.methods.declaration import Method, Recipe
-
-Track = Literal["unified", "native"]
-TRACKS: tuple[Track, ...] = get_args(Track)
 
 UNIFIED_OPTIMISER: Literal["sgd"] = "sgd"
 """The optimiser of the unified track, the same for every method: SGD without momentum, as CCL was published.  The

@@ -13,7 +13,7 @@ import h5py
 
 from ccl.io.errors import InputError
 from ccl.io.files import existing
-from ccl.io.formats import ManifestRow, read_manifest
+from ccl.io.formats import ManifestRow, newest_rows
 from ccl.wsi.tissue.outlines import stored_outlines
 
 TRASH = ".trash"
@@ -67,7 +67,7 @@ def verify_results(results: Path) -> list[Problem]:
         )
     problems: list[Problem] = []
     for folder in folders:
-        rows = _newest_rows(folder)
+        rows = newest_rows(folder.glob("*.tsv"))
         problems += [problem for row, manifest in rows.values() for problem in _problems(row, manifest)]
         problems += _leftovers(folder, rows)
     return problems
@@ -90,12 +90,6 @@ def put_aside(results: Path, problems: Sequence[Problem]) -> tuple[list[Path], P
         path.replace(target)
         moved.append(problem.path)
     return moved, trash
-
-
-def _newest_rows(folder: Path) -> Mapping[str, tuple[ManifestRow, Path]]:
-    """Return the row of each slide in the newest manifest of a folder that lists it, with that manifest."""
-    manifests = sorted(folder.glob("*.tsv"), key=lambda path: (path.stat().st_mtime_ns, path.name))
-    return {row.slide_id: (row, manifest) for manifest in manifests for row in read_manifest(manifest)}
 
 
 def _leftovers(folder: Path, slides: Mapping[str, object]) -> Iterator[Problem]:

@@ -5,12 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ccl.io.errors import InputError
-from ccl.io.files import BLOCK_BYTES, BLOCKS, atomic_path, digest, fingerprint, read_json, read_table, write_json
+from ccl.io.files import (
+    BLOCK_BYTES,
+    BLOCKS,
+    atomic_path,
+    digest,
+    fingerprint,
+    read_json,
+    read_rows,
+    read_table,
+    write_json,
+)
 from ccl.io.formats import Clusters, Features, ManifestRow, Tiles, read_manifest, stored_key, write_manifest
 
 
@@ -41,6 +52,33 @@ def test_what_is_not_a_table_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(InputError):
         read_table(tmp_path / "t.csv", required=("a",))
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00a", b"b,c\n1,2\n", b"a,a\n1,2\n"])
+def test_both_readers_refuse_the_same_tables(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    for read in (read_table, read_rows):
+        with pytest.raises(InputError):
+            read(tmp_path / "t.csv", required=("a",))
+
+
+def test_a_row_with_more_cells_than_columns_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n1,2,3\n")
+    with pytest.raises(InputError, match="3 cells in row 3, and 2 columns"):
+        read_rows(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.csv.gz", "t.csv.zip", "bom.csv"])
+def test_both_readers_find_the_same_cells(tmp_path: Path, name: str) -> None:
+    cells = ["x", " 007 ", "", "NA", "#N/A", "nan", "None", "NULL", "1.#IND", "none"]
+    table = pd.DataFrame({"id": [f"S{number}" for number in range(len(cells))], "cell": cells})
+    path, encoding = tmp_path / name, "utf-8-sig" if name == "bom.csv" else "utf-8"
+    table.to_csv(path, index=False, sep="\t" if name.endswith(".tsv") else ",", encoding=encoding)
+    expected = read_table(path, text=("id", "cell"))["cell"]
+    header, rows = read_rows(path)
+    found = [row.named(header).get("cell") for row in rows]
+    assert found == [None if pd.isna(cell) else cell for cell in expected]
+    assert [row.number for row in rows] == list(range(2, len(cells) + 2))
 
 
 def test_identifiers_stay_text(tmp_path: Path) -> None:

@@ -12,8 +12,7 @@ from ccl.io.formats import Features, ManifestRow, write_manifest
 from ccl.io.interop import VERSION
 from ccl.io.interop.naming import candidates, find_features
 from ccl.io.progress import progress
-from ccl.io.shards import OnBadSlide
-from ccl.io.sheets import Slide, read_slide_sheet
+from ccl.io.sheets import OnBadSlide, Slide, read_slide_sheet
 
 
 def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slide: OnBadSlide) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,12 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from ccl.config.sections import EmbedSettings
 from ccl.io.errors import SlideError
 from ccl.io.files import digest
 from ccl.io.formats import Features, ManifestRow, Tiles, stored_key
+from ccl.io.progress import say
 from ccl.io.shards import Job
 from ccl.io.sheets import Slide
 from ccl.wsi.embed import VERSION
@@ -76,7 +75,7 @@ class EmbedStage:
         model = build_encoder(get_encoder(self.settings.encoder), self.settings.weights)
         if model.ignored:
             few = ", ".join(model.ignored[:3]) + (", ..." if len(model.ignored) > 3 else "")
-            _say(f"embed: {len(model.ignored)} weights of the file are no part of {self.settings.encoder}: {few}")
+            say(f"embed: {len(model.ignored)} weights of the file are no part of {self.settings.encoder}: {few}")
         return model.to(self.device, memory_format=model.memory_format)  # type: ignore[call-overload, no-any-return]
 
     def output(self, slide: Slide) -> Path:
@@ -112,7 +111,7 @@ class EmbedStage:
             yield
         finally:
             self._ahead.stop()
-            _say(f"embed: {self.meter}")
+            say(f"embed: {self.meter}")
 
     def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
         """Embed the slide's patches and write them.
@@ -144,7 +143,7 @@ class EmbedStage:
             encoder = get_encoder(self.settings.encoder)
             warning = scale_warning(encoder, tiles.attributes["patch_size"], tiles.attributes["target_mpp"])
             if warning:
-                _say(f"embed: {warning}")
+                say(f"embed: {warning}")
 
     def _features(self, slide: Slide, count: int) -> NDArray[np.floating]:
         """Return the features (N, D) of the slide's `count` patches, and keep the meter."""
@@ -175,13 +174,8 @@ class EmbedStage:
                     raise
                 self.batch_size = len(patches) // 2
                 torch.cuda.empty_cache()
-                _say(f"embed: the device's memory is full; batches of {self.batch_size} patches from now on")
+                say(f"embed: the device's memory is full; batches of {self.batch_size} patches from now on")
                 continue
             start += len(patches)
         embedded: NDArray[np.float32] = torch.cat(parts).numpy()
         return embedded.astype(self.settings.dtype)
-
-
-def _say(text: str) -> None:
-    """Write a line to the log, above a progress bar."""
-    tqdm.write(text, file=sys.stderr)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
+from ccl.config.sections import NO_FILE
 from ccl.wsi.encoders import Encoder, check_source
 from ccl.wsi.encoders.hub import download, unavailable
 from ccl.wsi.encoders.networks import NETWORKS
@@ -93,7 +94,7 @@ def build_encoder(encoder: Encoder, weights: str) -> PatchEncoder:
         if by_timm:
             raise unavailable(encoder, error) from error
         raise
-    if weights not in ("hub", "random"):
+    if weights not in NO_FILE:
         model.ignored = tuple(load_weights(model.backbone, encoder, Path(weights)))
     return model.eval()
 

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ccl.config.sections import NO_FILE
 from ccl.io.errors import ConfigError
 from ccl.io.files import existing, sha256
 from ccl.wsi.encoders import Encoder
@@ -25,7 +26,7 @@ def weights_key(weights: str, expected_sha256: str | None) -> str:
     ConfigError
         A local file hashes to something else than the config says.
     """
-    if weights in ("hub", "random"):
+    if weights in NO_FILE:
         return weights
     found = sha256(existing(Path(weights)))
     if expected_sha256 not in (None, found):

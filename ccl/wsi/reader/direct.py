@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from dataclasses import dataclass
 
@@ -12,8 +11,8 @@ import openslide
 import simplejpeg
 import tifffile
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from ccl.io.progress import say
 from ccl.io.sheets import Slide
 from ccl.wsi.reader.by_openslide import OpenSlideReader, damaged_region
 from ccl.wsi.reader.protocol import Level
@@ -189,5 +188,4 @@ class DirectReader(OpenSlideReader):
         return np.array_equal(expected, found)
 
     def _say(self, text: str) -> None:
-        # tqdm keeps the text from tearing the stage's progress bar.
-        tqdm.write(f"slide {self.slide_id}: {text}", file=sys.stderr)
+        say(f"slide {self.slide_id}: {text}")

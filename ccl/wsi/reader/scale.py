@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping
 
-from tqdm import tqdm
-
 from ccl.io.errors import SlideError
+from ccl.io.progress import say
 from ccl.io.sheets import MAX_MPP, MIN_MPP, Slide
 
 MAX_ANISOTROPY = 0.02
@@ -104,8 +102,7 @@ def _note_disagreement(slide: Slide, mpp: float, properties: Properties) -> None
         if any(abs(own - mpp) > MAX_DISAGREEMENT * mpp for own in pair):
             own = " x ".join(f"{value:.4g}" for value in dict.fromkeys(pair))
             text = f"note: slide {slide.slide_id}: the sample sheet says {mpp:g} um/px, {origin} {own}; the sheet wins"
-            # tqdm keeps the text from tearing the stage's progress bar.
-            tqdm.write(text, file=sys.stderr)
+            say(text)
         return
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Polygon, box, shape
 from shapely.geometry.base import BaseGeometry
-from tqdm import tqdm
 
 from ccl.io.errors import SlideError
 from ccl.io.files import sha256
+from ccl.io.progress import say
 from ccl.io.sheets import Slide
 from ccl.wsi.tissue.outlines import pieces_of, trace
 
@@ -145,7 +144,7 @@ def _valid(slide: Slide, polygon: BaseGeometry) -> BaseGeometry:
     if shapely.is_valid(polygon):
         return polygon
     reason = shapely.is_valid_reason(polygon)
-    tqdm.write(f"slide {slide.slide_id}: repaired a polygon of the annotation: {reason}", file=sys.stderr)
+    say(f"slide {slide.slide_id}: repaired a polygon of the annotation: {reason}")
     return shapely.make_valid(polygon, method="structure", keep_collapsed=False)
 
 
