@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from blca import shape_for
 from embedding import make_slide
 from tifffile import TiffFile, TiffWriter
 from torch import Tensor, nn
@@ -30,13 +31,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ccl.config.sections import EmbedSettings
 from ccl.data.bags import Bags
-from ccl.data.batch import Shape
 from ccl.data.patients import Side
 from ccl.io.formats import Features, ManifestRow, Tiles, write_manifest
 from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import Slide
 from ccl.methods import METHODS, hyper, load
-from ccl.methods.declaration import Method, Recipe
+from ccl.methods.declaration import Recipe
 from ccl.methods.interface import ClosedForm
 from ccl.nn.replicas import Replicas
 from ccl.train.loop import train_epoch
@@ -51,17 +51,6 @@ PATCH_PX = 256
 
 PEAK = {"fp32": 66.9, "TF32": 494.7, "fp16": 989.4, "bf16": 989.4}
 """TFLOP/s of an H100 or H200 (SXM), dense, by NVIDIA's data sheets."""
-
-
-def blca_shape(method: Method) -> Shape:
-    """Return the sizes of TCGA-BLCA with ResNet-50 features, as far as a method reads them."""
-    reads = set(method.reads)
-    return Shape(
-        families=(94, 334, 521, 468, 1496, 479) if "genomics" in reads else (),
-        intervals=4,
-        clusters=6 if "clusters" in reads else 0,
-        features=1024 if reads & {"clusters", "bags"} else 0,
-    )
 
 
 @dataclass(frozen=True)
@@ -325,18 +314,18 @@ def steps_per_second(
     name: str, rows: Sequence[ManifestRow], device: torch.device, *, steps: int
 ) -> tuple[float, float]:
     """Return the steps a second of the training loop, bags kept in memory, and the peak of the GPU's memory (GiB)."""
-    shape, reads, replicas, many = blca_shape(METHODS[name]), METHODS[name].reads, Replicas((0,), device), len(rows)
+    shape, reads, replicas, many = shape_for(METHODS[name]), METHODS[name].reads, Replicas((0,), device), len(rows)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     model = load(name).Model(shape, hyper(name, {}), replicas).to(device)
     side = Side(
-        tuple(row.slide_id for row in rows),
-        np.linspace(5, 60, many),
-        np.zeros(many, np.int64),
-        tuple(torch.randn(many, size, device=device) for size in shape.families),
-        torch.randn(many, shape.clusters, shape.features, device=device) if "clusters" in reads else None,
-        Bags([[row] for row in rows], device=device, keep=True) if "bags" in reads else None,
-        device,
+        patients=tuple(row.slide_id for row in rows),
+        months=np.linspace(5, 60, many),
+        censorship=np.zeros(many, np.int64),
+        genomics=tuple(torch.randn(many, size, device=device) for size in shape.families),
+        centres=torch.randn(many, shape.clusters, shape.features, device=device) if "clusters" in reads else None,
+        bags=Bags([[row] for row in rows], device=device, keep=True) if "bags" in reads else None,
+        device=device,
     )
     outcomes = side.outcomes(np.array([0.0, 10.0, 25.0, 40.0, 70.0]))
     model.begin(outcomes)

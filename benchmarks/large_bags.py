@@ -15,8 +15,9 @@ import sys
 import time
 
 import torch
+from blca import BLCA, shape_for
 
-from ccl.data.batch import Batch, Outcomes, Shape
+from ccl.data.batch import Batch, Outcomes
 from ccl.methods import METHODS, hyper, load
 from ccl.methods.interface import ClosedForm
 from ccl.nn.likelihood import survival_nll
@@ -24,18 +25,14 @@ from ccl.nn.replicas import Replicas
 
 BARE = "bare"
 
-FAMILIES, RESNET50_DIM = (94, 334, 521, 468, 1496, 479), 1024
-"""Columns of the gene families of TCGA-BLCA, and width of a patch."""
-
 
 def step(name: str, patches: int) -> tuple[float, float]:
     """Train one step and predict once; return the seconds of both."""
     torch.manual_seed(0)
-    bag = torch.randn(1, patches, RESNET50_DIM)
+    bag = torch.randn(1, patches, BLCA.features)
     if name == BARE:
         return 0.0, 0.0
-    families = FAMILIES if "genomics" in METHODS[name].reads else ()
-    shape = Shape(families, intervals=4, clusters=0, features=RESNET50_DIM)
+    shape = shape_for(METHODS[name])
     model = load(name).Model(shape, hyper(name, {}), Replicas((0,)))
     genomics = tuple(torch.randn(1, 1, size) for size in shape.families)
     outcomes = Outcomes(torch.tensor([[1]]), torch.zeros(1, 1), torch.tensor([[12.0]]))

@@ -17,17 +17,17 @@ from typing import Any
 
 import pandas as pd
 import torch
+from blca import BLCA
 from released_step import ReleasedStep
 from torch import nn
 
-from ccl.data.batch import Outcomes, Shape
+from ccl.data.batch import Outcomes
 from ccl.data.patients import Side
 from ccl.methods import hyper, load
 from ccl.nn.replicas import InputLinear, Replicas
 from ccl.train.loop import STEPS_AHEAD, train_epoch
 from ccl.train.sgd import SGD
 
-SHAPE = Shape((94, 334, 521, 468, 1496, 479), intervals=4, clusters=6, features=1024)
 PATIENTS = 64
 PASSES = 8
 
@@ -35,8 +35,8 @@ PASSES = 8
 def cohort() -> tuple[Side, Outcomes]:
     """Return random patients and what became of them."""
     torch.manual_seed(0)
-    genomics = tuple(torch.randn(PATIENTS, size) for size in SHAPE.families)
-    centres = torch.rand(PATIENTS, SHAPE.clusters, SHAPE.features)
+    genomics = tuple(torch.randn(PATIENTS, size) for size in BLCA.families)
+    centres = torch.rand(PATIENTS, BLCA.clusters, BLCA.features)
     labels, censorship = torch.arange(PATIENTS) % 4, (torch.arange(PATIENTS) // 4 % 2).float()
     side = Side(
         patients=tuple(map(str, range(PATIENTS))),
@@ -63,7 +63,7 @@ def released(threads: int) -> tuple[float, float]:
     """Time the released arithmetic: milliseconds a step, and the process's peak memory in MB."""
     torch.set_num_threads(threads)
     side, outcomes = cohort()
-    step = ReleasedStep(SHAPE.families, SHAPE.features, SHAPE.clusters, SHAPE.intervals)
+    step = ReleasedStep(BLCA.families, BLCA.features, BLCA.clusters, BLCA.intervals)
     assert side.centres is not None
 
     def one_pass() -> None:
@@ -76,7 +76,7 @@ def released(threads: int) -> tuple[float, float]:
 
 def network(preset: str, replicas: Replicas) -> nn.Module:
     """Return CCL at the sizes of the benchmark."""
-    model: nn.Module = load("ccl").Model(SHAPE, hyper("ccl", {"preset": preset}), replicas)
+    model: nn.Module = load("ccl").Model(BLCA, hyper("ccl", {"preset": preset}), replicas)
     return model
 
 

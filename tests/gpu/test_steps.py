@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from ccl.data.batch import Batch, Shape
+from benchmarks.blca import shape_for
+from ccl.data.batch import Batch
 from ccl.data.patients import Side
 from ccl.methods import METHODS, hyper, load
-from ccl.methods.declaration import Method, Recipe
+from ccl.methods.declaration import Recipe
 from ccl.methods.interface import ClosedForm, risk
 from ccl.nn.replicas import Replicas
 from ccl.train.loop import solve, train_epoch
@@ -37,36 +38,25 @@ class DrawnBags:
         return (self.bags[number] for number in order)
 
 
-def blca_shape(method: Method) -> Shape:
-    """Return the sizes of TCGA-BLCA with ResNet-50 features, as far as a method reads them."""
-    reads = set(method.reads)
-    return Shape(
-        families=(94, 334, 521, 468, 1496, 479) if "genomics" in reads else (),
-        intervals=4,
-        clusters=6 if "clusters" in reads else 0,
-        features=1024 if reads & {"clusters", "bags"} else 0,
-    )
-
-
 def patients(name: str, device: torch.device) -> Side:
-    shape, reads, draw = blca_shape(METHODS[name]), METHODS[name].reads, torch.Generator().manual_seed(1)
+    shape, reads, draw = shape_for(METHODS[name]), METHODS[name].reads, torch.Generator().manual_seed(1)
     centres = torch.randn(PATIENTS, shape.clusters, shape.features, generator=draw).to(device)
     bags: Any = DrawnBags(shape.features, device) if "bags" in reads else None
     return Side(
-        tuple(map(str, range(PATIENTS))),
-        np.array([5.0, 12.0, 20.0, 30.0, 41.0, 60.0]),
-        np.array([0, 0, 1, 0, 0, 1]),
-        tuple(torch.randn(PATIENTS, size, generator=draw).to(device) for size in shape.families),
-        centres if "clusters" in reads else None,
-        bags,
-        device,
+        patients=tuple(map(str, range(PATIENTS))),
+        months=np.array([5.0, 12.0, 20.0, 30.0, 41.0, 60.0]),
+        censorship=np.array([0, 0, 1, 0, 0, 1]),
+        genomics=tuple(torch.randn(PATIENTS, size, generator=draw).to(device) for size in shape.families),
+        centres=centres if "clusters" in reads else None,
+        bags=bags,
+        device=device,
     )
 
 
 def train(name: str, device: torch.device) -> dict[str, Tensor]:
     """Return the losses of an epoch, what it changed of the model, and the risks (P,) after it, on the CPU."""
     replicas, side = Replicas((0,), device), patients(name, device)
-    model = load(name).Model(blca_shape(METHODS[name]), hyper(name, {}), replicas).to(device)
+    model = load(name).Model(shape_for(METHODS[name]), hyper(name, {}), replicas).to(device)
     outcomes = side.outcomes(np.array([0.0, 10.0, 25.0, 40.0, 70.0]))
     model.begin(outcomes)
     before = {key: value.clone() for key, value in model.state_dict().items()}
