@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,23 @@ def cohort(name: str, out: Path, **inputs: Any) -> None:
     make_cohort(name, out, **inputs)
 
 
+@click.command("clinical")
+@click.option("--table", type=PATH, required=True, help="table of covariates")
+@click.option("--patients", type=PATH, help="patients.csv of the cohort stage")
+@click.option("--folds", type=PATH, help="folds.csv of the cohort stage")
+@click.option("--patient-column", required=True, help="column that names the patient")
+@click.option("--outcome-column", "outcome_columns", multiple=True, help="column of the follow-up (repeat)")
+@click.option("--covariates", required=True, help="section `clinical` of the config, as JSON")
+@click.option("--out", type=PATH, required=True, help="folder of the results")
+def clinical(covariates: str, out: Path, **inputs: Any) -> None:
+    """Read covariates such as age and stage."""
+    from ccl.clinical.stage import read_covariates
+    from ccl.config.check import strictly
+    from ccl.config.sections import Clinical
+
+    read_covariates(out, clinical=strictly(Clinical, json.loads(covariates)), **inputs)
+
+
 @click.command("genomics")
 @click.option("--wide", type=PATH, help="one table of GENE_rnaseq, GENE_cnv and GENE_mut")
 @click.option("--rna", type=PATH, help="table of expression, a column per gene")
@@ -87,4 +105,4 @@ def cluster(manifests: tuple[Path, ...], **inputs: Any) -> None:
     cluster_cohort(manifests=list(manifests), **inputs)
 
 
-COMMANDS = (demo, init, cohort, genomics, cluster)
+COMMANDS = (demo, init, cohort, clinical, genomics, cluster)

@@ -21,6 +21,7 @@ def stage_files(command: Any) -> Any:
         click.option("--slides", type=PATH, help="sample sheet of slides"),
         click.option("--clusters", type=PATH, help="file of the cluster stage"),
         click.option("--genomics", type=PATH, help="file of the genomics stage"),
+        click.option("--clinical", type=PATH, help="file of the clinical stage"),
     ):
         command = option(command)
     return command

@@ -21,7 +21,6 @@ from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.io.errors import ConfigError
 from ccl.io.files import write_json, write_table
 from ccl.io.progress import progress
-from ccl.methods import get_method
 
 PERPLEXITY = 30.0
 """The usual perplexity of t-SNE; with few points it is a third of their number."""
@@ -59,7 +58,7 @@ def find_components(*, runs: Sequence[Path], genomics: Path | None, clusters: Pa
             expected=", ".join(DECOMPOSED),
             todo="name the folds of a model of one of these methods",
         )
-    tables = read_tables(get_method(method).reads, genomics=genomics, clusters=clusters, slides=None, manifests=())
+    tables = read_tables(folds[0].reads, genomics=genomics, clusters=clusters, slides=None, manifests=())
     found = [vectors_of(run, tables) for run in progress(folds, "components", unit="fold")]
     write_table(out / "components.csv", pd.concat([_points(fold) for fold in found]))
     write_table(out / "similarity.csv", similarity(found))

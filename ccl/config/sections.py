@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from ccl.config.keys import REQUIRED, Different, Name, Text, key, keys_of, section, subsection
@@ -74,6 +74,63 @@ class Omics:
         return self
 
 
+MISSING = (
+    "NA", "N/A", "nan", "[Not Available]", "[Not Applicable]", "[Not Evaluated]", "[Unknown]", "[Discrepancy]", "'--",
+)  # fmt: skip
+"""Words for a missing value in the tables of TCGA and GDC."""
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Value = Annotated[str, BeforeValidator(_as_text)]
+"""A value of a table, as text; YAML may give a number."""
+
+
+@section
+class Covariate:
+    """``clinical: covariates: <name>``: one fact about a patient, such as age or stage."""
+
+    kind: Literal["numeric", "ordinal", "categorical"] = key(
+        REQUIRED,
+        "numeric is a number; ordinal has levels in order, coded 1, 2, 3, ...; categorical has levels without order,"
+        " coded against the first",
+    )
+    columns: tuple[Text, ...] = key(
+        (), "columns of the table, of which the first with a value counts; empty takes the covariate's name"
+    )
+    levels: tuple[tuple[Value, ...] | Value, ...] = key(
+        (),
+        "values of an ordinal or categorical covariate; a list in the list holds the values of one level, named by its"
+        " first",
+    )
+    missing: tuple[Value, ...] = key((), "values that mean missing, beside those of `clinical: missing`")
+    indicator: bool = key(False, "true adds a column that is 1 where the value is missing")
+    unit: str = key("", "unit, for tables and pages")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Covariate:
+        if (self.kind == "numeric") == bool(self.levels):
+            raise PydanticCustomError(
+                "incomplete", "an ordinal or categorical covariate needs `levels`; a numeric one has none"
+            )
+        values = [value for level in self.levels for value in ([level] if isinstance(level, str) else level)]
+        if len(set(values)) < len(values) or (self.levels and len(self.levels) < 2) or () in self.levels:
+            raise PydanticCustomError("incomplete", "`levels` needs two levels or more, and each value once")
+        return self
+
+
+@section
+class Clinical:
+    """``cohorts: <name>: clinical``: the covariates of a cohort."""
+
+    table: Text | None = key(None, "table with a row per patient; where absent, the cohort's table of patients")
+    patient_column: str | None = key(None, "column that names the patient; where absent, that of the cohort")
+    missing: tuple[Value, ...] = key(MISSING, "values that mean missing, beside empty ones")
+    covariates: dict[Name, Covariate] = key(REQUIRED, "one entry a covariate", min_length=1)
+
+
 @section
 class Cohort(Label, FollowUpColumns):
     """``cohorts: <name>``."""
@@ -103,6 +160,7 @@ class Cohort(Label, FollowUpColumns):
         None, "either one wide table (GENE_rnaseq, GENE_cnv, GENE_mut) or up to three tables of genes"
     )
     gmt: Text | None = key(None, "GMT file of gene families")
+    clinical: Clinical | None = key(None, "covariates such as age and stage, and how the table codes them")
 
     @property
     def reads_slides(self) -> bool:
@@ -114,6 +172,8 @@ class Cohort(Label, FollowUpColumns):
         for name, needed in (("omics", "gmt"), ("gmt", "omics"), ("features", "slides")):
             if getattr(self, name) and not getattr(self, needed):
                 raise PydanticCustomError("incomplete", f"`{name}` needs `{needed}` beside it")
+        if self.clinical and not self.clinical.table and not self.patients:
+            raise PydanticCustomError("incomplete", "`clinical` needs `table`, as there is no table of `patients`")
         if not self.patients and not self.predict_with:
             raise PydanticCustomError("incomplete", "name the table of `patients`, or bundles to `predict_with`")
         return self
@@ -229,6 +289,9 @@ class Model:
     method: str | None = key(None, "the method, one of `ccl models`; where absent, the model's name is the method's")
     k: int | None = key(
         None, "clusters of a patient's patches that the model reads; where absent, those of the cluster stage", ge=2
+    )
+    clinical: bool | None = key(
+        None, "true gives the method the cohort's covariates too; a network adds a term of them to its logits"
     )
     track: Track = key(
         "unified",

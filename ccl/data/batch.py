@@ -19,6 +19,8 @@ class Shape:
     """Centres k of a patient; 0 for a method that reads no clusters."""
     features: int
     """Width D of a patch or a centre; 0 for a method that reads no slides."""
+    clinical: int = 0
+    """Numbers C of the covariates; 0 for a method that reads none."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Batch:
     """Only in training."""
     bag: Tensor | None = None
     """(S, N, D) all patches of one patient (then B = 1), in the order of the files; for methods that read bags."""
+    clinical: Tensor | None = None
+    """(S, B, C) scaled covariates, for methods that read them."""
 
     def one(self, number: int) -> Batch:
         """Return one patient of each replica, B = 1, without its bag."""
@@ -58,4 +62,5 @@ class Batch:
             tuple(family[:, own] for family in self.genomics),
             None if self.centres is None else self.centres[:, own],
             None if self.outcomes is None else self.outcomes.one(number),
+            clinical=None if self.clinical is None else self.clinical[:, own],
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,8 +16,9 @@ from ccl.data.bags import check_bags
 from ccl.data.batch import Shape
 from ccl.data.intervals import interval_edges
 from ccl.data.patients import CPU, Side, read_patients
-from ccl.data.scaling import Scaler
+from ccl.data.scaling import Scaler, Scalers
 from ccl.data.tables import read_tables
+from ccl.io.covariates import CODING, Clinical
 from ccl.io.errors import ConfigError, ModelError
 from ccl.io.files import read_table
 
@@ -37,11 +38,15 @@ class Inputs:
     """The sample sheet, which says whose slides `manifests` list."""
     manifests: tuple[Path, ...] = ()
     """Of the features, for methods that read bags."""
+    clinical: Path | None = None
+    """With the coding of the covariates beside it."""
 
     @property
     def paths(self) -> list[Path]:
         """Those that are given."""
-        files = (self.patients, self.folds, self.genomics, self.clusters, self.slides, *self.manifests)
+        files = [self.patients, self.folds, self.genomics, self.clusters, self.slides, *self.manifests]
+        if self.clinical:
+            files += [self.clinical, self.clinical.parent / CODING]
         return [path for path in files if path is not None]
 
 
@@ -56,8 +61,9 @@ class Fold:
     """(n + 1,) edges of the survival intervals in months."""
     families: Mapping[str, tuple[str, ...]]
     """The columns of each gene family."""
-    scalers: Mapping[str, Scaler]
-    """Per gene family."""
+    covariates: tuple[str, ...]
+    """The names of the covariates' numbers."""
+    scalers: Scalers
     weights: str
     """Weights of the encoder that made the features; ``none`` where no slides are read."""
     empty_clusters: float | None
@@ -86,7 +92,7 @@ def load_fold(
     Parameters
     ----------
     reads : collection of str
-        What the method reads: ``genomics``, ``clusters``, ``bags``.
+        What the method reads: ``genomics``, ``clusters``, ``bags``, ``clinical``.
     inputs : Inputs
         Files of the stages before.
     fold : int
@@ -113,7 +119,12 @@ def load_fold(
         Features of slides differ in encoder or width.
     """
     tables = read_tables(
-        reads, genomics=inputs.genomics, clusters=inputs.clusters, slides=inputs.slides, manifests=inputs.manifests
+        reads,
+        genomics=inputs.genomics,
+        clusters=inputs.clusters,
+        slides=inputs.slides,
+        manifests=inputs.manifests,
+        clinical=inputs.clinical,
     )
     outcomes = read_table(inputs.patients, required=("patient_id", "months", "censorship"), text=("patient_id",))
     outcomes = outcomes.set_index("patient_id")
@@ -126,7 +137,10 @@ def load_fold(
     for role in ("train", "test"):
         _check_role(role, members[role], left_out)
     rows = tables.genomic_rows(members["train"])
-    scalers = {family.name: Scaler.fit(family.values[rows]) for family in tables.families}
+    scalers = Scalers(
+        {family.name: Scaler.fit(family.values[rows]) for family in tables.families},
+        None if tables.clinical is None else _fit_clinical(tables.clinical, members["train"], fold),
+    )
     clusters, features, weights = tables.clusters, 0, "none"
     if clusters is not None:
         features, weights = clusters.centres.shape[2], clusters.weights
@@ -135,7 +149,7 @@ def load_fold(
         features, weights = check_bags(bags, keep=keep_bags)
 
     def side(role: str) -> Side:
-        data = read_patients(tables, members[role], device=device, keep_bags=keep_bags).scaled(scalers.values())
+        data = scalers.scale(read_patients(tables, members[role], device=device, keep_bags=keep_bags))
         own = outcomes.loc[members[role]]
         months, censorship = own["months"].to_numpy(np.float64), own["censorship"].to_numpy(np.int64)
         return Side(**vars(data), months=months, censorship=censorship)
@@ -149,15 +163,33 @@ def load_fold(
             intervals=intervals,
             clusters=clusters.centres.shape[1] if clusters else 0,
             features=features,
+            clinical=len(tables.clinical.columns) if tables.clinical else 0,
         ),
         edges=interval_edges(basis["months"], basis["censorship"], intervals),
         families={family.name: family.columns for family in tables.families},
+        covariates=tables.clinical.columns if tables.clinical else (),
         scalers=scalers,
         weights=weights,
         empty_clusters=clusters.empty_rate if clusters else None,
         left_out=left_out,
         inner=side("inner") if members["inner"] else None,
     )
+
+
+def _fit_clinical(clinical: Clinical, patients: Sequence[str], fold: int) -> Scaler:
+    """Return the scaler of the covariates; refuse one that says nothing of these training patients."""
+    values = clinical.coded(patients)
+    for covariate in clinical.covariates:
+        known = clinical.table.loc[list(patients), covariate.name].dropna().nunique()
+        if known < 2:
+            raise ModelError(
+                "a covariate is constant, or missing for all training patients of a fold",
+                where=f"clinical: covariates: {covariate.name}, fold {fold}",
+                found=f"{known} value{'s' * (known != 1)} among {len(values)} patients",
+                expected="two values or more",
+                todo="take the covariate out of the config",
+            )
+    return Scaler.fit(values)
 
 
 def _roles(path: Path, fold: int) -> dict[str, str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 import torch
@@ -14,7 +13,6 @@ from torch import Tensor
 from ccl.data.bags import Bags
 from ccl.data.batch import Batch, Outcomes
 from ccl.data.intervals import interval_labels
-from ccl.data.scaling import Scaler, scale_genes
 from ccl.data.tables import Tables
 
 CPU = torch.device("cpu")
@@ -30,16 +28,15 @@ class PatientData:
     centres: Tensor | None
     """(P, k, D)"""
     bags: Bags | None = None
+    clinical: Tensor | None = None
+    """(P, C)"""
     device: torch.device = CPU
-
-    def scaled(self, scalers: Iterable[Scaler]) -> Self:
-        """Return the same with scaled genes, a scaler for each family."""
-        return replace(self, genomics=scale_genes(self.genomics, scalers))
 
     def batch(self) -> Batch:
         """Return all patients without their outcomes and bags: (1, P, ...)."""
         centres = None if self.centres is None else self.centres[None]
-        return Batch(tuple(family[None] for family in self.genomics), centres, outcomes=None)
+        clinical = None if self.clinical is None else self.clinical[None]
+        return Batch(tuple(family[None] for family in self.genomics), centres, outcomes=None, clinical=clinical)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the batches for a prediction: all patients at once, or one by one with their bags."""
@@ -53,7 +50,7 @@ class PatientData:
 def read_patients(
     tables: Tables, patients: Sequence[str], *, device: torch.device = CPU, keep_bags: bool = False
 ) -> PatientData:
-    """Return the data of some patients, with unscaled genes; NaN where a value is missing.
+    """Return the data of some patients, unscaled; NaN where a value is missing.
 
     Parameters
     ----------
@@ -66,18 +63,22 @@ def read_patients(
     keep_bags : bool
         Keep each bag in memory after it was read.
     """
-    genes, centres, bags = tables.genomic_rows(patients), None, None
+    genes, centres, bags, clinical = tables.genomic_rows(patients), None, None, None
     if tables.clusters is not None:
         centres = torch.from_numpy(tables.clusters.centres[tables.cluster_rows(patients)]).to(device)
     if tables.members is not None:
         bags = Bags([tables.members.bags[patient] for patient in patients], device=device, keep=keep_bags)
+    if tables.clinical is not None:
+        clinical = torch.from_numpy(tables.clinical.coded(patients)).to(device)
     genomics = tuple(torch.from_numpy(family.values[genes]).to(device) for family in tables.families)
-    return PatientData(patients=tuple(patients), genomics=genomics, centres=centres, bags=bags, device=device)
+    return PatientData(
+        patients=tuple(patients), genomics=genomics, centres=centres, bags=bags, clinical=clinical, device=device
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Side(PatientData):
-    """The training or the test patients of a fold, sorted, with scaled genes."""
+    """The training or the test patients of a fold, sorted and scaled."""
 
     months: NDArray[np.float64]
     censorship: NDArray[np.int64]
@@ -97,6 +98,7 @@ class Side(PatientData):
             tuple(family[rows] for family in self.genomics),
             None if self.centres is None else self.centres[rows],
             Outcomes(outcomes.labels[0][rows], outcomes.censorship[0][rows], outcomes.months[0][rows]),
+            clinical=None if self.clinical is None else self.clinical[rows],
         )
 
     def sampling_weights(self, edges: NDArray[np.float64]) -> NDArray[np.float64]:

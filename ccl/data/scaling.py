@@ -1,9 +1,10 @@
-"""Scaling of gene families by the training patients."""
+"""Scaling of genes and covariates by the training patients."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Scaler:
-    """Mean and standard deviation of a family's columns over the training patients."""
+    """Mean and standard deviation of some columns over the training patients."""
 
     mean: NDArray[np.float64]
     """(n,); NaN where no training patient has a value."""
@@ -33,9 +34,38 @@ class Scaler:
         return np.nan_to_num((values.astype(np.float64) - self.mean) / self.scale, nan=0.0).astype(np.float32)
 
 
-def scale_genes(genomics: Sequence[Tensor], scalers: Iterable[Scaler]) -> tuple[Tensor, ...]:
-    """Return families (..., n_f) scaled, each by its own scaler."""
-    return tuple(
-        torch.from_numpy(scaler.apply(values.cpu().numpy())).to(values.device)
-        for values, scaler in zip(genomics, scalers, strict=True)
-    )
+class HasValues(Protocol):
+    """What :meth:`Scalers.scale` scales: patients or a batch."""
+
+    @property
+    def genomics(self) -> tuple[Tensor, ...]:
+        """Genes, per family (..., n_f)."""
+
+    @property
+    def clinical(self) -> Tensor | None:
+        """Covariates (..., C)."""
+
+
+Values = TypeVar("Values", bound=HasValues)
+
+
+@dataclass(frozen=True)
+class Scalers:
+    """The scaling of all that a method reads of a patient beside slides."""
+
+    families: Mapping[str, Scaler]
+    """Per gene family, in the method's order."""
+    clinical: Scaler | None = None
+    """Of the covariates; None for a method that reads none."""
+
+    def scale(self, values: Values) -> Values:
+        """Return patients or a batch with scaled genes and covariates."""
+        genomics = tuple(_scaled(*pair) for pair in zip(values.genomics, self.families.values(), strict=True))
+        clinical = None
+        if values.clinical is not None and self.clinical is not None:
+            clinical = _scaled(values.clinical, self.clinical)
+        return replace(values, genomics=genomics, clinical=clinical)  # type: ignore[type-var]
+
+
+def _scaled(values: Tensor, scaler: Scaler) -> Tensor:
+    return torch.from_numpy(scaler.apply(values.cpu().numpy())).to(values.device)

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ccl.io.bags import Members, read_members
+from ccl.io.covariates import Clinical
 from ccl.io.errors import ConfigError, ModelError
 from ccl.io.formats import Clusters, Family, Genomics
 
@@ -22,6 +23,7 @@ class Tables:
     genomics: Genomics | None
     clusters: Clusters | None
     members: Members | None
+    clinical: Clinical | None = None
 
     @property
     def families(self) -> Sequence[Family]:
@@ -49,6 +51,8 @@ class Tables:
         if self.genomics is not None:
             unknown = set(patients) - set(self.genomics.patients)
             reasons |= dict.fromkeys(unknown, "no row in the omics tables")
+        if self.clinical is not None:
+            reasons |= dict.fromkeys(set(patients) - set(self.clinical.patients), "no row in the clinical table")
         return dict(sorted(reasons.items()))
 
 
@@ -64,14 +68,15 @@ def read_tables(
     clusters: Path | None,
     slides: Path | None,
     manifests: Sequence[Path],
+    clinical: Path | None = None,
 ) -> Tables:
     """Read the files that a method needs.
 
     Parameters
     ----------
     reads : collection of str
-        What the method reads: ``genomics``, ``clusters``, ``bags``.
-    genomics, clusters, slides, manifests
+        What the method reads: ``genomics``, ``clusters``, ``bags``, ``clinical``.
+    genomics, clusters, slides, manifests, clinical
         Files of the stages, those that are given.
 
     Raises
@@ -85,6 +90,7 @@ def read_tables(
         _read_genomics(_given(genomics, "genomics")) if "genomics" in reads else None,
         Clusters.read(_given(clusters, "clusters")) if "clusters" in reads else None,
         read_members(_given(slides, "slides"), manifests) if "bags" in reads else None,
+        Clinical.read(_given(clinical, "clinical")) if "clinical" in reads else None,
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ccl.io.errors import InputError
 from ccl.io.files import read_json, read_table, row_of
+from ccl.methods import get_method
 
 FILES = ("run.json", "predictions.csv")
 
@@ -43,6 +44,11 @@ class FoldRun:
     def fold(self) -> int:
         """Number of the fold."""
         return int(self.facts["fold"])
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What the model reads: see :class:`ccl.methods.declaration.Method`."""
+        return get_method(self.facts["method"], clinical="covariates" in self.facts).reads
 
     @property
     def edges(self) -> NDArray[np.float64]:

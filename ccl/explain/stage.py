@@ -27,7 +27,6 @@ from ccl.io.errors import ConfigError
 from ccl.io.files import read_table, write_json, write_table, write_text
 from ccl.io.progress import progress
 from ccl.io.sheets import read_slide_sheet
-from ccl.methods import get_method
 from ccl.pages.style import caveats, house_style, inline, save
 from ccl.train.reload import check_tables
 
@@ -66,8 +65,7 @@ def explain_patients(
     torch.set_num_threads(threads)
     folds = read_folds(runs)
     _check_method(folds[0])
-    reads = get_method(folds[0].facts["method"]).reads
-    tables = read_tables(reads, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests)
+    tables = read_tables(folds[0].reads, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests)
     members = read_members(slides, manifests)
     sheet = {slide.slide_id: slide for slide in read_slide_sheet(slides)}
     follow_up = read_table(outcomes, required=("patient_id", "months", "censorship"), text=("patient_id",))

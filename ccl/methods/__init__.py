@@ -38,8 +38,16 @@ def _find() -> dict[str, Method]:
 METHODS = _find()
 
 
-def get_method(name: str) -> Method:
-    """Return the method called `name`, or raise :class:`ConfigError` listing those there are."""
+def get_method(name: str, *, clinical: bool = False) -> Method:
+    """Return the method called `name`, or raise :class:`ConfigError` listing those there are.
+
+    Parameters
+    ----------
+    name : str
+        The method.
+    clinical : bool
+        Whether it is given the covariates too.
+    """
     if name not in METHODS:
         raise ConfigError(
             "unknown method",
@@ -48,7 +56,7 @@ def get_method(name: str) -> Method:
             expected=", ".join(sorted(METHODS)),
             todo="correct the name",
         )
-    return METHODS[name]
+    return METHODS[name].with_clinical() if clinical else METHODS[name]
 
 
 def load(name: str) -> ModuleType:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 
@@ -44,12 +44,13 @@ class Method:
 
     name: str
     """Its name in the config and in all results."""
-    reads: tuple[Literal["clusters", "bags", "genomics"], ...]
-    """Its input: ``bags`` are all patches of a patient, ``clusters`` the centres of their clusters."""
+    reads: tuple[Literal["clusters", "bags", "genomics", "clinical"], ...]
+    """Its input: ``bags`` are all patches of a patient, ``clusters`` the centres of their clusters, ``clinical`` the
+    covariates."""
     citation: str
     parameters: int
     """Trained numbers at the sizes of TCGA-BLCA: gene families of 94, 334, 521, 468, 1496 and 479 columns, 4 survival
-    intervals, and where slides are read ResNet-50 features (1024) and 6 clusters."""
+    intervals, and where slides are read ResNet-50 features (1024) and 6 clusters; covariates are not counted."""
     hyper: type
     """Its hyper-parameters: a :func:`ccl.config.keys.section`."""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -76,5 +77,10 @@ class Method:
 
     @property
     def needs(self) -> list[str]:
-        """The inputs that it needs of a cohort, by their keys in the config: ``slides``, ``omics``."""
-        return ["slides"] * self.reads_slides + ["omics"] * ("genomics" in self.reads)
+        """The inputs that it needs of a cohort, by their keys in the config: ``slides``, ``omics``, ``clinical``."""
+        other = [key for key, read in (("omics", "genomics"), ("clinical", "clinical")) if read in self.reads]
+        return ["slides"] * self.reads_slides + other
+
+    def with_clinical(self) -> Method:
+        """Return the same method reading covariates too."""
+        return self if "clinical" in self.reads else replace(self, reads=(*self.reads, "clinical"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -49,8 +50,11 @@ class SurvivalModel(nn.Module):
     only in training, so that a stored network is complete and one in evaluation mode is a function of its input.
     """
 
-    def begin(self, outcomes: Outcomes) -> None:
-        """Receive all training patients' outcomes, (1, P), once before training."""
+    takes_clinical: ClassVar[bool] = False
+    """Whether the network reads covariates itself; the others get a term of them (:mod:`ccl.methods.clinical`)."""
+
+    def begin(self, outcomes: Outcomes, clinical: Tensor | None = None) -> None:
+        """Receive all training patients' outcomes, (1, P), and scaled covariates, (P, C), once before training."""
 
     def expect(self, batch: Batch) -> None:
         """Receive the patients of the next B training steps, in order, if the optimiser can make use of that."""
@@ -111,9 +115,10 @@ class SurvivalModel(nn.Module):
     def reference(self, batch: Batch) -> Batch:
         """Return the average training patient, in the layout of `batch` with its one patient: the baseline of a risk.
 
-        By default average in its genes, which are scaled, and with the batch's own slides.
+        By default average in its genes and covariates, which are scaled, and with the batch's own slides.
         """
-        return replace(batch, genomics=tuple(torch.zeros_like(values) for values in batch.genomics))
+        clinical = None if batch.clinical is None else torch.zeros_like(batch.clinical)
+        return replace(batch, genomics=tuple(map(torch.zeros_like, batch.genomics)), clinical=clinical)
 
 
 class ClosedForm(SurvivalModel):

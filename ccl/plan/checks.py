@@ -48,6 +48,8 @@ def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
     for kind, paths in cohort.omics.items():
         for path in paths:
             yield f"{place}: omics: {kind}", path
+    for path in cohort.clinical_table if entry.clinical and entry.clinical.table else []:
+        yield f"{place}: clinical: table", path
     for key in ("features", "predict_with"):
         for name, path in (getattr(entry, key) or {}).items():
             yield f"{place}: {key}: {name}", cohort.config.path(path)

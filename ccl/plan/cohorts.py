@@ -47,8 +47,15 @@ class Cohort:
         paths = {kind: getattr(self.entry.omics, kind, None) for kind in keys_of(sections.Omics)}
         return {kind: [self.config.path(path)] if path else [] for kind, path in paths.items()}
 
+    @property
+    def clinical_table(self) -> list[str]:
+        """The table of covariates, or nothing."""
+        clinical = self.entry.clinical
+        path = clinical and (clinical.table or self.entry.patients)
+        return [self.config.path(path)] if path else []
+
     def lacks(self, method: Method) -> list[str]:
-        """Return the keys of inputs that a method reads and the cohort does not have: ``slides``, ``omics``."""
+        """Return the keys of inputs that a method reads and the cohort does not have, such as ``slides``."""
         return [key for key in method.needs if getattr(self.entry, key) is None]
 
     @property

@@ -29,6 +29,10 @@ NETWORK = ("model.safetensors", "run.json", "predictions.csv")
 """What training leaves of a fold."""
 
 
+CLINICAL = "<results>/{cohort}/clinical/clinical.csv"
+"""The covariates of a cohort; how they are coded lies beside them."""
+
+
 def evaluation(run: Run) -> str:
     """Return the file that says how good a run is."""
     return f"<results>/{run.cohort}/evaluate/{run.encoder}/{run.model}/evaluation.json"
@@ -55,6 +59,14 @@ class Inputs:
         """Return the user's omics tables and gene families."""
         cohort = self._cohort(wildcards)
         return {**cohort.omics, "gmt": cohort.table("gmt")}
+
+    def clinical(self, wildcards: Wildcards) -> Files:
+        """Return the user's table of covariates, and the follow-up if there is any."""
+        cohort = self._cohort(wildcards)
+        files: Files = {"table": cohort.clinical_table}
+        if cohort.is_followed:
+            files |= {name: f"<results>/{{cohort}}/cohort/{name}.csv" for name in ("patients", "folds")}
+        return files
 
     def slide_sheet(self, wildcards: Wildcards) -> list[str]:
         """Return the slide sheet."""
@@ -96,6 +108,8 @@ class Inputs:
             files["genomics"] = "<results>/{cohort}/genomics/genomics.h5"
         if "clusters" in model.reads:
             files["clusters"] = f"<results>/{{cohort}}/cluster/{{encoder}}/k{model.k}.h5"
+        if "clinical" in model.reads:
+            files["clinical"] = CLINICAL
         return files
 
     def bag_sheet(self, wildcards: Wildcards) -> list[str]:
@@ -148,6 +162,8 @@ class Inputs:
             files["genomics"] = "<results>/{cohort}/genomics/genomics.h5"
         if "clusters" in card.reads:
             files["clusters"] = f"<results>/{{cohort}}/cluster/{card.encoder}/k{card.shape['clusters']}.h5"
+        if "clinical" in card.reads:
+            files["clinical"] = CLINICAL
         return files
 
     def _card(self, wildcards: Wildcards) -> Card:

@@ -33,7 +33,7 @@ class Model:
         ConfigError
             There is no such method.
         """
-        return get_method(self.method_name)
+        return get_method(self.method_name, clinical=bool(self.entry.get("clinical")))
 
     @property
     def k(self) -> int:
@@ -48,11 +48,11 @@ class Model:
     @property
     def overrides(self) -> dict[str, Any]:
         """The hyper-parameters that differ from the method's own."""
-        return {key: value for key, value in self.entry.items() if key not in ("method", "k", "track")}
+        return {key: value for key, value in self.entry.items() if key not in ("method", "k", "track", "clinical")}
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """What the model learns from: ``bags``, ``clusters``, ``genomics``."""
+        """What the model learns from: ``bags``, ``clusters``, ``genomics``, ``clinical``."""
         return self.method.reads
 
     @property

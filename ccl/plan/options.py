@@ -125,6 +125,15 @@ class Options:
         values = {**self.plan.values["cohort"], **self.plan.values["cohorts"][wildcards.cohort]}
         return to_flags(sections.CohortSettings, values)
 
+    def clinical(self, wildcards: Wildcards) -> str:
+        """Return the options of the clinical stage."""
+        values = self.plan.values["cohorts"][wildcards.cohort]
+        clinical = values["clinical"]
+        words = ["--patient-column", clinical.get("patient_column", values["patient_column"])]
+        for key in ("months_column", "censorship_column"):
+            words += ["--outcome-column", values[key]]
+        return shlex.join([*words, "--covariates", json.dumps(clinical)])
+
     def embed(self, wildcards: Wildcards) -> str:
         """Return the options of an encoder."""
         embed = self.plan.values["embed"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ccl import cluster, cohort, components, evaluate, explain, genomics, predict, report
+from ccl import clinical, cluster, cohort, components, evaluate, explain, genomics, predict, report
 from ccl.io import interop
 from ccl.paper import ablations, figures, table1
 from ccl.wsi import embed, quality, tile, tissue
@@ -17,6 +17,7 @@ VERSIONS: Mapping[str, int] = {
     "embed": embed.VERSION,
     "import": interop.VERSION,
     "genomics": genomics.VERSION,
+    "clinical": clinical.VERSION,
     "cluster": cluster.VERSION,
     "evaluate": evaluate.VERSION,
     "explain": explain.VERSION,

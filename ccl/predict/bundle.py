@@ -22,7 +22,6 @@ from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.io.bags import read_members
 from ccl.io.errors import InputError
 from ccl.io.files import atomic_path, read_table, sha256
-from ccl.methods import get_method
 from ccl.predict.card import WEIGHTS, Card
 from ccl.predict.patients import mean_patches, source_of
 from ccl.predict.ranges import FeatureRange, GeneRange, scales_of
@@ -59,7 +58,7 @@ def make_bundle(
     """
     folds = read_folds(runs)
     facts = folds[0].facts
-    reads = get_method(facts["method"]).reads
+    reads = folds[0].reads
     split = {name: facts["settings"].get(name) for name in ("intervals", "intervals_from", "inner")}
     tensors: dict[str, Tensor] = {}
     learnt_from: set[str] = set()
@@ -118,7 +117,7 @@ def _check_inputs(run: FoldRun, fold: Fold, tensors: Mapping[str, Tensor]) -> No
     if alike["gene families"]:
         alike["gene values"] = all(
             np.allclose(tensors[f"scaler/{family}/mean"].numpy(), scaler.mean, equal_nan=True)
-            for family, scaler in fold.scalers.items()
+            for family, scaler in fold.scalers.families.items()
         )
     different = [what for what, same in alike.items() if not same]
     if different:

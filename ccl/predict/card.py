@@ -59,8 +59,8 @@ class Card:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """What its method reads: see :class:`ccl.methods.declaration.Method`."""
-        return get_method(self.method).reads
+        """What the model reads: see :class:`ccl.methods.declaration.Method`."""
+        return get_method(self.method, clinical=self.shape.get("clinical", 0) > 0).reads
 
     @property
     def reads_slides(self) -> bool:

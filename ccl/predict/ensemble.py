@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 from ccl.data.batch import Batch
 from ccl.data.intervals import survival_at
 from ccl.data.patients import PatientData
-from ccl.data.scaling import Scaler, scale_genes
+from ccl.data.scaling import Scaler, Scalers
 from ccl.io.errors import CclError, InputError, ModelError
 from ccl.methods.interface import SurvivalModel
 from ccl.predict.card import Card, check_weights, read_card
@@ -27,15 +27,14 @@ class Network:
     """One network: of one fold and one seed."""
 
     model: SurvivalModel
-    scalers: Mapping[str, Scaler]
+    scalers: Scalers
     edges: NDArray[np.float64]
     """(n + 1,) months."""
 
     @torch.no_grad()
     def logits(self, batch: Batch) -> Tensor:
-        """Return the logits (B, n) of patients with unscaled genes, on the CPU."""
-        genomics = scale_genes(batch.genomics, self.scalers.values())
-        return self.model(replace(batch, genomics=genomics)).logits[0].cpu()  # type: ignore[no-any-return]
+        """Return the logits (B, n) of patients with unscaled values, on the CPU."""
+        return self.model(self.scalers.scale(batch)).logits[0].cpu()  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)

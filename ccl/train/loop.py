@@ -78,8 +78,8 @@ def train_replicas(
 
     Parameters
     ----------
-    network : class
-        The ``Model`` of a method (see :mod:`ccl.methods`).
+    network : function
+        Makes the network of a method (:func:`ccl.methods.clinical.build`).
     hyper : Hyper
         The method's hyper-parameters.
     recipe : Recipe
@@ -100,7 +100,7 @@ def train_replicas(
     replicas = Replicas(seeds, fold.train.device)
     model: SurvivalModel = network(fold.shape, hyper, replicas).to(fold.train.device)
     outcomes = fold.train.outcomes(fold.edges)
-    model.begin(outcomes)
+    model.begin(outcomes, fold.train.clinical)
     course = resume(model)
     optimiser = make_optimiser(model, recipe, steps=len(fold.train.patients), bags=fold.train.bags is not None)
     if course.chance:

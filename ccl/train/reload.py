@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ccl.data.batch import Batch
 from ccl.data.patients import read_patients
-from ccl.data.scaling import Scaler
+from ccl.data.scaling import Scalers
 from ccl.data.tables import Tables
 from ccl.evaluate.folds import FoldRun
 from ccl.io.errors import InputError, ModelError
@@ -16,11 +16,9 @@ from ccl.train.store import load_model
 RISK_TOLERANCE = 1e-4
 """A repeated prediction may differ this much in risk: on another device, or by one seed alone."""
 
-Scalers = Mapping[str, Scaler]
-
 
 def load_networks(run: FoldRun) -> list[tuple[SurvivalModel, Scalers]]:
-    """Return the network of each seed of a fold, in evaluation mode, with the scalers of its gene families.
+    """Return the network of each seed of a fold, in evaluation mode, with its scalers.
 
     Raises
     ------
@@ -32,7 +30,7 @@ def load_networks(run: FoldRun) -> list[tuple[SurvivalModel, Scalers]]:
 
 def read_batch(patient: str, tables: Tables, scalers: Scalers) -> Batch:
     """Return one patient as a network sees them when it predicts."""
-    return next(read_patients(tables, [patient]).scaled(scalers.values()).batches())
+    return next(scalers.scale(read_patients(tables, [patient])).batches())
 
 
 def check_tables(run: FoldRun, patients: Sequence[str], tables: Tables) -> None:

@@ -6,6 +6,7 @@ import math
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +23,8 @@ from ccl.evaluate.concordance import concordance_index
 from ccl.io.devices import peak_memory_mb, pick_device
 from ccl.io.errors import ConfigError
 from ccl.io.files import digest, sha256, write_json, write_table
-from ccl.methods import get_method, hyper, in_config_of, load
+from ccl.methods import get_method, hyper, in_config_of
+from ccl.methods.clinical import build
 from ccl.methods.declaration import Recipe
 from ccl.methods.interface import SurvivalModel
 from ccl.train import version
@@ -72,7 +74,7 @@ def train_fold(
         :func:`train_replicas` say; or no epoch can be chosen by the patients held out.
     """
     torch.set_num_threads(threads)
-    torch_device, declared = pick_device(device), get_method(method)
+    torch_device, declared = pick_device(device), get_method(method, clinical=inputs.clinical is not None)
     with in_config_of(model):
         recipe = choose_recipe(declared, settings, track)
     chosen = hyper(method, {**recipe.hyper, **overrides}, model=model)
@@ -139,7 +141,7 @@ def _train(
     def save(trained: SurvivalModel, course: Course) -> None:
         save_checkpoint(checkpoint, key, trained, course)
 
-    return train_replicas(load(method).Model, chosen, data, recipe=recipe, seeds=seeds, resume=resume, save=save)
+    return train_replicas(partial(build, method), chosen, data, recipe=recipe, seeds=seeds, resume=resume, save=save)
 
 
 def _check_inner(inner: Side | None, share: float) -> None:
@@ -174,6 +176,7 @@ def _record(data: Fold, settings: TrainSettings) -> dict[str, Any]:
         "seeds": list(settings.seeds),
         "interval_edges": data.edges.tolist(),
         "families": {name: list(columns) for name, columns in data.families.items()},
+        **({"covariates": list(data.covariates)} if data.covariates else {}),
         "n_train": len(data.train.patients),
         **({"n_inner": len(data.inner.patients)} if data.inner else {}),
         "n_test": len(data.test.patients),

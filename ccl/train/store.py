@@ -14,10 +14,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ccl.data.batch import Shape
-from ccl.data.scaling import Scaler
+from ccl.data.scaling import Scaler, Scalers
 from ccl.io.errors import InputError
 from ccl.io.files import atomic_path, existing
-from ccl.methods import hyper, load
+from ccl.methods import hyper
+from ccl.methods.clinical import build
 from ccl.methods.interface import SurvivalModel
 from ccl.nn.replicas import Replicas
 from ccl.train.loop import Course
@@ -30,13 +31,13 @@ def save_models(
     method: str,
     hyper: Any,
     shape: Shape,
-    scalers: Mapping[str, Scaler],
+    scalers: Scalers,
 ) -> None:
     """Write models, each of some seeds, atomically, with all that is needed to rebuild them.
 
-    Tensors are named ``seed{s}/{weight or buffer}``, ``scaler/{family}/mean`` and ``scaler/{family}/scale``; the
-    metadata hold, as JSON under ``ccl``, the method, its hyper-parameters, the shape of the data and the order of
-    the families.
+    Tensors are named ``seed{s}/{weight or buffer}``, ``scaler/{family}/mean`` and ``scaler/{family}/scale``,
+    ``covariates/mean`` and ``covariates/scale``; the metadata hold, as JSON under ``ccl``, the
+    method, its hyper-parameters, the shape of the data and the order of the families.
     """
     tensors = {
         f"seed{seed}/{key}": value[number].cpu().contiguous()
@@ -44,16 +45,19 @@ def save_models(
         for number, seed in enumerate(seeds)
         for key, value in model.state_dict().items()
     }
-    for family, scaler in scalers.items():
-        tensors[f"scaler/{family}/mean"] = torch.from_numpy(scaler.mean)
-        tensors[f"scaler/{family}/scale"] = torch.from_numpy(scaler.scale)
-    metadata = {"method": method, "hyper": asdict(hyper), "shape": asdict(shape), "families": list(scalers)}
+    named = {f"scaler/{family}": scaler for family, scaler in scalers.families.items()}
+    if scalers.clinical:
+        named["covariates"] = scalers.clinical
+    for name, scaler in named.items():
+        tensors[f"{name}/mean"] = torch.from_numpy(scaler.mean)
+        tensors[f"{name}/scale"] = torch.from_numpy(scaler.scale)
+    metadata = {"method": method, "hyper": asdict(hyper), "shape": asdict(shape), "families": list(scalers.families)}
     with atomic_path(path) as temporary:
         temporary.write_bytes(save(tensors, {"ccl": json.dumps(metadata)}))
 
 
-def load_model(path: Path, seed: int) -> tuple[SurvivalModel, dict[str, Scaler]]:
-    """Return the model of one seed, in evaluation mode, and the scaler of each family in the model's order.
+def load_model(path: Path, seed: int) -> tuple[SurvivalModel, Scalers]:
+    """Return the model of one seed, in evaluation mode, and its scalers.
 
     Raises
     ------
@@ -66,7 +70,7 @@ def load_model(path: Path, seed: int) -> tuple[SurvivalModel, dict[str, Scaler]]
 
 def build_model(
     metadata: Mapping[str, Any], tensors: Mapping[str, Tensor], seed: int, *, where: str, device: str = "cpu"
-) -> tuple[SurvivalModel, dict[str, Scaler]]:
+) -> tuple[SurvivalModel, Scalers]:
     """Return the same as :func:`load_model` from a file that is already read; `where` is for the error message."""
     state = {name: value[None] for name, value in _under(f"seed{seed}/", tensors).items()}
     if not state:
@@ -80,13 +84,15 @@ def build_model(
         )
     shape = Shape(**{**metadata["shape"], "families": tuple(metadata["shape"]["families"])})
     method = metadata["method"]
-    model: SurvivalModel = load(method).Model(shape, hyper(method, metadata["hyper"]), Replicas((seed,), device))
+    model = build(method, shape, hyper(method, metadata["hyper"]), Replicas((seed,), device))
     model.load_state_dict(state)
-    scalers = {
-        family: Scaler(tensors[f"scaler/{family}/mean"].numpy(), tensors[f"scaler/{family}/scale"].numpy())
-        for family in metadata["families"]
-    }
-    return model.to(device).eval(), scalers
+    families = {family: _scaler(f"scaler/{family}", tensors) for family in metadata["families"]}
+    clinical = _scaler("covariates", tensors) if shape.clinical else None
+    return model.to(device).eval(), Scalers(families, clinical)
+
+
+def _scaler(name: str, tensors: Mapping[str, Tensor]) -> Scaler:
+    return Scaler(tensors[f"{name}/mean"].numpy(), tensors[f"{name}/scale"].numpy())
 
 
 def save_checkpoint(path: Path, key: str, model: SurvivalModel, course: Course) -> None:

@@ -33,7 +33,7 @@ def stored(drawn: Drawn, run: Path, seed: int, patients: list[str]) -> NDArray[n
     model, scalers = load_model(run / "model.safetensors", seed)
     genomics, clusters = Genomics.read(drawn.folder / "genomics.h5"), Clusters.read(drawn.folder / "k.h5")
     rows = [genomics.patients.index(patient) for patient in patients]
-    genes = tuple(torch.from_numpy(scalers[f.name].apply(f.values[rows]))[None] for f in genomics.families)
+    genes = tuple(torch.from_numpy(scalers.families[f.name].apply(f.values[rows]))[None] for f in genomics.families)
     with torch.no_grad():
         _, components = model.encode(Batch(genes, torch.from_numpy(clusters.centres[rows])[None], None))
     return components[0].double().numpy()

@@ -46,7 +46,7 @@ def test_a_fold_has_its_patients_in_order_with_their_own_rows(cohort, load):
     rows = [int(name[1:]) for name in fold.test.patients]
     np.testing.assert_array_equal(fold.test.centres.numpy(), cohort.clusters.centres[rows])
     np.testing.assert_allclose(fold.test.months, cohort.outcomes["months"][rows])
-    raw = fold.test.genomics[0].numpy() * fold.scalers["one"].scale + fold.scalers["one"].mean
+    raw = fold.test.genomics[0].numpy() * fold.scalers.families["one"].scale + fold.scalers.families["one"].mean
     np.testing.assert_allclose(raw, cohort.genomics.families[0].values[rows], rtol=1e-5, atol=1e-6)
 
 
@@ -63,7 +63,7 @@ def test_a_missing_value_becomes_the_training_mean(cohort, load):
     assert fold.test.genomics[0][0, 2] == 0
     assert fold.train.genomics[0][0, 2] == 0
     train = [i for i in range(20) if i % 4 and i != 1]
-    assert fold.scalers["one"].mean[2] == pytest.approx(values[train, 2].mean(), abs=1e-6)
+    assert fold.scalers.families["one"].mean[2] == pytest.approx(values[train, 2].mean(), abs=1e-6)
 
 
 @settings(max_examples=40)
@@ -161,7 +161,7 @@ def test_held_out_patients_influence_neither_scaler_nor_interval(cohort, load):
     after = load(with_values(replace(cohort, outcomes=outcomes), "one", values), inner=0.3)
     assert after.inner.patients == before.inner.patients
     np.testing.assert_array_equal(after.edges, before.edges)
-    np.testing.assert_array_equal(after.scalers["one"].mean, before.scalers["one"].mean)
+    np.testing.assert_array_equal(after.scalers.families["one"].mean, before.scalers.families["one"].mean)
     assert after.inner.genomics[0].max() > 100
 
 

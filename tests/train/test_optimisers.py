@@ -140,8 +140,8 @@ def test_the_authors_schedules(method, first, last):
 
 
 def test_only_the_native_track_of_a_method_that_has_changed_is_made_again():
-    assert {version(method, "unified") for method in METHODS} == {VERSION}
-    assert {method for method in METHODS if version(method, "native") != VERSION} == {"dtfd-mil", "gpdbn"}
+    assert {version(method, "unified") - METHODS[method].version for method in METHODS} == {VERSION}
+    assert {method for method in METHODS if version(method, "native") != version(method, "unified")} == {"dtfd-mil", "gpdbn"}
 
 
 def test_a_fix_of_one_method_makes_its_runs_alone_again(monkeypatch):
@@ -151,7 +151,8 @@ def test_a_fix_of_one_method_makes_its_runs_alone_again(monkeypatch):
         "unified": VERSION + 2,
         "native": VERSION + 2,
     }
-    assert {version(method, "unified") for method in METHODS if method != "mcat"} == {VERSION}
+    others = {version(method, "unified") for method in METHODS if method != "mcat" and not method.startswith("cox-")}
+    assert others == {VERSION}
 
 
 def test_lookahead_goes_half_way_back_every_sixth_step():

@@ -149,10 +149,10 @@ def test_a_stored_model_gives_the_risks_of_the_last_epoch(tmp_path, cohort, mode
     assert json.loads((out / "run.json").read_text())["method"] == model
     for seed in (0, 7):
         network, scalers = load_model(out / "model.safetensors", seed)
-        assert list(scalers) == ["one", "two"]
+        assert list(scalers.families) == ["one", "two"]
         genomics = tuple(
             torch.from_numpy(scaler.apply(family.values[rows]))[None]
-            for scaler, family in zip(scalers.values(), cohort.genomics.families, strict=True)
+            for scaler, family in zip(scalers.families.values(), cohort.genomics.families, strict=True)
         )
         centres = torch.from_numpy(cohort.clusters.centres[rows])[None] if model == "ccl" else None
         with torch.no_grad():

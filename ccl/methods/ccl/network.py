@@ -54,7 +54,7 @@ class Model(Encoder):
                 per_group=hyper.bank == "per_group",
             )
 
-    def begin(self, outcomes: Outcomes) -> None:
+    def begin(self, outcomes: Outcomes, clinical: Tensor | None = None) -> None:
         """Compute the borders of the risk groups."""
         if self.hyper.guide and self.hyper.groups_by == "time":
             self.group_edges.copy_(group_edges(outcomes.months[0], self.hyper.groups))

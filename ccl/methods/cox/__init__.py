@@ -1,13 +1,15 @@
 """Ridge Cox regression: the baseline that every network should beat.
 
-It reads one score per gene family (the mean of the family's scaled columns), the mean patch of the slides, or both.
-The penalty is chosen by cross-validation among the training patients.  Conventions are those of scikit-survival:
+It reads covariates, all gene columns (or the mean of each family), the mean patch of the slides, or several of these.
+The penalty of genes and slides is chosen by cross-validation among the training patients; covariates have a light
+penalty of their own.  Conventions are those of scikit-survival:
 Breslow's handling of ties, and ``-log PL / n + penalty / 2 |beta|^2``, on columns of mean 0 and deviation 1.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from ccl.config.keys import key, section
 from ccl.methods.declaration import Method
@@ -17,15 +19,25 @@ from ccl.methods.declaration import Method
 class Hyper:
     """Hyper-parameters of the Cox models."""
 
-    penalty: float = key(0.0, "ridge penalty; 0 chooses one by cross-validation among training patients", ge=0)
+    penalty: float = key(
+        0.0, "ridge penalty of genes and slides; 0 chooses one by cross-validation among training patients", ge=0
+    )
+    clinical_penalty: float = key(0.01, "ridge penalty of the covariates", gt=0)
+    genes: Literal["columns", "family-means"] = key(
+        "columns", "columns reads every gene column, family-means one score per family: the mean of its columns"
+    )
 
 
 GENOMICS = Method(
     name="cox-genomics",
     reads=("genomics",),
     citation="Cox, J. R. Stat. Soc. B 1972; ridge: Verweij and van Houwelingen, Stat. Med. 1994",
-    parameters=6,
+    parameters=3_392,
     hyper=Hyper,
+    version=1,
 )
+CLINICAL = replace(GENOMICS, name="cox-clinical", reads=("clinical",), parameters=0)
 PATHOLOGY = replace(GENOMICS, name="cox-pathology", reads=("bags",), parameters=1_024)
-MULTIMODAL = replace(GENOMICS, name="cox-multimodal", reads=("bags", "genomics"), parameters=1_030)
+MULTIMODAL = replace(GENOMICS, name="cox-multimodal", reads=("bags", "genomics"), parameters=4_416)
+CLINICAL_GENOMICS = replace(GENOMICS, name="cox-clinical-genomics", reads=("genomics", "clinical"))
+CLINICAL_MULTIMODAL = replace(MULTIMODAL, name="cox-clinical-multimodal", reads=("bags", "genomics", "clinical"))

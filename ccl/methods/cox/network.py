@@ -15,17 +15,25 @@ from ccl.methods.cox import Hyper
 from ccl.methods.interface import ClosedForm, Output
 from ccl.nn.replicas import Replicas
 
-PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
-"""Candidates of the cross-validation."""
+PENALTIES = tuple(float(10 ** (half / 2)) for half in range(-4, 11))
+"""Candidates of the cross-validation: 0.01 to 100,000."""
 
 INNER_FOLDS = 5
+
+RANK_TOLERANCE = 1e-10
+"""Principal components with a smaller share of the largest variance are rounding errors."""
 
 LEAST_HAZARD = 1e-6
 """Baseline hazard of an interval in which nobody died."""
 
+Array = NDArray[np.float64]
+Deaths = NDArray[np.bool_]
+
 
 class Model(ClosedForm):
     """Log-hazard linear in the scores, and a baseline hazard for each survival interval."""
+
+    takes_clinical = True
 
     mean: Tensor
     scale: Tensor
@@ -35,22 +43,23 @@ class Model(ClosedForm):
     def __init__(self, shape: Shape, hyper: Hyper, replicas: Replicas) -> None:
         super().__init__()
         self.replicas, self.hyper = replicas, hyper
-        width, count = len(shape.families) + shape.features, len(replicas)
+        genes = sum(shape.families) if hyper.genes == "columns" else len(shape.families)
+        width, count = shape.clinical + genes + shape.features, len(replicas)
         self.weight = nn.Parameter(torch.zeros(count, width), requires_grad=False)
         self.register_buffer("mean", torch.zeros(count, width))
         self.register_buffer("scale", torch.ones(count, width))
         self.register_buffer("baseline", torch.full((count, shape.intervals), LEAST_HAZARD))
         self.register_buffer("penalty", torch.full((count,), hyper.penalty))
+        self.covariates = shape.clinical
 
     def solve(self, patients: Iterable[Batch], outcomes: Outcomes) -> None:
         """Fit to the training patients; all replicas are equal."""
-        x = torch.cat([_scores(batch)[0] for batch in patients]).double().cpu().numpy()
+        x = torch.cat([self._scores(batch)[0] for batch in patients]).double().cpu().numpy()
         months, dead = outcomes.months[0].double().cpu().numpy(), (outcomes.censorship[0] == 0).cpu().numpy()
         mean, scale = x.mean(axis=0), x.std(axis=0)
         scale[scale == 0] = 1.0
         x = (x - mean) / scale
-        penalty = self.hyper.penalty or _choose_penalty(x, months, dead)
-        weight = ridge_cox(x, months, dead, penalty)
+        weight, penalty = self._fit(x, months, dead)
         baseline = _baseline(x @ weight, months, dead, outcomes.labels[0].cpu().numpy(), self.baseline.shape[1])
         for target, value in (
             (self.mean, mean), (self.scale, scale), (self.weight, weight), (self.baseline, baseline),
@@ -58,9 +67,22 @@ class Model(ClosedForm):
         ):  # fmt: skip
             target.copy_(torch.as_tensor(value).float().expand_as(target))
 
+    def _fit(self, x: Array, months: Array, dead: Deaths) -> tuple[Array, float]:
+        """Return the coefficients (d,) and the penalty of all columns but the covariates."""
+        light, heavy = x[:, : self.covariates], x[:, self.covariates :]
+        gram, penalty = heavy @ heavy.T, self.hyper.penalty
+        if not penalty and heavy.size:
+            penalty = choose_penalty(light, gram, months, dead, self.hyper.clinical_penalty)
+        # The solution lies in the span of the patients, so their principal components take the place of the columns.
+        directions = _directions(gram)
+        components = gram @ directions
+        columns, penalties = _with_components(light, components, self.hyper.clinical_penalty, penalty)
+        found = ridge_cox(columns, months, dead, penalties)
+        return np.concatenate([found[: self.covariates], heavy.T @ (directions @ found[self.covariates :])]), penalty
+
     def forward(self, batch: Batch) -> Output:
         """Return the logits (S, B, n) of ``h_k = 1 - exp(-H_k exp(x beta))``."""
-        x = _scores(batch).expand(len(self.replicas), -1, -1)
+        x = self._scores(batch).expand(len(self.replicas), -1, -1)
         log_hazard = ((x - self.mean[:, None]) / self.scale[:, None]) @ self.weight[..., None]
         cumulative = self.baseline[:, None] * torch.exp(log_hazard)
         # The logit of h is log(h / (1 - h)) = log(exp(z) - 1).
@@ -70,16 +92,17 @@ class Model(ClosedForm):
         """Return the penalty."""
         return {"penalty": self.penalty}
 
+    def _scores(self, batch: Batch) -> Tensor:
+        """Return the columns that the log-hazard is linear in, (1 or S, B, columns), covariates first."""
+        genes = list(batch.genomics)
+        if self.hyper.genes == "family-means":
+            genes = [family.mean(dim=-1, keepdim=True) for family in genes]
+        clinical = [] if batch.clinical is None else [batch.clinical]
+        slides = [] if batch.bag is None else [batch.bag.mean(dim=1, keepdim=True)]
+        return torch.cat([*clinical, *genes, *slides], dim=-1)
 
-def _scores(batch: Batch) -> Tensor:
-    """Return the scores that the log-hazard is linear in, (1 or S, B, columns)."""
-    families = [family.mean(dim=-1, keepdim=True) for family in batch.genomics]
-    return torch.cat([*families, *([] if batch.bag is None else [batch.bag.mean(dim=1, keepdim=True)])], dim=-1)
 
-
-def ridge_cox(
-    x: NDArray[np.float64], months: NDArray[np.float64], dead: NDArray[np.bool_], penalty: float
-) -> NDArray[np.float64]:
+def ridge_cox(x: Array, months: Array, dead: Deaths, penalties: Array, start: Array | None = None) -> Array:
     """Return the coefficients (d,) of a ridge Cox model.
 
     Parameters
@@ -88,26 +111,68 @@ def ridge_cox(
         Standardised columns.
     months, dead : (n,) arrays
         Follow-up, and whether it ended in death.
-    penalty : float
+    penalties : (d,) array
+        Of each column, above 0.
+    start : (d,) array, optional
+        Coefficients to start from.
+    """
+
+    def loss(b: Array) -> tuple[float, Array]:
+        value, slope = _log_likelihood(x @ b, months, dead)
+        gradient: Array = -(x.T @ slope) / len(x) + penalties * b
+        return float(-value / len(x) + (penalties * b) @ b / 2), gradient
+
+    first = np.zeros(x.shape[1]) if start is None else start
+    found: Array = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": 5000, "ftol": 1e-14}).x
+    return found
+
+
+def choose_penalty(light: Array, gram: Array, months: Array, dead: Deaths, light_penalty: float) -> float:
+    """Return the penalty with the highest cross-validated likelihood (Verweij, van Houwelingen, Stat. Med. 1993).
+
+    Parameters
+    ----------
+    light : (n, c) array
+        Columns with the penalty `light_penalty`.
+    gram : (n, n) array
+        Inner products of the patients in all other columns.
+    months, dead : (n,) arrays
+        Follow-up, and whether it ended in death.
+    light_penalty : float
         Above 0.
     """
-    # The solution lies in the span of the patients; with more columns than patients, this problem is smaller.
-    u, s, vt = np.linalg.svd(x, full_matrices=False)
-    rotated = u * s
+    parts = np.random.default_rng(0).permutation(len(gram)) % INNER_FOLDS
+    likelihood = dict.fromkeys(PENALTIES, 0.0)
+    for part in range(INNER_FOLDS):
+        kept = parts != part
+        if not dead[kept].any():
+            continue
+        components = gram[:, kept] @ _directions(gram[np.ix_(kept, kept)])
+        found = None
+        for penalty in reversed(PENALTIES):
+            x, penalties = _with_components(light, components, light_penalty, penalty)
+            found = ridge_cox(x[kept], months[kept], dead[kept], penalties, start=found)
+            eta = x @ found
+            likelihood[penalty] += _log_likelihood(eta, months, dead)[0]
+            likelihood[penalty] -= _log_likelihood(eta[kept], months[kept], dead[kept])[0]
+    return max(PENALTIES, key=lambda penalty: likelihood[penalty])
 
-    def loss(b: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        value, slope = _log_likelihood(rotated @ b, months, dead)
-        gradient: NDArray[np.float64] = -(rotated.T @ slope) / len(x) + penalty * b
-        return float(-value / len(x) + penalty / 2 * (b @ b)), gradient
 
-    found = minimize(loss, np.zeros(len(s)), jac=True, method="L-BFGS-B", options={"maxiter": 5000, "ftol": 1e-14})
-    weights: NDArray[np.float64] = vt.T @ found.x
-    return weights
+def _directions(gram: Array) -> Array:
+    """Return the matrix (n, r) that turns inner products with n patients into principal components."""
+    values, vectors = np.linalg.eigh(gram)
+    there = values > RANK_TOLERANCE * max(values.max(initial=0.0), RANK_TOLERANCE)
+    directions: Array = vectors[:, there] / np.sqrt(values[there])
+    return directions
 
 
-def _log_likelihood(
-    eta: NDArray[np.float64], months: NDArray[np.float64], dead: NDArray[np.bool_]
-) -> tuple[float, NDArray[np.float64]]:
+def _with_components(light: Array, components: Array, light_penalty: float, penalty: float) -> tuple[Array, Array]:
+    """Return the columns (n, c + r) of a fit, and the penalty (c + r,) of each."""
+    penalties = np.repeat([light_penalty, penalty], [light.shape[1], components.shape[1]])
+    return np.hstack([light, components]), penalties
+
+
+def _log_likelihood(eta: Array, months: Array, dead: Deaths) -> tuple[float, Array]:
     """Return Breslow's partial log-likelihood of log-hazards (n,), and its gradient."""
     shifted = np.exp(eta - eta.max())
     at_risk = _at_risk(shifted, months)
@@ -119,38 +184,21 @@ def _log_likelihood(
     return value, dead - shifted * taken[last]
 
 
-def _at_risk(hazards: NDArray[np.float64], months: NDArray[np.float64]) -> NDArray[np.float64]:
+def _at_risk(hazards: Array, months: Array) -> Array:
     """Return the sum of the hazards of all patients followed at least as long as each patient."""
     order = np.argsort(months, kind="stable")
     behind = np.cumsum(hazards[order][::-1])[::-1]
-    sums: NDArray[np.float64] = behind[np.searchsorted(months[order], months, side="left")]
+    sums: Array = behind[np.searchsorted(months[order], months, side="left")]
     return sums
 
 
-def _choose_penalty(x: NDArray[np.float64], months: NDArray[np.float64], dead: NDArray[np.bool_]) -> float:
-    """Return the penalty with the highest cross-validated likelihood (Verweij, van Houwelingen, Stat. Med. 1993)."""
-    parts = np.random.default_rng(0).permutation(len(x)) % INNER_FOLDS
-
-    def likelihood(penalty: float) -> float:
-        total = 0.0
-        for part in range(INNER_FOLDS):
-            kept = parts != part
-            if not dead[kept].any():
-                continue
-            eta = x @ ridge_cox(x[kept], months[kept], dead[kept], penalty)
-            total += _log_likelihood(eta, months, dead)[0] - _log_likelihood(eta[kept], months[kept], dead[kept])[0]
-        return total
-
-    return max(PENALTIES, key=likelihood)
-
-
 def _baseline(
-    eta: NDArray[np.float64],
-    months: NDArray[np.float64],
-    dead: NDArray[np.bool_],
+    eta: Array,
+    months: Array,
+    dead: Deaths,
     labels: NDArray[np.int64],
     count: int,
-) -> NDArray[np.float64]:
+) -> Array:
     """Return Breslow's baseline hazard of each survival interval, (count,)."""
     at_risk = _at_risk(np.exp(eta), months)
     return np.maximum(np.bincount(labels[dead], weights=1 / at_risk[dead], minlength=count), LEAST_HAZARD)

@@ -1,0 +1,66 @@
+"""The clinical stage: the user's clinical table in, covariates and the table of the cohort's characteristics out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from ccl.clinical.checks import check_association, check_names, warnings
+from ccl.clinical.table import covariates_of, read_clinical
+from ccl.config import sections
+from ccl.io.covariates import Clinical
+from ccl.io.files import identified, read_table
+
+
+def read_covariates(
+    out: Path,
+    *,
+    table: Path,
+    clinical: sections.Clinical,
+    patient_column: str,
+    outcome_columns: tuple[str, ...],
+    patients: Path | None,
+    folds: Path | None,
+) -> None:
+    """Write ``clinical.csv`` and ``covariates.json``.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the results.
+    table : Path
+        The user's clinical table.
+    clinical : section
+        Which covariates are read, and what their values mean.
+    patient_column : str
+        The column of `table` that names the patient.
+    outcome_columns : tuple of str
+        Columns of the follow-up, which no covariate may be.
+    patients, folds : Path, optional
+        Tables of the cohort stage; without them, all patients of `table` are read and nothing is compared with
+        survival.
+
+    Raises
+    ------
+    ConfigError, InputError
+        As :func:`read_clinical`, :func:`check_names` and :func:`check_association` say.
+    """
+    check_names(clinical, outcome_columns)
+    values = read_clinical(table, clinical, patient_column=patient_column)
+    followed = _followed(patients)
+    if followed is not None:
+        values = values[values.index.isin(followed["patient_id"])]
+    read = Clinical(values, covariates_of(clinical), {"inputs": {"table": identified([table])}, "warnings": []})
+    if followed is not None:
+        check_association(read, followed)
+        read.facts["warnings"] = warnings(read, followed)
+        for line in read.facts["warnings"]:
+            print(f"warning: {line}", file=sys.stderr)
+    read.write(out / "clinical.csv")
+
+
+def _followed(patients: Path | None) -> pd.DataFrame | None:
+    columns = ("patient_id", "months", "censorship")
+    return read_table(patients, required=columns, text=("patient_id",)) if patients else None

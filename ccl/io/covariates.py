@@ -1,0 +1,110 @@
+"""The file of the clinical stage: the covariates of patients, and how they become numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ccl.io.errors import InputError
+from ccl.io.files import read_json, read_table, write_json, write_table
+
+CODING = "covariates.json"
+"""Beside ``clinical.csv``: how each covariate becomes numbers."""
+
+
+@dataclass(frozen=True)
+class Covariate:
+    """One fact about patients, such as age or stage."""
+
+    name: str
+    kind: Literal["numeric", "ordinal", "categorical"]
+    levels: tuple[str, ...] = ()
+    """Of an ordinal one in order; the first of a categorical one is what the others are compared with."""
+    indicator: bool = False
+    """Whether a column tells where the value is missing."""
+    unit: str = ""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of its numbers."""
+        coded = tuple(f"{self.name}: {level}" for level in self.levels[1:]) if self.kind == "categorical" else ()
+        return (coded or (self.name,)) + ((f"{self.name}: missing",) if self.indicator else ())
+
+    def code(self, values: pd.Series) -> NDArray[np.float64]:
+        """Return the numbers (P, columns) of the values of P patients; NaN where one is missing.
+
+        An ordinal level is its rank from 1.  A categorical covariate has a column for each level but the first, which
+        is 1 for the patients of this level.
+        """
+        missing = values.isna().to_numpy()
+        if self.kind == "numeric":
+            coded = values.to_numpy(dtype=np.float64)[:, None]
+        else:
+            ranks = pd.Index(self.levels).get_indexer(pd.Index(values))[:, None]
+            coded = ranks + 1.0 if self.kind == "ordinal" else 1.0 * (ranks == np.arange(1, len(self.levels)))
+        coded = np.where(missing[:, None], np.nan, coded)
+        return np.hstack([coded, missing[:, None]]) if self.indicator else coded
+
+
+@dataclass(frozen=True)
+class Clinical:
+    """The covariates of patients (``clinical.csv``, and ``covariates.json`` beside it)."""
+
+    table: pd.DataFrame
+    """Indexed by patient, a column for each covariate: numbers, or the names of levels; missing values are NaN."""
+    covariates: tuple[Covariate, ...]
+    facts: dict[str, Any]
+    """What else the stage found: ``inputs`` and ``warnings``."""
+
+    @property
+    def patients(self) -> list[str]:
+        """The patients, sorted."""
+        return list(self.table.index)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the numbers that the covariates become."""
+        return tuple(column for covariate in self.covariates for column in covariate.columns)
+
+    def coded(self, patients: Sequence[str]) -> NDArray[np.float64]:
+        """Return the numbers (P, columns) of some patients, all of whom are in the table; NaN where missing."""
+        rows = self.table.loc[list(patients)]
+        return np.hstack([covariate.code(rows[covariate.name]) for covariate in self.covariates])
+
+    def write(self, path: Path) -> None:
+        """Write the table to `path`, and the coding beside it."""
+        coding = {"covariates": [asdict(covariate) for covariate in self.covariates], **self.facts}
+        write_json(path.parent / CODING, coding)
+        write_table(path, self.table.rename_axis("patient_id").reset_index())
+
+    @classmethod
+    def read(cls, path: Path) -> Clinical:
+        """Read what :meth:`write` wrote.
+
+        Raises
+        ------
+        InputError
+            A file is missing or incomplete, or a value is not one that the coding knows.
+        """
+        facts = read_json(path.parent / CODING, required=("covariates",), todo="run snakemake again")
+        covariates = tuple(Covariate(**{**each, "levels": tuple(each["levels"])}) for each in facts.pop("covariates"))
+        text = ("patient_id", *(covariate.name for covariate in covariates if covariate.levels))
+        table = read_table(path, required=("patient_id", *(each.name for each in covariates)), text=text)
+        table = table.set_index("patient_id")
+        for covariate in covariates:
+            values = table[covariate.name].dropna()
+            if covariate.levels and not values.isin(covariate.levels).all():
+                raise InputError(
+                    "a level that the coding does not know",
+                    where=f"{path}, column {covariate.name}",
+                    found=str(values[~values.isin(covariate.levels)].iloc[0]),
+                    expected=", ".join(covariate.levels),
+                    todo="run snakemake again",
+                )
+        return cls(table, covariates, facts)
