@@ -16,7 +16,7 @@ COHORT = {"patients": "patients.csv"}
 
 
 def message(**sections: Any) -> str:
-    """Return what is said of a config, which is otherwise sound."""
+    """Return the error message for a valid config with these sections."""
     with pytest.raises(ConfigError) as caught:
         check_config({"cohorts": {"blca": COHORT}, **sections}, ["config/mine.yaml"])
     return str(caught.value)
