@@ -1,4 +1,4 @@
-# `make demo` and `make test` do all their own set-up in .venv; nothing has to be installed by hand.
+# `make demo` and `make test` install everything into .venv first.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 CORES ?= 2
@@ -18,7 +18,7 @@ install: .venv/installed
 	.venv/bin/python -m pip install --quiet --constraint envs/constraints.txt --editable ".[dev]"
 	touch $@
 
-# The default config: it makes the demo cohort if it is not there, and takes it to the report.
+# Run the default config: the demo cohort (made if missing), up to the report.
 demo: install
 	snakemake --cores $(CORES) --resources gpu=1
 
@@ -33,7 +33,7 @@ check: install
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-# What only a GPU can show; on a machine without one it says so and does nothing.
+# Tests that need a GPU; without one this says so and does nothing.
 check-gpu: install
 	python -m pytest tests/gpu -rsP
 

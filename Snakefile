@@ -3,7 +3,7 @@
 #   snakemake --cores 8 --resources gpu=1                                  the demo, from nothing to the report
 #   snakemake --cores 8 --resources gpu=1 --configfile config/mine.yaml    your own cohort
 #
-# One rule file per stage; docs/formats.md describes the files between them, config/README.md the config.
+# Each stage has one rule file. docs/formats.md describes their files, config/README.md the config.
 from snakemake.utils import min_version
 
 from ccl.io.errors import CclError
@@ -12,7 +12,7 @@ from ccl.plan import make_plan
 min_version("9.27")
 
 
-# A config named on the command line is the whole config: merging it with another would add that one's cohorts.
+# A config given on the command line is used alone: merging it with the default would add the demo cohort.
 if "cohorts" not in config:
 
     configfile: "config/config.yaml"

@@ -77,7 +77,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., BrowserPage]]:
-    """Return a function that opens a file in a window; whatever it complains about or asks the network for fails."""
+    """Return a function that opens a page in a browser; errors of the page and network requests fail the test."""
     opened: list[BrowserPage] = []
     complaints: list[str] = []
     requests: list[str] = []

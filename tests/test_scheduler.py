@@ -1,4 +1,4 @@
-"""`ccl doctor --workflow-profile`: what a cluster lacks is found before anything waits in its queue."""
+"""`ccl doctor --workflow-profile`: jobs that the cluster cannot run are found before they are submitted."""
 
 from __future__ import annotations
 

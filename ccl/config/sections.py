@@ -1,7 +1,7 @@
 """Every key of the config, once: type, default, limits, unit and meaning.
 
-A class that ends in ``Settings`` is what a stage's command takes as options and records in the key of its results.
-Where the config's section has further keys, about how a job uses the machine, the section extends the settings.
+The fields of a ``...Settings`` class are the options of a stage's command, and are recorded in the key of its results.
+If a section of the config also has keys for how a job uses the machine, its class extends the settings.
 """
 
 from __future__ import annotations
@@ -23,39 +23,39 @@ Track = Literal["unified", "native"]
 
 @section
 class PatientColumn:
-    """How tables name the patient."""
+    """The column of the patient's name."""
 
-    patient_column: str = key("patient_id", "column that names the patient, here and in the omics tables")
+    patient_column: str = key("patient_id", "column with the patient's name, in this table and in the omics tables")
 
 
 @section
 class FollowUpColumns(PatientColumn):
-    """How the table of patients names its columns."""
+    """The columns of the table of patients."""
 
     months_column: str = key("months", "column of the follow-up in months")
     censorship_column: str = key(
-        "censorship", "column that is 1 where the patient was censored, 0 where death was observed"
+        "censorship", "column of the censorship; 1 if the patient was censored, 0 if death was observed"
     )
 
 
 @section
 class FoldDraw:
-    """``cohort``: folds where none are given."""
+    """``cohort``: how folds are drawn if none are given."""
 
     n_folds: int = key(5, "folds to draw for a cohort without a `folds` folder, stratified by censorship", ge=2)
-    fold_seed: int = key(0, "seed of that draw", ge=0)
+    fold_seed: int = key(0, "seed of this draw", ge=0)
 
 
 @section
 class Label:
-    """What a cohort is made of."""
+    """Whether a cohort is synthetic."""
 
-    synthetic: bool = key(False, "true labels everything made from this cohort as synthetic")
+    synthetic: bool = key(False, "true labels all results of this cohort as synthetic")
 
 
 @section
 class CohortSettings(Label, FoldDraw, FollowUpColumns):
-    """How the user's tables are read, and how folds are drawn where none are given."""
+    """How the user's tables are read, and how folds are drawn if none are given."""
 
 
 @section
@@ -63,9 +63,9 @@ class Omics:
     """``omics`` of a cohort: one wide table, or up to three tables of genes."""
 
     wide: Text | None = key(None, "one table with columns GENE_rnaseq, GENE_cnv and GENE_mut")
-    rna: Text | None = key(None, "table of expression, a column for each gene")
-    cnv: Text | None = key(None, "table of copy numbers, a column for each gene")
-    snv: Text | None = key(None, "table of mutations, a column for each gene")
+    rna: Text | None = key(None, "table of expression, one column per gene")
+    cnv: Text | None = key(None, "table of copy numbers, one column per gene")
+    snv: Text | None = key(None, "table of mutations, one column per gene")
 
     @model_validator(mode="after")
     def _some(self) -> Omics:
@@ -135,36 +135,35 @@ class Clinical:
 class Cohort(Label, FollowUpColumns):
     """``cohorts: <name>``."""
 
-    patients: Text | None = key(None, "table with a row per patient (or slide), follow-up in months and censorship")
+    patients: Text | None = key(None, "table with one row per patient (or slide): follow-up in months and censorship")
     predict_with: dict[Name, Text] | None = key(
         None,
-        "bundles that predict the risk of this cohort's patients, folders by the names that their results get;"
-        " such a cohort needs no follow-up",
+        "bundles that predict the risk of this cohort's patients: folders by name, where the name becomes the folder of"
+        " the results; such a cohort needs no follow-up",
         min_length=1,
     )
     slides: Text | None = key(
         None,
-        "sample sheet with slide_id, patient_id, path (from the sheet's folder) and, optionally, mpp (um/px) and"
-        " annotation (a path too)",
+        "sample sheet with slide_id, patient_id, path (from the sheet's folder) and optionally mpp (um/px) and"
+        " annotation (also a path)",
     )
     features: dict[Name, Text] | None = key(
         None,
-        "instead of reading slides, folders of ready feature files by encoder name, as TRIDENT, CLAM or STAMP wrote"
-        " them",
+        "folders of feature files by encoder name, as TRIDENT, CLAM or STAMP wrote them; they are read instead of the"
+        " slides",
         min_length=1,
     )
     folds: Text | None = key(
-        None, "folder of splits_0.csv, splits_1.csv, ... with columns train and val (or test); drawn where absent"
+        None,
+        "folder of splits_0.csv, splits_1.csv, ... with columns train and val (or test); without it folds are drawn",
     )
-    omics: Omics | None = key(
-        None, "either one wide table (GENE_rnaseq, GENE_cnv, GENE_mut) or up to three tables of genes"
-    )
+    omics: Omics | None = key(None, "one wide table (GENE_rnaseq, GENE_cnv, GENE_mut) or up to three tables of genes")
     gmt: Text | None = key(None, "GMT file of gene families")
     clinical: Clinical | None = key(None, "covariates such as age and stage, and how the table codes them")
 
     @property
     def reads_slides(self) -> bool:
-        """Whether slides are read, not features made elsewhere."""
+        """Whether slides are read, and not existing features."""
         return self.slides is not None and self.features is None
 
     @model_validator(mode="after")
@@ -183,29 +182,29 @@ class Cohort(Label, FollowUpColumns):
 class TissueSettings:
     """``tissue``: what counts as tissue."""
 
-    mpp: float = key(8.0, "scale of the thumbnail that tissue is sought on (um/px)", gt=0)
-    threshold: float = key(0.06, "least colour saturation of tissue (0 to 1)", gt=0, lt=1)
+    mpp: float = key(8.0, "scale of the thumbnail on which tissue is detected (um/px)", gt=0)
+    threshold: float = key(0.06, "minimum colour saturation of tissue (0 to 1)", gt=0, lt=1)
     min_area_mm2: float = key(0.05, "smaller pieces of tissue are dropped (mm2)", ge=0)
     min_hole_mm2: float = key(0.005, "smaller holes are filled (mm2)", ge=0)
     annotation: Literal["restrict", "replace"] = key(
         "restrict",
-        "what a slide's own annotation does; restrict keeps the tissue that is found and annotated, replace takes the"
-        " annotation for the tissue",
+        "use of a slide's own annotation; restrict keeps the detected tissue within it, replace uses the annotation"
+        " itself as the tissue",
     )
 
 
 @section
 class TileSettings:
-    """``tile``: the grid, and which of its patches to keep."""
+    """``tile``: the grid, and which patches are kept."""
 
     patch_size: int = key(256, "side of a patch (px at the target scale)", ge=16)
     mpp: float = key(0.5, "target scale (um/px); 0.5 is 20x", gt=0)
     unit: Literal["microns", "magnification"] = key(
         "microns",
-        "microns cuts every patch to the same um whatever the scanner; magnification takes the nominal power for"
-        " granted, as CLAM and TRIDENT do",
+        "microns cuts patches of the same size in um on every scanner; magnification uses the nominal power, as CLAM"
+        " and TRIDENT do",
     )
-    min_tissue: float = key(0.5, "least share of a patch that must be tissue (0 to 1)", gt=0, le=1)
+    min_tissue: float = key(0.5, "minimum share of tissue in a patch (0 to 1)", gt=0, le=1)
 
 
 @section
@@ -223,20 +222,22 @@ NO_FILE = ("hub", "random")
 class Weights:
     """``embed: encoders: <name>``: where an encoder's weights come from."""
 
-    weights: Text = key("hub", "hub, a local .pth or .safetensors file, or random (every output is then labelled so)")
-    sha256: str | None = key(None, "what the local file must hash to", pattern="^[0-9a-f]{64}$")
+    weights: Text = key(
+        "hub", "hub, a local .pth or .safetensors file, or random (all results are then labelled as such)"
+    )
+    sha256: str | None = key(None, "expected SHA-256 of the local file", pattern="^[0-9a-f]{64}$")
 
 
 @section
 class Storage:
     """How features are stored."""
 
-    dtype: Literal["float16", "float32"] = key("float32", "storage of the features")
+    dtype: Literal["float16", "float32"] = key("float32", "data type of the stored features")
 
 
 @section
 class EmbedSettings(Storage, Weights, EncoderName):
-    """Which encoder, with which weights, stored how."""
+    """Which encoder, with which weights, and how features are stored."""
 
 
 @section
@@ -244,19 +245,21 @@ class Embed(Storage):
     """``embed``: the encoders, and how a job uses the machine."""
 
     encoders: dict[Name, Weights] = key(
-        {"resnet50": Weights()}, "one entry an encoder, by its name in `ccl encoders` or in timm"
+        {"resnet50": Weights()}, "one entry per encoder, by its name in `ccl encoders` or in timm"
     )
     batch_size: int = key(64, "patches per forward pass; changes speed and memory, not results", ge=1)
-    device: Device = key("auto", "auto takes a GPU where there is one")
+    device: Device = key("auto", "auto uses a GPU if there is one")
 
 
 @section
 class Genomics:
-    """``genomics``: which families are used, and what an empty value means."""
+    """``genomics``: which families are used, and how empty values are treated."""
 
-    families: tuple[str, ...] = key((), "names of the GMT's families to use, in this order; empty takes all")
+    families: tuple[str, ...] = key(
+        (), "names of the gene families to use, in this order; empty uses all families of the GMT file"
+    )
     missing: Literal["error", "mean"] = key(
-        "error", "what to do with an empty omics value; error, or mean (of the training patients)"
+        "error", "treatment of an empty omics value; error, or mean (of the training patients)"
     )
 
 
@@ -269,41 +272,41 @@ class GenomicsSettings(Genomics, PatientColumn):
 class ClusterSettings:
     """``cluster``: how K-means is run."""
 
-    k: int = key(6, "clusters of a patient's patches", ge=2)
-    restarts: int = key(3, "K-means starts, of which the best is kept", ge=1)
+    k: int = key(6, "number of clusters of a patient's patches", ge=2)
+    restarts: int = key(3, "number of K-means starts; the best is kept", ge=1)
     empty: Literal["reseed", "zero"] = key(
         "reseed",
-        "an empty cluster takes the patch farthest from its centre (reseed), or the zero vector as its centre (zero),"
-        " as in the paper's code",
+        "centre of an empty cluster; reseed uses the patch farthest from the centre of its cluster, zero uses the zero"
+        " vector, as the paper's code does",
     )
     normalise: Literal["none", "l2"] = key(
         "none",
-        "l2 divides each patch by its norm before clustering, which features of some foundation models need",
+        "l2 divides the features of each patch by their norm before clustering, as some foundation models need",
     )
 
 
 @section
 class Model:
-    """``models: <name>``: a method, with those of its hyper-parameters that differ from its own."""
+    """``models: <name>``: a method, with the hyper-parameters that differ from its defaults."""
 
-    method: str | None = key(None, "the method, one of `ccl models`; where absent, the model's name is the method's")
+    method: str | None = key(None, "the method, one of `ccl models`; without it, the model's name is the method")
     k: int | None = key(
-        None, "clusters of a patient's patches that the model reads; where absent, those of the cluster stage", ge=2
+        None, "number of clusters of a patient's patches for this model; without it, that of the cluster section", ge=2
     )
     clinical: bool | None = key(
         None, "true gives the method the cohort's covariates too; a network adds a term of them to its logits"
     )
     track: Track = key(
         "unified",
-        "unified trains as the train section says, the same for every method; native with the optimiser, epochs and"
-        " sampling of the method's authors",
+        "unified trains every method as the train section says; native uses the optimiser, epochs and sampling of the"
+        " method's authors",
     )
-    hyper: dict[str, Any] = key({}, "every other key: the method's hyper-parameters")
+    hyper: dict[str, Any] = key({}, "all other keys: hyper-parameters of the method")
 
     @model_validator(mode="before")
     @classmethod
     def _gather(cls, entry: Any) -> Any:
-        """Put every key that is not the model's own among the hyper-parameters, which the method checks."""
+        """Move all other keys to the hyper-parameters, which the method checks."""
         if not isinstance(entry, dict):
             return entry
         own = {name: value for name, value in entry.items() if name in keys_of(cls) and name != "hyper"}
@@ -317,32 +320,33 @@ class TrainSettings:
     epochs: int = key(30, "passes over the training patients", ge=1)
     lr: float = key(0.001, "learning rate of SGD", gt=0)
     weight_decay: float = key(0.00001, "L2 penalty of SGD", ge=0)
-    intervals: int = key(4, "survival intervals n", ge=2)
+    intervals: int = key(4, "number of survival intervals n", ge=2)
     intervals_from: Literal["train", "cohort"] = key(
-        "train", "whose times the interval edges come from; cohort includes test patients, as the paper's code does"
+        "train",
+        "patients whose times define the interval edges; cohort includes test patients, as the paper's code does",
     )
     sampling: Literal["uniform", "weighted"] = key(
         "uniform",
-        "uniform: each training patient once an epoch; weighted: drawn so that all classes of interval and censorship"
-        " are equally frequent",
+        "uniform takes each training patient once per epoch; weighted draws patients such that all classes of interval"
+        " and censorship are equally frequent",
     )
     seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], Different] = key(
         (0,),
-        "one model per seed and fold; the seeds of a fold are trained side by side as one program",
+        "one model per seed and fold; the seeds of a fold are trained side by side in one program",
         min_length=1,
     )
     inner: float = key(
         0.0,
-        "share of the training patients held out to choose the epoch by, drawn for each fold with a fixed seed and"
+        "share of the training patients held out to choose the epoch, drawn for each fold with a fixed seed and"
         " stratified by censorship; 0 holds out nobody",
         ge=0,
         lt=1,
     )
 
     def stated(self) -> dict[str, Any]:
-        """Return the settings by name, `inner` only where it holds patients out.
+        """Return the settings by name, `inner` only if it holds out patients.
 
-        What was trained before there was such a key is so recorded as it would be now.
+        Runs from before this key existed were recorded without it, and stay valid.
         """
         return {name: value for name, value in asdict(self).items() if name != "inner" or value}
 
@@ -353,34 +357,34 @@ class Train(TrainSettings):
 
     device: Device = key(
         "cpu",
-        "cpu trains as many folds at a time as there are cores, the better deal for small models; auto takes a GPU"
-        " where there is one",
+        "cpu trains as many folds at a time as there are cores, which is faster for small models; auto uses a GPU if"
+        " there is one",
     )
     bags: Literal["disk", "memory"] = key(
         "disk",
-        "where methods that read all patches have them between epochs; disk reads them anew each time while the"
-        " patient before is trained on, memory keeps them if they fit",
+        "storage between epochs for methods that read all patches; disk reads each patient while the one before is"
+        " trained on, memory keeps all patients if they fit",
     )
 
 
 @section
 class EvaluateSettings:
-    """``evaluate``: what a method is judged by."""
+    """``evaluate``: how a method is evaluated."""
 
     months: Annotated[tuple[Annotated[float, Gt(0)], ...], Different] = key(
         (),
-        "times of AUC, Brier score and calibration; empty takes 12, 36 and 60 as far as they lie within follow-up",
+        "times of AUC, Brier score and calibration; empty uses those of 12, 36 and 60 that lie within follow-up",
     )
 
 
 @section
 class BundleSettings:
-    """``bundle``: on what terms a bundle is given away."""
+    """``bundle``: the terms of use of a bundle."""
 
-    licence: Text = key("not stated", "terms under which bundles may be used; written into each")
+    licence: Text = key("not stated", "licence of the bundles; written into each")
     intended_use: Text = key(
         "research only; not a medical device, so no decision about a patient may rest on it",
-        "what bundles are for, and what not; written into each",
+        "intended use of the bundles; written into each",
     )
 
 
@@ -390,8 +394,8 @@ class PredictSettings:
 
     months: Annotated[tuple[Annotated[float, Gt(0)], ...], Different] = key(
         (),
-        "when the survival of new patients is predicted; empty takes 12, 36 and 60 as far as the training cohort was"
-        " followed",
+        "times at which the survival of new patients is predicted; empty uses those of 12, 36 and 60 that lie within"
+        " the follow-up of the training cohort",
     )
 
 
@@ -401,12 +405,11 @@ class ExplainSettings:
 
     patients: Annotated[tuple[str, ...], Different] = key(
         (),
-        "test patients whose predictions are explained, each in its cohort; empty takes as many as count says",
+        "test patients whose predictions are explained, each in its cohort; empty chooses as many as count says",
     )
     count: int = key(
         2,
-        "patients that are explained where none are named, of the highest and the lowest risk in equal parts; 0"
-        " explains nobody",
+        "number of patients explained if none are named, half of highest and half of lowest risk; 0 explains nobody",
         ge=0,
     )
 
@@ -422,45 +425,47 @@ class ReportSettings:
 class Demo:
     """``demo``: a synthetic cohort."""
 
-    patients: int = key(40, "patients to make; five or more, so that each of five folds has one to test", ge=5)
-    seed: int = key(0, "seed of all draws; the same seed gives the same bytes", ge=0)
+    patients: int = key(40, "number of patients; at least five, one test patient for each of five folds", ge=5)
+    seed: int = key(0, "random seed; the same seed gives the same bytes", ge=0)
 
 
 @section
 class DemoSettings(Demo):
-    """What the synthetic cohort holds."""
+    """The contents of the synthetic cohort."""
 
-    bags: bool = key(False, "write ready patch features instead of slides: hundreds of patients in seconds")
-    shuffle_risk: bool = key(False, "hand the follow-up to other patients at random: a cohort without any signal")
+    bags: bool = key(False, "write patch features instead of slides: hundreds of patients in seconds")
+    shuffle_risk: bool = key(False, "give each patient the follow-up of another at random: a cohort without any signal")
 
 
 @section
 class Config:
     """The whole config."""
 
-    results: Text = key("results", "folder that all results go to")
-    data: Text = key(".", "folder that the relative paths of this config start from")
-    demo: Demo | None = key(None, "a synthetic cohort, made in the `data` folder if it is not there")
+    results: Text = key("results", "folder of all results")
+    data: Text = key(".", "folder from which the relative paths of this config start")
+    demo: Demo | None = key(None, "synthetic cohort, made in the `data` folder if it is missing")
     cohorts: dict[Name, Cohort] = key(
-        REQUIRED, "one entry a cohort; its name becomes a folder under `results`", min_length=1
+        REQUIRED, "one entry per cohort; its name becomes a folder under `results`", min_length=1
     )
     shards: int = key(
-        8, "processes that the slides of a cohort are spread over; choose about slides / 64, then leave it", ge=1
+        8,
+        "number of processes that share the slides of a cohort; choose about slides / 64, then do not change it",
+        ge=1,
     )
     on_bad_slide: OnBadSlide = key(
         "fail",
-        "fail (finish the others, then stop and list the bad ones) or exclude (go on without them, named in the"
-        " report)",
+        "fail finishes the other slides, then stops and lists the bad ones; exclude continues without them and names"
+        " them in the report",
     )
     missing_modality: Literal["fail", "blank"] = key(
         "fail",
-        "what to do with a method and a cohort that lacks what it reads (slides or omics); fail stops before anything"
-        " is done, blank leaves the pair out, and the tables say why",
+        "treatment of a cohort without the slides or omics that a method reads; fail stops before anything runs, blank"
+        " leaves the pair out, and the tables say why",
     )
     models: dict[Name, Model] = key(
         {},
-        "models to train, each with the hyper-parameters that differ from its method's own; without any, slides"
-        " become features and no more",
+        "models to train, each with the hyper-parameters that differ from its method's defaults; without models, only"
+        " features are computed",
     )
     cohort: FoldDraw = subsection(FoldDraw)
     tissue: TissueSettings = subsection(TissueSettings)
@@ -480,6 +485,6 @@ class Config:
         return str(Path(self.data) / path)
 
     def weights_file(self, encoder: str) -> str | None:
-        """Return the local file of an encoder's weights, or None where there is none."""
+        """Return the local file of an encoder's weights, or None if there is none."""
         weights = self.embed.encoders[encoder].weights
         return None if weights in NO_FILE else self.path(weights)

@@ -186,7 +186,7 @@ def made(cohort):
 
 
 def again(cohort, **rest):
-    """Cluster once more, and return whose files were written anew."""
+    """Cluster again, and return the patients whose files were written again."""
     before = made(cohort)
     cohort.cluster(**rest)
     return {patient for patient, time in made(cohort).items() if before.get(patient) != time}

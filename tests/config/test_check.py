@@ -16,7 +16,7 @@ COHORT = {"patients": "patients.csv"}
 
 
 def message(**sections: Any) -> str:
-    """Return what is said of a config, which is otherwise sound."""
+    """Return the error message for a valid config with these sections."""
     with pytest.raises(ConfigError) as caught:
         check_config({"cohorts": {"blca": COHORT}, **sections}, ["config/mine.yaml"])
     return str(caught.value)
@@ -68,7 +68,7 @@ def test_all_mistakes_are_told_at_once_and_in_at_most_ten_lines() -> None:
 
 
 def test_a_config_without_cohorts_is_told_what_is_missing() -> None:
-    with pytest.raises(ConfigError, match="cohorts: is missing; one entry a cohort"):
+    with pytest.raises(ConfigError, match="cohorts: is missing; one entry per cohort"):
         check_config({})
 
 

@@ -1,4 +1,4 @@
-"""The data of a fold: what is scaled by whom, and who is left out."""
+"""The data of a fold: scaling, and patients who are left out."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Planted:
-    """Files of all stages up to training, and what is known of the patches."""
+    """Files of all stages up to training, and the kinds of the patches."""
 
     folder: Path
     kinds: dict[str, np.ndarray]

@@ -54,7 +54,7 @@ def features(stage: EmbedStage, shard: Shard) -> torch.Tensor:
 
 @contextmanager
 def memory(gpu: torch.device, more: int) -> Iterator[None]:
-    """Let this process have so many bytes `more` of the GPU than it holds."""
+    """Allow this process `more` bytes of the GPU's memory than it uses now."""
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(gpu).total_memory
     torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + more) / total)

@@ -1,4 +1,4 @@
-"""DualTrans: what it is made of."""
+"""DualTrans: its parts."""
 
 from __future__ import annotations
 

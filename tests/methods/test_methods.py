@@ -33,7 +33,7 @@ BAGS = [name for name in NETWORKS if "bags" in METHODS[name].reads]
 
 
 def shape_of(name: str, shape: Shape) -> Shape:
-    """Return the sizes as a method is told of them: only of what it reads."""
+    """Return the sizes of only those inputs that a method reads."""
     reads = METHODS[name].reads
     return Shape(
         shape.families if "genomics" in reads else (),

@@ -1,4 +1,4 @@
-"""MOTCat: micro-batches, what they make of a bag together, and the plan's part in it."""
+"""MOTCat: micro-batches, how they are combined, and the transport plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TransMIL: what it is made of, and that it is told the order of patches."""
+"""TransMIL: its parts, and its use of the order of patches."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ SPREAD = {"last": 0.0, "best-on-test": 0.03}
 def write_evaluation(
     results, cohort, model, *, method, encoder, c_index, std=0.05, synthetic=False, weights="hub", track="unified"
 ):
-    """Write what `train` and `evaluate` leave of one model on one cohort, and return the evaluation's path.
+    """Write the files of `train` and `evaluate` for one model on one cohort, and return the evaluation's path.
 
     `c_index` is a function of protocol, fold and seed.
     """

@@ -1,4 +1,4 @@
-"""The stage: a figure of each model, a panel a cohort, and what must be said beside it."""
+"""The stage: a figure per model, a panel per cohort, and the labels of each figure."""
 
 from __future__ import annotations
 

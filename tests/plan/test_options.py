@@ -1,4 +1,4 @@
-"""Parameters of jobs: what they are made of runs a job again, so they stay as they are from version to version."""
+"""Parameters of jobs: a change runs the job again, so they must not change between versions."""
 
 from __future__ import annotations
 

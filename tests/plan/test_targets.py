@@ -1,4 +1,4 @@
-"""What can be asked for, and what is said where there is nothing to make."""
+"""The targets, and the messages when there is nothing to make."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 class Project:
-    """A cohort's files in `folder`, and what is trained on them."""
+    """A cohort's files in `folder`, and the models trained on them."""
 
     def __init__(self, folder: Path, patients: Cohort) -> None:
         self.folder, self.cohort = folder, patients

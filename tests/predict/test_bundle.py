@@ -1,4 +1,4 @@
-"""Bundles: what they say, that they can be moved, and that a changed one is refused."""
+"""Bundles: their contents; they can be moved; a changed bundle is refused."""
 
 from __future__ import annotations
 

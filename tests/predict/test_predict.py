@@ -1,4 +1,4 @@
-"""Predictions: they are the networks' own, and whatever is unusual about a patient is told."""
+"""Predictions: they equal those of the networks, and unusual patients get warnings."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ ROOM = {"desktop": 1280, "phone": 390}
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory, make_results):
-    """Two cohorts of which one lacks two of the models, with published numbers, things left out, and slides."""
+    """Two cohorts, one without two of the models, with published numbers, exclusions and slides."""
     root = tmp_path_factory.mktemp("browser")
     slides = {f"S{i}": "tile: no tissue" if i in {3, 10} else "" for i in range(11)}
     methods = (("none", "snn"), ("resnet50", "ccl"), ("uni", "ccl"))

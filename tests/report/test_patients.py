@@ -1,4 +1,4 @@
-"""Single patients in the report: what is shown of an explanation, what is linked, and what is refused."""
+"""Single patients in the report: what is shown, linked and refused."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Page(HTMLParser):
 
 
 def write_patient(folder, patient, rank, *, slides=("A",), notes=(), **more):
-    """Write what the explain stage leaves of one patient."""
+    """Write the files of the explain stage for one patient."""
     own = folder / patient
     told = {name: f"words on {name}" for name in ("survival", "ways", "families", "genes", "clusters")}
     told |= {f"map.{slide}": f"words on {slide}" for slide in slides}
@@ -85,7 +85,7 @@ def write_patient(folder, patient, rank, *, slides=("A",), notes=(), **more):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory, make_results):
-    """A report with two patients of one model; the safer one has a name that nobody should have."""
+    """A report with two patients of one model; the one with lower risk has a name that needs escaping."""
     root = tmp_path_factory.mktemp("with patients")
     evaluations = make_results(root, "toy", synthetic=True, weights="random")
     folder = root / "results" / "toy" / "explain" / "resnet50" / "mine"

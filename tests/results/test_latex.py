@@ -1,4 +1,4 @@
-"""Tables for a paper: whatever they hold, LaTeX can read them and prints what is meant."""
+"""Tables for a paper: LaTeX can read any content and prints it correctly."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_number_is_printed_with_what_is_known_of_it() -> None:
 def evaluation(
     cohort: str, encoder: str, folds: int, seeds: int, synthetic: bool, weights: str, censored: int = 0
 ) -> Evaluation:
-    """An evaluation of which the first folds have no C-index."""
+    """An evaluation whose first folds have no C-index."""
     scores = [{"fold": fold, "c_index": None if fold < censored else 0.6} for fold in range(folds)]
     protocols = {"last": {"folds": scores, "seeds": [{"seed": seed} for seed in range(seeds)]}}
     facts = {

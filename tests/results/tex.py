@@ -6,7 +6,7 @@ import re
 
 
 def tables_of(latex: str) -> list[list[list[str]]]:
-    """The cells of each table, the headings first; what LaTeX could not read is an error."""
+    """The cells of each table, headings first; text that LaTeX cannot read is an error."""
     depth = 0
     for brace in re.findall(r"(?<!\\)[{}]", latex):
         depth += 1 if brace == "{" else -1

@@ -102,7 +102,7 @@ class OneNode:
 
 
 def until(find: Callable[[], str | None], what: str, seconds: float) -> str:
-    """Return what `find` finds, asked again and again; fail after so many seconds."""
+    """Call `find` until it returns something, and return that; fail after so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = find()

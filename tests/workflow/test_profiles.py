@@ -39,7 +39,7 @@ cat "$(dirname "$0")/$1"
 
 @pytest.fixture
 def bags(tmp_path: Path) -> Workspace:
-    """A cohort of ready features, of which nothing has run."""
+    """A cohort with features, before any run."""
     workspace = Workspace(tmp_path / "bags")
     make_demo(workspace.folder / "bags", DemoSettings(patients=24, seed=3, bags=True, shuffle_risk=False))
     del workspace.config["cohorts"]["tiny"]

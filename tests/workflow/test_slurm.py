@@ -23,7 +23,7 @@ pytestmark = pytest.mark.xdist_group("slurm")
 
 PROFILE = ROOT / "profiles" / "slurm"
 OPTIONS = ("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "20")
-"""This cluster keeps no accounts, and nobody waits in its queue."""
+"""This cluster has no accounting, and its queue is short."""
 
 ASKED = {
     # partition, cores, memory, minutes, GPUs; both outlines and patches of a shard are a job, and both folds of a model
@@ -74,7 +74,7 @@ def submit(slurm: OneNode, workspace: Workspace, *arguments: str, profile: Path 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A cohort of eight patients with few patches, of which nothing has run."""
+    """A cohort of eight patients with few patches, before any run."""
     workspace = Workspace(tmp_path_factory.mktemp("here"))
     make_demo(workspace.folder / "tiny", DemoSettings(patients=8, seed=3, bags=False, shuffle_risk=False))
     del workspace.config["cohorts"]["bags"]

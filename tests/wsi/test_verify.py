@@ -1,4 +1,4 @@
-"""`ccl verify`: what is missing, damaged or left over is named; `--mend` has just that made again."""
+"""`ccl verify` names missing, damaged and left-over files; after `--mend` only these are made again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-# Not part of the default target: `snakemake ablations` asks for all of it, `snakemake table4` to `table8` for one table.
+# Not part of the default target: run `snakemake ablations` for all tables, `snakemake table4` to `table8` for one.
 for number, table in plan.targets.ablations.items():
 
     rule:

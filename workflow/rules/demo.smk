@@ -1,4 +1,4 @@
-# Part of the graph where the config has `demo`: the synthetic cohort in the `data` folder.
+# Included if the config has section `demo`: makes the synthetic cohort in the `data` folder.
 rule demo:
     output:
         plan.demo.files,

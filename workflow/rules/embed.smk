@@ -13,7 +13,7 @@ rule embed:
         "../../envs/ccl.yaml"
     threads: 4
     resources:
-        # How a job uses the machine, not what it computes: a change runs nothing again.
+        # These are resources because they do not change the result: a change runs nothing again.
         gpu=plan.options.gpus("embed"),
         device=plan.config.embed.device,
         batch_size=plan.config.embed.batch_size,

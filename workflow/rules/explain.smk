@@ -1,4 +1,4 @@
-# The report asks for the patients explained with CCL, `snakemake explain` for those of every model that can be explained.
+# The report needs the explanations of CCL; `snakemake explain` makes those of every model that can be explained.
 rule explain:
     input:
         plan.targets.explain,

@@ -1,4 +1,4 @@
-# Not part of the default target: `snakemake figure6` to `figure9` ask for one figure of the paper each.
+# Not part of the default target: run `snakemake figure6` to `figure9` for one figure of the paper.
 rule figure6:
     input:
         plan.targets.judged_figure("6"),

@@ -1,4 +1,4 @@
-# `snakemake bundle`, no part of the default target, packs every model of the config for new patients.
+# Not part of the default target: `snakemake bundle` packs every model of the config for new patients.
 rule bundle:
     input:
         plan.targets.bundles(),
@@ -56,7 +56,7 @@ rule predict_cohort:
     conda:
         "../../envs/ccl.yaml"
     resources:
-        # How a job uses the machine, not what it computes: a change runs nothing again.
+        # These are resources because they do not change the result: a change runs nothing again.
         gpu=plan.options.gpus("train"),
         device=plan.config.train.device,
         mem_mb=8000,

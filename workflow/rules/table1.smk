@@ -1,4 +1,4 @@
-# Not part of the default target: `snakemake table1` asks for it.
+# Not part of the default target: run `snakemake table1`.
 rule table1:
     input:
         plan.targets.table1,
@@ -40,7 +40,7 @@ rule table1:
         "ccl table1 {input:q} --out {params.out:q} --blanks {params.blanks:q} > {log:q} 2>&1"
 
 
-# The two other tables are of the same evaluations, and are made with the first.
+# Tables II and III need the same evaluations and are made together with Table I.
 rule table2:
     input:
         rules.table1.output.table2,

@@ -15,7 +15,7 @@ rule train:
     conda:
         "../../envs/ccl.yaml"
     resources:
-        # How a job uses the machine, not what it computes: a change runs nothing again.
+        # These are resources because they do not change the result: a change runs nothing again.
         gpu=plan.options.gpus("train"),
         device=plan.config.train.device,
         bags=plan.config.train.bags,

@@ -158,7 +158,7 @@ def test_weights_of_the_hub_are_loaded_as_a_file_is(
 
 
 def refused(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return what is said of UNI2-h if the hub answers with `error`."""
+    """Return the message for UNI2-h if the hub answers with `error`."""
 
     def refuse(repo: str, file: str) -> str:
         raise error("no", response=SimpleNamespace(headers={}, request=None))

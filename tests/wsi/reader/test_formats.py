@@ -46,7 +46,7 @@ def levels() -> formats.Levels:
 def case(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, levels: formats.Levels
 ) -> tuple[Slide, int, str, bool]:
-    """A slide, how far the image lies from its corner, what OpenSlide calls it, and whether it is decoded directly."""
+    """A slide, the offset of the image, OpenSlide's name of the format, and whether it is decoded directly."""
     name, write, vendor, direct = CASES[request.param]
     path = tmp_path_factory.mktemp("slide") / name
     write(path, levels)
