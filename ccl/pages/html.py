@@ -22,7 +22,7 @@ def render(template: str, package: str, **shown: Any) -> str:
     package : str
         Package that the template belongs to.
     shown
-        What the template shows; a name that it uses and that is missing here is an error.
+        Values for the template. A name that the template uses and that is missing here raises an error.
     """
     return _environment(package).get_template(template).render(**shown)
 
