@@ -1,4 +1,4 @@
-"""Which patients are explained, and by which fold: the one that had the patient in its test set."""
+"""Choice of the patients to explain; each is explained by the fold that had the patient in its test set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ccl.io.errors import ConfigError
 
 @dataclass(frozen=True)
 class Case:
-    """A patient, and the run that did not learn from them."""
+    """A patient, and the run whose test set they were in."""
 
     patient: str
     run: FoldRun
