@@ -1,4 +1,4 @@
-"""The two tracks: all methods trained alike, or each as its authors do."""
+"""The two tracks: all methods trained in the same way, or each as its authors do."""
 
 from __future__ import annotations
 
