@@ -25,14 +25,14 @@ from ccl.demo.slides import make_slides
 from ccl.io.files import write_json, write_table, write_text
 
 LATENTS_STREAM, FOLLOW_UP_STREAM, OMICS_STREAM, SLIDES_STREAM, BAGS_STREAM, CLINICAL_STREAM, SHUFFLE_STREAM = range(7)
-"""Second word of each random stream's seed: one kind of draw does not disturb the others."""
+"""Second word of each random stream's seed, which keeps the kinds of draws independent."""
 
 
 def make_demo(out: Path, settings: DemoSettings) -> None:
-    """Make the synthetic cohort in `out`; a folder that already holds it is left as it is.
+    """Make the synthetic cohort in `out`; a folder that already holds it is not changed.
 
-    ``demo.json``, written last, says what the folder holds.  A run that was cut short is done again, and so is a
-    cohort of which a table, a slide or a bag is missing.
+    ``demo.json`` is written last and describes the folder.  The cohort is made again after an interrupted run, or if a
+    table, a slide or a bag is missing.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def _rng(settings: DemoSettings, stream: int) -> np.random.Generator:
 
 
 def _write_patients(out: Path, settings: DemoSettings, names: list[str], risk: Risk) -> None:
-    """Write the follow-up, with age and sex that carry nothing, and the truth about it."""
+    """Write the follow-up, with age and sex, which do not affect the risk, and the truth about it."""
     follow_up = draw_follow_up(risk.log_risk, _rng(settings, FOLLOW_UP_STREAM))
     owners = np.arange(len(names))
     if settings.shuffle_risk:
