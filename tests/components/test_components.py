@@ -220,5 +220,5 @@ def test_just_the_methods_that_are_named_have_components(method: str) -> None:
 
 
 def test_a_model_without_components_says_so() -> None:
-    with pytest.raises(ModelError, match="does not decompose"):
+    with pytest.raises(ModelError, match="has no knowledge components"):
         SurvivalModel().decomposed(Batch((), None, None))
