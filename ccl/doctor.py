@@ -39,14 +39,14 @@ class Finding:
 
 
 def examine(config: Path | None, *, fetch: bool = False, profile: str | None = None) -> Iterator[Finding]:
-    """Check the installation, and with a `config` also that config and the weights of its encoders.
+    """Check the installation, and the `config` and the weights of its encoders if given.
 
     No slide is opened.
 
     Parameters
     ----------
     config : Path
-        The config, if one is to be checked.
+        The config to check, if any.
     fetch : bool
         Whether to download missing weights; otherwise nothing is downloaded.
     profile : str

@@ -93,15 +93,15 @@ def _write_omics(out: Path, names: list[str], omics: Omics) -> None:
 def _readme(settings: DemoSettings) -> str:
     pictures = "patch features (`features/`, encoder `planted`)" if settings.bags else "slides (`slides/`)"
     follow_up = (
-        "The follow-up was then handed to other patients at random, so nothing predicts it (`follow_up_of`)."
+        "The follow-up was then assigned to other patients at random, so nothing predicts it (`follow_up_of`)."
         if settings.shuffle_risk
         else "An oracle that knows the log-risk reaches a C-index of about 0.9; half of the patients are censored."
     )
     return (
-        f"# A synthetic cohort\n\nNobody's data: `ccl demo` drew {settings.patients} patients with {pictures} and "
+        f"# A synthetic cohort\n\nNo real data: `ccl demo` drew {settings.patients} patients with {pictures} and "
         f"genes (`rna.csv`, `cnv.csv`, `snv.csv`, `families.gmt`) from seed {settings.seed}. The log-risk is a sum of "
-        "four parts: `shared`, a latent factor that shows in the tumour and in genes; `pathology`, lymphocytes alone; "
-        "`genomics`, genes alone; and `synergy`, the product of a factor that shows in myxoid stroma and one that "
-        f"shows in genes, neither of which matters by itself. {follow_up} Age and sex carry nothing. `truth/` holds "
-        "the factors and parts of each patient, the factor of each gene, and where the pictures show what.\n"
+        "four parts: `shared`, a latent factor that shows in the tumour and in genes; `pathology`, only lymphocytes; "
+        "`genomics`, only genes; and `synergy`, the product of a factor that shows in myxoid stroma and one that "
+        f"shows in genes, neither of which matters by itself. {follow_up} Age and sex do not matter. `truth/` holds "
+        "the factors and parts of each patient, the factor of each gene, and the truth about the pictures.\n"
     )

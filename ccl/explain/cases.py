@@ -36,7 +36,7 @@ def choose_cases(runs: Sequence[FoldRun], settings: ExplainSettings) -> list[Cas
     Raises
     ------
     ConfigError
-        No patients are asked for, or a patient is not a test patient of any run.
+        No patients are requested, or a patient is not a test patient of any run.
     """
     if not settings.patients and not settings.count:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""What the networks of a fold predict for a patient, what they attend to, and what changed the risk."""
+"""Explaining the networks of a fold for one patient: prediction, attention, and attribution of the risk."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def attribute(model: SurvivalModel, batch: Batch, reference: Batch, tables: Tabl
 
 
 def _inputs(batch: Batch, *, with_centres: bool) -> tuple[Tensor, ...]:
-    """Return the genes (1, n_f) of each family, and the centres (1, k, D) if asked for."""
+    """Return the genes (1, n_f) of each family, and the centres (1, k, D) if requested."""
     genes = tuple(values[0] for values in batch.genomics)
     return (*genes, batch.centres[0]) if with_centres and batch.centres is not None else genes
 

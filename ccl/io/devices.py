@@ -26,7 +26,7 @@ def pick_device(device: str) -> torch.device:
     Raises
     ------
     ConfigError
-        ``cuda`` was asked for, and torch finds no GPU; or the GPU cannot be claimed.
+        ``cuda`` was requested and torch finds no GPU, or the GPU cannot be claimed.
     """
     if device == "cpu":
         return torch.device("cpu")
@@ -34,7 +34,7 @@ def pick_device(device: str) -> torch.device:
         return _own_gpu()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if device == "cuda":
-        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for the CPU alone"
+        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for CPU only"
         limit = "" if visible is None else f"; CUDA_VISIBLE_DEVICES is '{visible}'"
         raise ConfigError(
             "there is no GPU",

@@ -35,7 +35,7 @@ def _environment(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # A page runs one script, `page_script`; its content security policy allows the hash of that script alone.
+    # A page runs one script, `page_script`; its content security policy allows only the hash of that script.
     found.globals.update(
         script=lambda name: Markup(_source(found, name)),
         script_hash=lambda name: f"sha256-{b64encode(sha256(_source(found, name).encode()).digest()).decode()}",

@@ -64,7 +64,7 @@ TABLES: Mapping[int, Table] = {
 """The tables by number."""
 
 DISTANCES = 5
-"""The table without points: it is about the default model alone."""
+"""The table without points, which has only the default model."""
 
 
 @dataclass(frozen=True)

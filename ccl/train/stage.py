@@ -63,7 +63,7 @@ def train_fold(
     device, threads
         ``auto``, ``cpu`` or ``cuda``; CPU threads of torch, for this whole process.
     bags
-        ``disk`` reads a patient's patches anew each time; ``memory`` keeps them.
+        ``disk`` reads a patient's patches again each time; ``memory`` keeps them.
 
     Raises
     ------

@@ -100,7 +100,7 @@ def build_encoder(encoder: Encoder, weights: str) -> PatchEncoder:
 
 
 def network(encoder: Encoder, *, pretrained: bool = False) -> nn.Module:
-    """Build the encoder's network; its weights are random unless timm is to load them."""
+    """Build the encoder's network; its weights are random unless timm loads them."""
     if encoder.architecture in NETWORKS:
         return NETWORKS[encoder.architecture]()
     options: dict[str, Any] = {

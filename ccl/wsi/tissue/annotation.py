@@ -111,7 +111,7 @@ def _from_geojson(slide: Slide, path: Path, dimensions: tuple[int, int]) -> tupl
             "the annotation lies outside the slide",
             found=f"x {left:g} to {right:g}, y {top:g} to {bottom:g}",
             expected=f"x 0 to {dimensions[0]}, y 0 to {dimensions[1]}, in level-0 pixels",
-            todo="check that the annotation is this slide's; MIRAX slides are to be opened uncropped in QuPath",
+            todo="check that the annotation belongs to this slide; open MIRAX slides uncropped in QuPath",
         )
     return pieces_of(inside)
 
