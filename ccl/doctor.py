@@ -1,4 +1,4 @@
-"""Is everything there that a run will need?  One finding per check, each with what to do about it."""
+"""Checks that everything a run needs is available; each check gives one finding, with advice if it fails."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REINSTALL = "install ccl again (in a checkout: `make install`)"
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found."""
+    """The result of one check."""
 
     state: Literal["ok", "warn", "fail"]
     what: str
@@ -39,18 +39,18 @@ class Finding:
 
 
 def examine(config: Path | None, *, fetch: bool = False, profile: str | None = None) -> Iterator[Finding]:
-    """Check the installation, and with a `config` also that config and the weights of its encoders.
+    """Check the installation, and the `config` and the weights of its encoders if given.
 
     No slide is opened.
 
     Parameters
     ----------
     config : Path
-        The config, if one is to be checked.
+        The config to check, if any.
     fetch : bool
-        Download the weights that are missing; else nothing is downloaded.
+        Whether to download missing weights; otherwise nothing is downloaded.
     profile : str
-        The workflow profile that jobs will be submitted with: whether the cluster has what they ask for.
+        The workflow profile of the run, to check that the cluster has the resources of its jobs.
     """
     checks = {"python": python, "packages": packages, "torch": torch_and_gpu, "openslide": openslide, "jpeg": jpeg}
     for what, check in checks.items():
@@ -72,18 +72,18 @@ def examine(config: Path | None, *, fetch: bool = False, profile: str | None = N
 
 
 def _guarded(what: str, check: Callable[[], Finding]) -> Finding:
-    """Return what a check finds; whatever it stumbles over is a finding as well."""
+    """Return the finding of a check; an error of the check is a finding as well."""
     try:
         return check()
     except CclError as error:
         return Finding("fail", what, error.line)
-    except Exception as error:  # a broken installation fails in ways of its own
+    except Exception as error:  # a broken installation can raise any error
         found = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         return Finding("fail", what, found, REINSTALL)
 
 
 def python() -> Finding:
-    """Say which interpreter runs."""
+    """Report the interpreter."""
     return Finding("ok", "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
 
 
@@ -109,7 +109,7 @@ def torch_and_gpu() -> Finding:
     import torch
 
     if not torch.cuda.is_available():
-        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for CPU alone"
+        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for CPU only"
         return Finding("ok", "torch", f"{torch.__version__} ({built}), no GPU: `device: cuda` would fail here")
     free, whole = torch.cuda.mem_get_info()
     if float(torch.ones(8, device="cuda").sum()) != 8:
@@ -140,14 +140,14 @@ def jpeg() -> Finding:
 
 
 def disk(results: Path) -> Finding:
-    """Look for room where the results go."""
+    """Check the free space for the results."""
     folder = results.absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free / GB
     found = f"{free:.0f} GB free at {folder}"
     if not os.access(folder, os.W_OK):
-        return Finding("fail", "disk", f"{folder} cannot be written to", "set `results:` to a folder of your own")
+        return Finding("fail", "disk", f"{folder} cannot be written to", "set `results:` to another folder")
     if free < NO_DISK_GB:
         return Finding("fail", "disk", found, "make room, or set `results:` to another disk")
     if free < LITTLE_DISK_GB:
@@ -162,13 +162,13 @@ def plannable(config: Path, values: Mapping[str, Any]) -> Finding:
 
 
 def cluster(config: Path, profile: str) -> Iterator[Finding]:
-    """Ask a SLURM cluster whether it has what the jobs of a run will ask for."""
+    """Check that a SLURM cluster has the resources of a run's jobs."""
     from ccl.scheduler import problems, read_profile
 
     try:
         executor = read_profile(profile)[1].get("executor")
         if executor != "slurm":
-            yield Finding("warn", "cluster", f"executor {executor}", "only SLURM can be asked what it has")
+            yield Finding("warn", "cluster", f"executor {executor}", "only SLURM clusters can be checked")
             return
         found = [Finding("fail", "cluster", wrong, todo) for wrong, todo in problems(config, profile)]
     except CclError as error:
@@ -181,7 +181,7 @@ def _encoders(values: Mapping[str, Any], fetch: bool) -> Iterator[Finding]:
     try:
         config = check_config(values)
     except ConfigError:
-        return  # `plannable` has said so
+        return  # reported by `plannable`
     if any(cohort.reads_slides for cohort in config.cohorts.values()):
         for name, entry in config.embed.encoders.items():
             path = config.weights_file(name) or entry.weights
@@ -189,7 +189,7 @@ def _encoders(values: Mapping[str, Any], fetch: bool) -> Iterator[Finding]:
 
 
 def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None, *, fetch: bool = False) -> Finding:
-    """Look for an encoder's weights, and download those of the hub if they are missing and that is asked for."""
+    """Look for an encoder's weights; with `fetch`, download missing ones from the hub."""
     from ccl.wsi.encoders import check_source, get_encoder
     from ccl.wsi.encoders.hub import cached, download, grant
     from ccl.wsi.encoders.weights import weights_key
@@ -197,7 +197,7 @@ def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None, 
     what = f"encoder {name}"
     check_source(name, weights)
     if weights == "random":
-        return Finding("warn", what, "random weights", "for trying things out; every output will say so")
+        return Finding("warn", what, "random weights", "use them only to try things out; every output is marked")
     if weights != "hub":
         return Finding("ok", what, f"{weights}, {weights_key(weights, sha256)}")
     encoder = get_encoder(name)

@@ -1,6 +1,6 @@
-"""Whether a SLURM cluster has what the jobs of a run will ask for.
+"""Checks that a SLURM cluster has the resources of a run's jobs.
 
-A job that asks for more cores or time than its partition has is accepted, and waits for ever without a word.
+SLURM accepts a job that asks for more cores or time than its partition has, and lets it wait forever without a message.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ccl.io.errors import ConfigError
 
 @dataclass(frozen=True)
 class Job:
-    """What a kind of jobs asks for."""
+    """The resources that a kind of jobs asks for."""
 
     name: str
     """The rule, or the rules of a group."""
@@ -38,7 +38,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Node:
-    """What a node of a partition has, and the most minutes that a job may take there."""
+    """The resources of a node of a partition, and the time limit of jobs there in minutes."""
 
     partition: str
     cores: int
@@ -52,7 +52,7 @@ class Node:
 
 
 def problems(config: Path, profile: str) -> Iterator[tuple[str, str]]:
-    """Find what the cluster lacks for a run: pairs of what is wrong and what to do.
+    """Yield what the cluster lacks for a run, as pairs of problem and advice.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def _amounts(of: Job | Node) -> str:
 
 
 def read_profile(profile: str) -> tuple[Path, dict[str, Any]]:
-    """Return a profile's folder, found as Snakemake finds it, and what its config says.
+    """Return a profile's folder, found as Snakemake finds it, and the values of its config.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def read_profile(profile: str) -> tuple[Path, dict[str, Any]]:
 
 
 def partition_file(profile: str) -> Path | None:
-    """Return the file of partitions that a profile names, if it does; beside the profile if it is there."""
+    """Return the file of partitions that a profile names, relative to the profile if it exists there, or None."""
     folder, values = read_profile(profile)
     name = values.get("slurm-partition-config")
     if name is None:
@@ -143,9 +143,10 @@ def planned_jobs(config: Path, profile: str) -> list[Job]:
 
 
 def read_jobs(plan: str) -> list[Job]:
-    """Read the kinds of jobs from what a dry run prints.
+    """Read the kinds of jobs from the output of a dry run.
 
-    The members of a group run one after the other: it asks for the most of any of them, and for the time of all.
+    The members of a group run one after the other, so it asks for the largest resources of its members and for the sum
+    of their times.
     """
     submitted: list[list[Job]] = []
     rule, cores, grouped = "", 1, False
@@ -156,7 +157,7 @@ def read_jobs(plan: str) -> list[Job]:
             grouped, rule, cores = bool(found[1]), found[2], 1
         elif found := re.match(r" +threads: (\d+)$", line):
             cores = int(found[1])
-        elif (found := re.match(r" +resources: (.*)$", line)) and "runtime=" in line:  # others are done where one calls
+        elif (found := re.match(r" +resources: (.*)$", line)) and "runtime=" in line:  # jobs without it run locally
             asked = dict(item.split("=", 1) for item in found[1].split(", "))
             mem_mb, runtime, gpus = (int(asked.get(name, 0)) for name in ("mem_mb", "runtime", "gpu"))
             if not grouped:
@@ -176,7 +177,7 @@ def _together(jobs: list[Job]) -> Job:
 
 
 def _placed(jobs: list[Job], file: Path | None) -> Iterator[Job]:
-    """Give each job without a partition the one that SLURM's plugin will choose for it, if it is to choose."""
+    """Set the partition of each job without one to the choice of SLURM's plugin, if the plugin has a choice."""
     from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_partition_file
 
     partitions = read_partition_file(file) if file else []
@@ -193,10 +194,10 @@ def cluster_nodes() -> tuple[list[Node], str]:
     Raises
     ------
     ConfigError
-        SLURM is not here, or does not answer.
+        SLURM is not installed, or does not answer.
     """
     if shutil.which("sinfo") is None:
-        raise ConfigError("no SLURM here", found="no command `sinfo`", todo="call this on a login node of the cluster")
+        raise ConfigError("SLURM is not installed", found="no command `sinfo`", todo="run this on a login node")
     command = ["sinfo", "--Node", "--noheader", "--format", "%P|%c|%m|%l|%G"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

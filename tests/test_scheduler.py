@@ -164,7 +164,7 @@ def test_what_would_wait_for_ever_is_found(
 def test_without_slurm_or_a_profile_it_says_so(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "cluster-generic, default, slurm" in failures(config, "slrum")[0]
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    assert "call this on a login node" in failures(config, "slurm")[0]
+    assert "run this on a login node" in failures(config, "slurm")[0]
     assert [finding.state for finding in cluster(config, "cluster-generic")] == ["warn"]
 
 

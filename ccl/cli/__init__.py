@@ -1,6 +1,6 @@
 """The command line: one sub-command per stage, no logic.
 
-Snakemake calls these commands; each can be called by hand with the same words.
+Snakemake calls these commands; each can be called by hand with the same arguments.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ for module in (cohort, slides, training, results, tools):
 
 
 def main() -> None:
-    """Run the command line; an error that ccl raised on purpose, and a full disk, print one message and exit with 1."""
+    """Run the command line; ccl's own errors and a full disk print one message and exit with 1."""
     try:
         cli()
     except CclError as error:

@@ -1,4 +1,4 @@
-"""The sub-commands that make tables: of patients, genes and clusters; no logic."""
+"""The sub-commands that make tables of patients, genes and clusters; no logic."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def demo(out: Path, settings: DemoSettings) -> None:
 
 
 @click.command("init")
-@click.option("--slides", type=FOLDER, required=True, help="folder of slides, in folders of their own or not")
+@click.option("--slides", type=FOLDER, required=True, help="folder of slides, with or without subfolders")
 @click.option("--patients", type=FILE, required=True, help="table of follow-up, a row per patient or slide")
 @click.option("--wide", type=FILE, help="one table of GENE_rnaseq, GENE_cnv and GENE_mut")
 @click.option("--rna", type=FILE, help="table of expression, a column per gene")
 @click.option("--cnv", type=FILE, help="table of copy numbers, a column per gene")
 @click.option("--snv", type=FILE, help="table of mutations, a column per gene")
-@click.option("--gmt", type=FILE, help="GMT file of gene families, which omics need")
+@click.option("--gmt", type=FILE, help="GMT file of gene families, required with omics")
 @click.option("--out", type=PATH, required=True, help="config to write, such as config/mine.yaml")
 def init(out: Path, **inputs: Any) -> None:
-    """Write a first config and the sheet of slides for a cohort of your own."""
+    """Write a first config and the sheet of slides for your own cohort."""
     from ccl.cohort.init import init_config
 
     click.echo(str(init_config(out, **inputs)))
@@ -96,7 +96,7 @@ def genomics(out: Path, gmt: Path, settings: GenomicsSettings, **tables: Path | 
 @click.option("--out", type=PATH, required=True, help="file to write")
 @ON_BAD_SLIDE
 @THREADS
-@click.option("--overwrite", is_flag=True, help="cluster every patient again, finished or not")
+@click.option("--overwrite", is_flag=True, help="cluster every patient again, even if finished")
 @settings_options(ClusterSettings)
 def cluster(manifests: tuple[Path, ...], **inputs: Any) -> None:
     """Cluster the patches of each patient."""

@@ -16,11 +16,11 @@ from ccl.paper.figures import FIGURES
 
 @click.command("evaluate")
 @click.argument("runs", type=PATH, nargs=-1)
-@click.option("--predictions", type=PATH, help="table of predictions made elsewhere, in the place of RUNS")
+@click.option("--predictions", type=PATH, help="table of predictions from elsewhere, instead of RUNS")
 @click.option("--out", type=PATH, required=True, help="folder of the evaluation")
 @settings_options(EvaluateSettings)
 def evaluate(runs: tuple[Path, ...], predictions: Path | None, out: Path, settings: EvaluateSettings) -> None:
-    """Judge the folds (RUNS) of a method, or a table of predictions."""
+    """Evaluate the folds (RUNS) of a method, or a table of predictions."""
     from ccl.evaluate.stage import evaluate_predictions, evaluate_runs
 
     if bool(runs) == bool(predictions):
@@ -34,9 +34,9 @@ def evaluate(runs: tuple[Path, ...], predictions: Path | None, out: Path, settin
 @click.command("compare")
 @click.argument("evaluations", type=PATH, nargs=-1, required=True)
 @click.option("--out", type=PATH, required=True, help="table to write")
-@click.option("--protocol", default="last", show_default=True, help="whose risks are compared")
+@click.option("--protocol", default="last", show_default=True, help="protocol of the risks to compare")
 def compare(evaluations: tuple[Path, ...], out: Path, protocol: str) -> None:
-    """Compare models judged on the same patients, by the folders of their EVALUATIONS."""
+    """Compare models evaluated on the same patients, by the folders of their EVALUATIONS."""
     from ccl.evaluate.compare import compare_evaluations
 
     click.echo("\n".join(compare_evaluations(evaluations=evaluations, out=out, protocol=protocol)))
@@ -46,7 +46,7 @@ def compare(evaluations: tuple[Path, ...], out: Path, protocol: str) -> None:
 @click.argument("evaluations", type=PATH, nargs=-1, required=True)
 @click.option("--out", type=PATH, required=True, help="folder of the report")
 @click.option("--config", default="{}", help="the workflow's config as JSON, shown in the report")
-@click.option("--explained", type=PATH, multiple=True, help="folder of `ccl explain`, whose patients to show (repeat)")
+@click.option("--explained", type=PATH, multiple=True, help="folder of `ccl explain` with patients to show (repeat)")
 @click.option("--components", type=PATH, multiple=True, help="components.json of an evaluation (repeat)")
 @settings_options(ReportSettings)
 def report(evaluations: tuple[Path, ...], config: str, **options: Any) -> None:
@@ -92,7 +92,7 @@ def table1(evaluations: tuple[Path, ...], out: Path, blanks: str) -> None:
 @THREADS
 @settings_options(ExplainSettings)
 def explain(runs: tuple[Path, ...], **options: Any) -> None:
-    """Show what the predictions of a model (folds RUNS) for single patients rest on."""
+    """Explain the predictions of a model (folds RUNS) for single patients."""
     from ccl.explain.stage import explain_patients
 
     explain_patients(runs=runs, **options)
@@ -104,7 +104,7 @@ def explain(runs: tuple[Path, ...], **options: Any) -> None:
 @click.option("--clusters", type=PATH, help="file of the cluster stage")
 @click.option("--out", type=PATH, required=True, help="folder of the tables")
 def components(**options: Any) -> None:
-    """Show where the knowledge components of a model (folds RUNS) lie: Figure 8 of the paper."""
+    """Compute positions and statistics of a model's knowledge components (folds RUNS): Figure 8 of the paper."""
     from ccl.components.stage import find_components
 
     find_components(**options)

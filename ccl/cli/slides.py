@@ -16,15 +16,15 @@ from ccl.io.interop import LAYOUTS
 
 
 def shard_options(command: Any) -> Any:
-    """Give a slide stage's command the options that every slide stage has."""
+    """Add the options of all slide stages to a command."""
     for option in (
         click.option("--slides", type=PATH, required=True, help="sample sheet of slides"),
-        click.option("--shard", type=int, required=True, help="which share of the slides, from 0"),
-        click.option("--shards", type=int, required=True, help="how many shares there are"),
+        click.option("--shard", type=int, required=True, help="number of this shard, from 0"),
+        click.option("--shards", type=int, required=True, help="number of shards"),
         click.option("--out", type=PATH, required=True, help="folder of the slides' files"),
         click.option("--manifest", type=PATH, required=True, help="manifest to write"),
         ON_BAD_SLIDE,
-        click.option("--overwrite", is_flag=True, help="make every slide again, finished or not"),
+        click.option("--overwrite", is_flag=True, help="make every slide again, even if finished"),
     ):
         command = option(command)
     return command
@@ -38,7 +38,7 @@ def run_slide_stage(stage: Any, *, slides: Path, shard: int, shards: int, upstre
     run_shard(stage, Shard(shard_slides(read_slide_sheet(slides), shard, shards), upstream, **rest))
 
 
-UPSTREAM = click.option("--upstream", type=PATH, required=True, help="the shard's manifest of the stage before")
+UPSTREAM = click.option("--upstream", type=PATH, required=True, help="the shard's manifest of the previous stage")
 
 
 @click.command("tissue")
@@ -56,7 +56,7 @@ def tissue(settings: TissueSettings, out: Path, **shard: Any) -> None:
 @UPSTREAM
 @settings_options(TileSettings)
 def tile(settings: TileSettings, out: Path, **shard: Any) -> None:
-    """Lay the grid of patches over the tissue."""
+    """Divide the tissue into a grid of patches."""
     from ccl.wsi.tile.stage import TileStage
 
     run_slide_stage(TileStage(out, settings), **shard)
@@ -100,7 +100,7 @@ def embed(settings: EmbedSettings, out: Path, batch_size: int, device: str, thre
 @click.option("--manifest", type=PATH, required=True, help="manifest to write")
 @ON_BAD_SLIDE
 def import_(manifest: Path, **inputs: Any) -> None:
-    """Take features made elsewhere."""
+    """Import features made by another tool."""
     from ccl.io.interop.importing import import_features
 
     import_features(manifest, **inputs)
@@ -112,7 +112,7 @@ def import_(manifest: Path, **inputs: Any) -> None:
 @click.option("--out", type=PATH, required=True, help="folder to write into")
 @click.argument("manifests", type=PATH, nargs=-1, required=True)
 def export(out: Path, **inputs: Any) -> None:
-    """Write features and coordinates for another tool, of the slides in MANIFESTS of `embed`, `import` or `tile`."""
+    """Write features and coordinates of the slides in MANIFESTS (of `embed`, `import` or `tile`) for another tool."""
     from ccl.io.interop.exporting import export_features
 
     export_features(out, **inputs)
@@ -120,19 +120,19 @@ def export(out: Path, **inputs: Any) -> None:
 
 @click.command("verify")
 @click.argument("results", type=PATH)
-@click.option("--mend", is_flag=True, help="put aside what is damaged, and say how just that is made again")
+@click.option("--mend", is_flag=True, help="set damaged files aside, and print the command that makes them again")
 def verify(results: Path, mend: bool) -> None:
-    """Check that all that slide stages made in RESULTS is there and whole; not while `snakemake` runs."""
+    """Check that all files of slide stages in RESULTS exist and are complete; do not run it beside `snakemake`."""
     from ccl.wsi.verify import put_aside, verify_results
 
     problems = verify_results(results)
     for problem in problems:
         click.echo(f"{problem.path}: {problem.found}")
     if not problems:
-        click.echo("all there and whole")
+        click.echo("all files exist and are complete")
         return
     if not mend:
-        click.echo(f"{len(problems)} problems; `--mend` puts the damaged files aside and says how to make them again")
+        click.echo(f"{len(problems)} problems; `--mend` sets the damaged files aside and says how to make them again")
         sys.exit(1)
     moved, trash = put_aside(results, problems)
     if moved:

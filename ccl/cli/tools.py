@@ -1,4 +1,4 @@
-"""The sub-commands that tell what there is, and whether it is sound; no logic."""
+"""The sub-commands that list encoders, methods and keys, and check the installation; no logic."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ccl.cli.options import PATH
 
 
 @click.command("config")
-@click.option("--tables", type=PATH, help="page whose tables of keys to write anew, such as config/README.md")
+@click.option("--tables", type=PATH, help="page whose tables of keys to rewrite, such as config/README.md")
 def config(tables: Path | None) -> None:
-    """Print the JSON schema of the config, by which editors complete and check it."""
+    """Print the JSON schema of the config, for completion and checks in editors."""
     from ccl.config.page import fill_tables, json_schema
     from ccl.io.files import write_text
 
@@ -26,13 +26,13 @@ def config(tables: Path | None) -> None:
 @click.command("doctor")
 @click.option("--config", type=PATH, help="config to check as well, with the weights of its encoders")
 @click.option("--fetch", is_flag=True, help="download the weights that are missing into the hub's cache")
-@click.option("--workflow-profile", help="profile whose jobs the SLURM cluster is to have room for")
+@click.option("--workflow-profile", help="profile whose jobs must fit the SLURM cluster")
 def doctor(config: Path | None, fetch: bool, workflow_profile: str | None) -> None:
-    """Check the installation, a config, and that weights are there; without --fetch, nothing is downloaded."""
+    """Check the installation, a config and its weights; nothing is downloaded without --fetch."""
     from ccl.doctor import examine
 
     if config is None and (fetch or workflow_profile):
-        raise click.UsageError("--fetch and --workflow-profile are about a run: name its --config")
+        raise click.UsageError("--fetch and --workflow-profile check a run: name its --config")
     failed = False
     for finding in examine(config, fetch=fetch, profile=workflow_profile):
         click.echo(finding)
@@ -42,7 +42,7 @@ def doctor(config: Path | None, fetch: bool, workflow_profile: str | None) -> No
 
 @click.command("encoders")
 def encoders() -> None:
-    """List the known encoders; any other model of timm goes by its name there."""
+    """List the known encoders; any other timm model can be used by its timm name."""
     from ccl.wsi.encoders import ENCODERS
 
     row = "{:<17}{:>7}{:>7}  {:<17}{:<11}{:<8}{:<32}{}"

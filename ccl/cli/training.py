@@ -15,7 +15,7 @@ from ccl.config.sections import BundleSettings, Model, PredictSettings, Train, T
 
 
 def stage_files(command: Any) -> Any:
-    """Give a command the options of the files that a method reads."""
+    """Add the options for the files that a method reads to a command."""
     for option in (
         click.option("--manifests", type=PATH, multiple=True, help="manifest of features (repeat)"),
         click.option("--slides", type=PATH, help="sample sheet of slides"),
@@ -28,7 +28,7 @@ def stage_files(command: Any) -> Any:
 
 
 def _inputs(options: dict[str, Any]) -> Any:
-    """Take what training reads out of a command's options."""
+    """Return the inputs of training from a command's options."""
     from ccl.data.fold import Inputs
 
     return Inputs(**{field.name: options.pop(field.name) for field in fields(Inputs)})
@@ -46,7 +46,7 @@ def _inputs(options: dict[str, Any]) -> Any:
 @click.option("--out", type=PATH, required=True, help="folder of the run")
 @key_option(Model, "track")
 @key_option(Train, "bags")
-@click.option("--overrides", default="{}", help="the method's hyper-parameters that differ from its own, as JSON")
+@click.option("--overrides", default="{}", help="hyper-parameters that differ from the method's defaults, as JSON")
 @click.option("--synthetic/--real", default=False, help="whether the cohort is synthetic")
 @DEVICE
 @THREADS

@@ -1,4 +1,4 @@
-"""Stage ``cluster``: the patches of each patient as k centres."""
+"""Stage ``cluster``: summarises the patches of each patient by k centres."""
 
 from __future__ import annotations
 

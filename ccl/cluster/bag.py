@@ -1,4 +1,4 @@
-"""A patient's patches as K-means reads them: in blocks of float32, whatever they are stored as."""
+"""A patient's patches as K-means reads them: in blocks of float32, converted if necessary."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ import torch
 from numpy.typing import NDArray
 
 BLOCK_VALUES = 1 << 18
-"""Values of a block: 1 MiB of float32, which a core's own cache holds."""
+"""Values per block: 1 MiB of float32, which fits into a core's own cache."""
 
 TILE_PRODUCTS = 600_000
-"""Multiplications of one small matrix product.
+"""Number of multiplications of one small matrix product.
 
-OpenBLAS copies its operands into packed panels unless a product is smaller than a million multiplications.  Against
-a few centres that copy takes longer than the product, so blocks are multiplied in tiles below that size.
+OpenBLAS copies its operands into packed panels unless a product is smaller than a million multiplications.  With only
+a few centres, the copy takes longer than the product, so blocks are multiplied in tiles below that size.
 """
 
 
 class Bag:
-    """The N patches of one patient, of D values each.
+    """The N patches of one patient, with D values each.
 
     Parameters
     ----------
     parts : sequence of (n, D) arrays, float16 or float32
         Finite features, slide by slide; kept as they are and never copied.
     normalise : {"none", "l2"}
-        ``l2`` divides each patch by its Euclidean norm wherever the bag is read; a patch of zeros stays one.
+        ``l2`` divides each patch by its Euclidean norm whenever the bag is read; a patch of zeros stays zero.
 
     Notes
     -----
-    Memory beyond `parts`: a few blocks of 1 MiB and 8 bytes a patch.  Distances are computed from the bag's mean,
-    where float32 loses least.
+    Memory in addition to `parts` is a few blocks of 1 MiB and 8 bytes per patch.  Distances are computed relative to
+    the bag's mean, which keeps rounding errors of float32 small.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class Bag:
 
     @property
     def dim(self) -> int:
-        """Values of a patch, D."""
+        """Number D of values per patch."""
         return int(self._parts[0].shape[1])
 
     def rows(self, index: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Return the patches (n, D) at ascending positions `index`; a view where nothing has to be converted."""
+        """Return the patches (n, D) at ascending positions `index`; a view if no conversion is needed."""
         pieces = np.split(index, np.searchsorted(index, self._ends[:-1]))
         starts = [0, *self._ends[:-1]]
         found = [
@@ -73,7 +73,7 @@ class Bag:
         return patches if self._norms is None else patches / self._norms[index, None]
 
     def different(self, limit: int) -> int:
-        """Return how many different patches there are, counting no further than `limit`."""
+        """Return the number of different patches, counted up to `limit`."""
         seen: set[bytes] = set()
         for _, block in self._blocks(self.everyone):
             for patch in block:
@@ -112,7 +112,7 @@ class Bag:
             yield part, self.rows(rows[part])
 
     def _measure(self) -> NDArray[np.float32]:
-        """Return the norm of each patch, one for a patch of zeros."""
+        """Return the norm of each patch, or 1 for a patch of zeros."""
         self._norms = None
         squares = [_squares(block) for _, block in self._blocks(np.arange(self._ends[-1]))]
         norms = np.sqrt(np.concatenate(squares))
@@ -120,7 +120,7 @@ class Bag:
 
 
 def _take(part: NDArray[np.floating[Any]], index: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Return patches of one slide as float32, without a copy if they are neighbours stored as such."""
+    """Return patches of one slide as float32, without a copy if they are stored as consecutive float32 rows."""
     neighbours = index[-1] - index[0] == len(index) - 1
     patches = part[index[0] : index[-1] + 1] if neighbours else part[index]
     if patches.dtype == np.float16:
@@ -135,7 +135,7 @@ def _squares(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _product(block: NDArray[np.float32], columns: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return ``block @ columns`` by tiles that OpenBLAS multiplies without packing them first."""
+    """Return ``block @ columns``, in tiles that OpenBLAS multiplies without packing."""
     height = max(1, TILE_PRODUCTS // columns.size)
     whole = len(block) // height * height
     products = np.empty((len(block), columns.shape[1]), dtype=np.float32)

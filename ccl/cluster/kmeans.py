@@ -1,9 +1,9 @@
 """K-means of one bag of patches: Lloyd's iterations of all restarts side by side.
 
-The restarts are one program: each iteration reads the patches once, against the centres of every restart.  Three
-things keep what is read small, and none changes the outcome: bounds on the distances show most patches that they
-cannot change their cluster (Elkan, ICML 2003), the sums of the clusters are corrected by the patches that did, and a
-restart that has settled leaves the batch.
+Each iteration reads the patches once and compares them with the centres of all restarts.  Three techniques reduce the
+number of patches read, and none changes the result.  Bounds on the distances exclude most patches from changing their
+cluster (Elkan, ICML 2003).  The sums of the clusters are corrected only by the patches that changed.  A restart that
+has converged leaves the batch.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Clustering:
     centres: NDArray[np.float32]
     """(k, D)"""
     sizes: NDArray[np.int64]
-    """(k,) patches of each cluster."""
+    """(k,) number of patches of each cluster."""
     labels: NDArray[np.int64]
     """(N,) the cluster of each patch."""
     inertia: float
@@ -43,7 +43,7 @@ class Clustering:
 
 
 def kmeans(bag: Bag, k: int, *, restarts: int, seed: int, empty: Empty) -> Clustering:
-    """Cluster a bag from several random starts, and return the best outcome.
+    """Cluster a bag from several random starts, and return the best result.
 
     Parameters
     ----------
@@ -52,11 +52,11 @@ def kmeans(bag: Bag, k: int, *, restarts: int, seed: int, empty: Empty) -> Clust
     k : int
         Clusters.
     restarts : int
-        Starts, of which the one with the least inertia is kept; restart number r is the same for any `restarts`.
+        Number of starts; the result with the least inertia is kept. Restart number r is the same for any `restarts`.
     seed : int
-        Of the starts.  BLAS must be limited to one thread for an outcome that does not depend on their number.
+        Seed of the starts.  The result depends on the number of BLAS threads, so limit BLAS to one thread.
     empty : {"reseed", "zero"}
-        What an empty cluster gets: the patch farthest from its centre, or the zero vector as its centre.
+        Treatment of an empty cluster: it gets the patch farthest from its centre, or the zero vector as its centre.
 
     Returns
     -------
@@ -64,14 +64,15 @@ def kmeans(bag: Bag, k: int, *, restarts: int, seed: int, empty: Empty) -> Clust
 
     Notes
     -----
-    Memory beyond the bag: some 16 bytes per patch, cluster and restart for distances and bounds, three float64 arrays
-    of restarts x k x D, and blocks of 1 MiB; 6 MB for 15,000 x 1024, k = 6, 3 restarts.  Nothing has N x k x D values.
+    Memory in addition to the bag is some 16 bytes per patch, cluster and restart for distances and bounds, three
+    float64 arrays of restarts x k x D, and blocks of 1 MiB: 6 MB for 15,000 x 1024, k = 6, 3 restarts.  No array has
+    N x k x D values.
     """
     return lloyd(bag, seed_centres(bag, k, restarts=restarts, seed=seed), empty=empty)
 
 
 def seed_centres(bag: Bag, k: int, *, restarts: int, seed: int) -> NDArray[np.float64]:
-    """Choose patches as first centres by greedy k-means++ (Arthur and Vassilvitskii, SODA 2007).
+    """Choose patches as initial centres by greedy k-means++ (Arthur and Vassilvitskii, SODA 2007).
 
     Each further patch is the best of ``2 + int(log(k))`` candidates, drawn in proportion to their squared distance
     from the nearest patch already chosen, as in scikit-learn.
@@ -96,7 +97,7 @@ def seed_centres(bag: Bag, k: int, *, restarts: int, seed: int) -> NDArray[np.fl
 
 
 def _draw(generator: np.random.Generator, weights: NDArray[np.float32], count: int) -> NDArray[np.intp]:
-    """Draw positions in proportion to their weights; where all are zero, the last."""
+    """Draw positions in proportion to their weights; if all weights are zero, the last position."""
     reach = np.cumsum(weights, dtype=np.float64)
     drawn = np.searchsorted(reach, generator.random(count) * reach[-1], side="right")
     positions: NDArray[np.intp] = np.minimum(drawn, len(weights) - 1)
@@ -117,20 +118,20 @@ def lloyd(
     tolerance: float = TOLERANCE,
     max_iterations: int = MAX_ITERATIONS,
 ) -> Clustering:
-    """Run Lloyd's iterations from given centres, and return the best outcome.
+    """Run Lloyd's iterations from given centres, and return the best result.
 
     Parameters
     ----------
     bag : Bag
         The patches.
     starts : (restarts, k, D) array
-        First centres of each restart.
+        Initial centres of each restart.
     empty : {"reseed", "zero"}
         As in :func:`kmeans`.
     tolerance : float
-        See :data:`TOLERANCE`; with 0 a restart goes on until no patch changes its cluster.
+        See :data:`TOLERANCE`; with 0, a restart continues until no patch changes its cluster.
     max_iterations : int
-        Iterations after which a restart ends, settled or not.
+        Largest number of iterations of a restart.
     """
     running = _Restarts(bag, starts, empty)
     best: Clustering | None = None
@@ -156,16 +157,16 @@ class _Restarts:
         restarts, k, _ = starts.shape
         self.bag, self.empty, self.centres = bag, empty, starts
         self.sums = np.zeros_like(starts)
-        """(R, k, D) of each cluster's patches."""
+        """(R, k, D) sums of each cluster's patches."""
         self.sizes = np.zeros((restarts, k), dtype=np.int64)
         self.labels = np.full((restarts, len(bag)), -1, dtype=np.int32)
         self.upper = np.full(self.labels.shape, np.inf, dtype=np.float32)
-        """(R, N) no patch is farther from its own centre."""
+        """(R, N) upper bounds of the distances from the own centre."""
         self.lower = np.zeros((restarts, k, len(bag)), dtype=np.float32)
-        """(R, k, N) no patch is nearer to another centre; infinite for its own."""
+        """(R, k, N) lower bounds of the distances from other centres; infinite for the own centre."""
 
     def step(self, tolerance: float) -> NDArray[np.bool_]:
-        """Assign every patch to its nearest centre, move the centres to their means, and say who has settled (R,)."""
+        """Assign patches to their nearest centre, move the centres to the means, and return which converged (R,)."""
         before = self.labels.copy()
         doubtful = (self.upper * (1 + SLACK) >= self.lower.min(axis=1)).any(axis=0)
         # Neighbours are read in place; picking out more than half of them would cost more than it saves.
@@ -174,7 +175,7 @@ class _Restarts:
             self._reseed()
         changed = self.labels != before
         self._move(np.flatnonzero(changed.any(axis=0)), before)
-        self.sums[self.sizes == 0] = 0  # not what rounding left of patches that came and went
+        self.sums[self.sizes == 0] = 0  # instead of rounding errors from patches that came and went
         centres = self.sums / np.maximum(self.sizes, 1)[..., None]
         shifts = np.linalg.norm(centres - self.centres, axis=2)
         self.centres = centres
@@ -185,7 +186,7 @@ class _Restarts:
         return settled
 
     def _assign(self, rows: NDArray[np.intp]) -> None:
-        """Give the patches at `rows` their nearest centre and exact bounds."""
+        """Assign the patches at `rows` to their nearest centre, with exact bounds."""
         restarts, k, dim = self.centres.shape
         distances = self.bag.squared_distances(self.centres.reshape(-1, dim), rows).reshape(restarts, k, -1)
         np.sqrt(distances, out=distances)
@@ -197,7 +198,7 @@ class _Restarts:
         self.sizes = np.stack([np.bincount(own, minlength=k) for own in self.labels])
 
     def _reseed(self) -> None:
-        """Give each empty cluster the patch farthest from its centre, out of those that are not alone in theirs."""
+        """Give each empty cluster the patch farthest from its centre, among patches that are not alone in a cluster."""
         self._assign(self.bag.everyone)  # exact distances instead of bounds
         for restart, cluster in np.argwhere(self.sizes == 0):
             labels, sizes, upper = self.labels[restart], self.sizes[restart], self.upper[restart]
@@ -208,7 +209,7 @@ class _Restarts:
             upper[patch] = np.inf  # the bounds were those of another cluster
 
     def _move(self, rows: NDArray[np.intp], before: NDArray[np.int32]) -> None:
-        """Take the patches at `rows` out of the sums of their clusters before, and add them to those of now."""
+        """Subtract the patches at `rows` from the sums of their old clusters, and add them to the new ones."""
         restarts, k, dim = self.centres.shape
         clusters = np.arange(k)[:, None]
         weights = (self.labels[:, None, rows] == clusters).astype(np.float32)
@@ -216,14 +217,14 @@ class _Restarts:
         self.sums += self.bag.sums(weights.reshape(restarts * k, -1), rows).reshape(restarts, k, dim)
 
     def keep(self, those: NDArray[np.bool_]) -> None:
-        """Go on with some of the restarts."""
+        """Keep only some of the restarts."""
         for name in ("centres", "sums", "sizes", "labels", "upper", "lower"):
             setattr(self, name, getattr(self, name)[those])
 
     def outcome(self, restart: np.intp) -> Clustering:
-        """Return the clusters of one restart as they are now."""
+        """Return the current clusters of one restart."""
         centres, sizes = self.centres[restart], self.sizes[restart]
-        # Huygens: what the clusters do not explain of the spread around the mean.
+        # Huygens' theorem: the inertia is the spread around the mean minus the spread of the centres.
         explained = (sizes * ((centres - self.bag.mean) ** 2).sum(axis=1)).sum()
         inertia = max(0.0, float(self.bag.spread.sum(dtype=np.float64) - explained))
         return Clustering(centres.astype(np.float32), sizes, self.labels[restart].astype(np.int64), inertia)

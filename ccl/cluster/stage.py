@@ -1,4 +1,4 @@
-"""The cluster stage: features of a cohort's slides in, k centres per patient out."""
+"""The cluster stage: computes k centres per patient from the features of a cohort's slides."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def cluster_cohort(
 ) -> None:
     """Cluster the patches of each patient, all slides together, and write the centres (``k{k}.h5``).
 
-    K-means runs in as many processes as `threads`, one patient in one thread, seeded by the patient's name: a
-    patient's centres depend on neither the other patients nor the number of threads.  Each patient has a file of its
-    own (``k{k}/{patient}.h5``) under the key of all that went into it, and is not clustered again while that key holds.
+    K-means runs in as many processes as `threads`, with one thread per patient.  The patient's name is the seed, so the
+    centres depend neither on other patients nor on the number of threads.  Each patient has a separate file
+    (``k{k}/{patient}.h5``) with a key of all inputs, and is not clustered again while the key is the same.
 
-    Memory per process: the features of one patient as they are stored, and what :func:`ccl.cluster.kmeans.kmeans` adds.
+    Each process needs memory for the stored features of one patient and for :func:`ccl.cluster.kmeans.kmeans`.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def cluster_cohort(
     manifests : sequence of Path
         Manifests that together list the features of all these slides.
     overwrite : bool
-        Cluster every patient again, whatever its stored key.
+        Cluster every patient again, even if the stored key matches.
 
     Raises
     ------
@@ -68,9 +68,9 @@ def cluster_cohort(
     left_out = {**bad, **members.excluded}
     if not found or (bad and on_bad_slide == "fail"):
         raise StageError(
-            f"cluster: {len(left_out)} of {len(bags) + len(members.excluded)} patients have no centres, the others do",
+            f"cluster: {len(left_out)} of {len(bags) + len(members.excluded)} patients have no centres, all others do",
             found="".join(f"\n    {patient}: {reason}" for patient, reason in left_out.items()),
-            todo="mend or remove their slides, or set `on_bad_slide: exclude` to go on without these patients",
+            todo="fix or remove their slides, or set `on_bad_slide: exclude` to go on without these patients",
         )
     combined = _combine(found, left_out=left_out)
     combined.write(out)
@@ -82,7 +82,7 @@ def cluster_cohort(
 def _cluster_all(
     bags: Mapping[str, Sequence[ManifestRow]], folder: Path, *, settings: ClusterSettings, threads: int, overwrite: bool
 ) -> tuple[list[Clusters], dict[str, str]]:
-    """Return the clusters of the patients that have some, sorted, and for the others the reason why not."""
+    """Return the clusters of the patients that have centres, sorted, and the reason for each of the others."""
     keys = {patient: _key(patient, own, settings) for patient, own in bags.items()}
     files = {patient: folder / f"{patient}.h5" for patient in bags}
     stored = {patient: None if overwrite else _stored(files[patient], keys[patient]) for patient in bags}
@@ -106,7 +106,7 @@ def _key(patient: str, rows: Sequence[ManifestRow], settings: ClusterSettings) -
 
 
 def _stored(path: Path, key: str) -> Clusters | None:
-    """Return the clusters of a patient's finished file, or None where there is none under this key."""
+    """Return the clusters of a patient's finished file, or None if there is none with this key."""
     if stored_key(path) != key:
         return None
     try:
@@ -118,7 +118,7 @@ def _stored(path: Path, key: str) -> Clusters | None:
 def _make(
     patient: str, rows: Sequence[ManifestRow], path: Path, key: str, settings: ClusterSettings
 ) -> Clusters | InputError | str:
-    """Write and return a patient's clusters, or return why there are none: nothing here may cost the others theirs."""
+    """Write and return a patient's clusters, or return the error, so one patient does not stop the others."""
     try:
         result = _cluster_patient(patient, rows, settings)
     except InputError as error:
@@ -129,7 +129,7 @@ def _make(
 
 
 def _check_same(result: Clusters, *, first: Clusters) -> None:
-    """Raise :class:`InputError` if two patients' features are not of one encoder."""
+    """Raise :class:`InputError` if the features of two patients come from different encoders."""
     kinds = [f"{each.encoder} ({each.centres.shape[2]}-d)" for each in (result, first)]
     if kinds[0] != kinds[1]:
         raise mixed_encoders(f"patient {result.patients[0]}", kinds)

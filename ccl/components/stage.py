@@ -1,4 +1,4 @@
-"""The components stage: the folds of a model in, positions and statistics of its test patients' components out."""
+"""The components stage: writes positions and statistics of the components of a model's test patients."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def find_components(*, runs: Sequence[Path], genomics: Path | None, clusters: Pa
     InputError
         A file is missing or damaged, or the run was not trained on it.
     """
-    torch.set_num_threads(1)  # another order of sums would move the points
+    torch.set_num_threads(1)  # a different order of summation would move the points
     folds = read_folds(runs)
     method = folds[0].facts["method"]
     if method not in DECOMPOSED:

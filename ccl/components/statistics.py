@@ -1,4 +1,7 @@
-"""The claims of Figure 8 as numbers: components differ, shared ones are between specific ones, risk groups cluster."""
+"""Statistics for the claims of Figure 8.
+
+Components differ, the shared ones lie between the specific ones, and risk groups form clusters.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ Key = tuple[str, str, str]
 
 
 def similarity(folds: Sequence[Vectors]) -> pd.DataFrame:
-    """Return ``similarity.csv`` (docs/formats.md): mean and spread over folds; seeds are averaged within a fold."""
+    """Return ``similarity.csv`` (docs/formats.md): mean and deviation over folds; seeds are averaged within a fold."""
     keys = list(_keys(folds[0].components))
     networks = [pd.DataFrame([_statistics(fold, values, keys) for values in fold.values]) for fold in folds]
     by_fold = pd.DataFrame([seeds.mean() for seeds in networks])

@@ -1,6 +1,6 @@
-"""The synthetic cohort: real file formats, planted risk, made offline from a seed.
+"""The synthetic cohort: real file formats and a planted risk, made offline from a seed.
 
-Nobody's data: every slide, gene and month is drawn here, and ``truth/`` says how.
+No real data are used: every slide, gene and month is drawn here, and ``truth/`` says how.
 """
 
 from __future__ import annotations

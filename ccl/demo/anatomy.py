@@ -1,4 +1,4 @@
-"""What lies where on a synthetic slide: tissue, its regions, folds and pen, on a grid of 2 um."""
+"""The layout of a synthetic slide: tissue, its regions, folds and pen, on a grid of 2 um."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SMALLEST_REGION_UM2 = 1_200.0
 
 @dataclass(frozen=True)
 class Look:
-    """What the latents make of a slide; each value lies in 0 to 1."""
+    """How the latents shape a slide; each value is between 0 and 1."""
 
     tumour: float
     """``shared``: how far tumour nests extend, and how crowded and dark their nuclei are."""
@@ -37,7 +37,7 @@ class Look:
 
     @classmethod
     def of(cls, latents: pd.Series[float]) -> Look:
-        """Return the look of a patient's slides; normal scores become an even spread."""
+        """Return the look of a patient's slides; normal scores become uniform values."""
         return cls(*(float(norm.cdf(latents[name])) for name in ("shared", "pathology", "synergy_slide")))
 
 
@@ -46,7 +46,7 @@ class Anatomy:
     """The regions of a slide, each (GRID_SIDE, GRID_SIDE) bool."""
 
     tissue: Mask
-    """True tissue, under pen too; the three regions below lie inside and apart from each other."""
+    """True tissue, including areas under pen; it contains the three regions below, which do not overlap."""
     tumour: Mask
     lymphocytes: Mask
     myxoid: Mask
@@ -117,7 +117,7 @@ def _holes(rng: np.random.Generator, x: Field, y: Field) -> Mask:
 
 
 def _clefts(rng: np.random.Generator) -> Mask:
-    """Draw the thin cracks that cutting leaves: zero lines of a field, where another field is high."""
+    """Draw the thin cracks of cutting: zero lines of a field, where another field is high."""
     crack = np.abs(noise(rng, (GRID_SIDE, GRID_SIDE), (60, 60))) < 0.025
     return np.asarray(crack & (noise(rng, (GRID_SIDE, GRID_SIDE), (70, 70)) > 0.9))
 
@@ -130,7 +130,7 @@ def _nests(rng: np.random.Generator) -> Field:
 
 
 def _lymphocytes(look: Look, tissue: Mask, tumour: Mask, rng: np.random.Generator) -> Mask:
-    """Place lymphocytes beside the tumour; their extent counts against the whole tissue."""
+    """Place lymphocytes beside the tumour; their extent is a share of the whole tissue."""
     room = tissue & ~tumour
     near = cv2.GaussianBlur(tumour.astype(np.float32), (0, 0), 12)
     field = noise(rng, (GRID_SIDE, GRID_SIDE), (28, 28)) + 1.5 * near
@@ -140,7 +140,7 @@ def _lymphocytes(look: Look, tissue: Mask, tumour: Mask, rng: np.random.Generato
 
 
 def _fold(tissue: Mask, rng: np.random.Generator) -> Mask:
-    """Draw a wavy band of 16 um across the tissue, where it lies double."""
+    """Draw a wavy band of 16 um across the tissue, where it is folded."""
     rows, columns = np.nonzero(tissue)
     pick = rng.integers(rows.size)
     angle = rng.uniform(0, np.pi)
@@ -153,7 +153,7 @@ def _fold(tissue: Mask, rng: np.random.Generator) -> Mask:
 
 
 def _pen(tissue: Mask, rng: np.random.Generator) -> Mask:
-    """Draw a marker's stroke of 36 um along the emptiest side of the slide, where it may graze the tissue."""
+    """Draw a marker's stroke of 36 um along the emptiest side of the slide, where it may touch the tissue."""
     side = int(np.argmin([rotated[: GRID_SIDE // 5].sum() for rotated in (np.rot90(tissue, k) for k in range(4))]))
     t = np.linspace(0.1, rng.uniform(0.65, 0.9), 40)
     wave = 0.09 + 0.03 * np.sin(2 * np.pi * (t * rng.uniform(0.8, 2.0) + rng.uniform()))

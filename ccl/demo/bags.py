@@ -1,4 +1,4 @@
-"""Patch features with planted risk, for cohorts of hundreds without a slide."""
+"""Patch features with planted risk, for cohorts of hundreds of patients without slides."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ PATCHES = (60, 200)
 PATCH_PX = 256
 
 PHENOTYPES = ("collagen", "tumour", "lymphocytes", "myxoid", "necrosis", "fat")
-"""What a patch can show; the last two carry nothing."""
+"""Phenotypes of patches; the last two carry no risk."""
 
 PREVALENCE = (0.0, 0.0, -0.7, -0.3, -1.2, -1.2)
-"""Log-odds of the phenotypes at latents of zero."""
+"""Log-odds of the phenotypes if all latents are zero."""
 
 CARRIED = {"shared": "tumour", "pathology": "lymphocytes", "synergy_slide": "myxoid"}
-"""Latent to the phenotype whose share and look it drives."""
+"""The phenotype whose share and look each latent drives."""
 
 SHARE_EFFECT = 0.7
 """Change of a phenotype's log-odds per unit of its latent."""
@@ -36,7 +36,7 @@ LOOK_EFFECT = 0.35
 """Shift of the phenotype, along its own random direction, per unit of the latent; patches scatter by 1."""
 
 PATIENT_SCATTER = 0.3
-"""Standard deviation of what all patches of a patient have in common and what carries nothing, such as stain."""
+"""Standard deviation of the shift that all patches of a patient share without any risk, such as stain."""
 
 
 def make_bags(out: Path, slides: Sequence[str], *, latents: pd.DataFrame, seed: Sequence[int]) -> None:

@@ -25,14 +25,14 @@ from ccl.demo.slides import make_slides
 from ccl.io.files import write_json, write_table, write_text
 
 LATENTS_STREAM, FOLLOW_UP_STREAM, OMICS_STREAM, SLIDES_STREAM, BAGS_STREAM, CLINICAL_STREAM, SHUFFLE_STREAM = range(7)
-"""Second word of each random stream's seed: one kind of draw does not disturb the others."""
+"""Second word of each random stream's seed, which keeps the kinds of draws independent."""
 
 
 def make_demo(out: Path, settings: DemoSettings) -> None:
-    """Make the synthetic cohort in `out`; a folder that already holds it is left as it is.
+    """Make the synthetic cohort in `out`; a folder that already holds it is not changed.
 
-    ``demo.json``, written last, says what the folder holds.  A run that was cut short is done again, and so is a
-    cohort of which a table, a slide or a bag is missing.
+    ``demo.json`` is written last and describes the folder.  The cohort is made again after an interrupted run, or if a
+    table, a slide or a bag is missing.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def _rng(settings: DemoSettings, stream: int) -> np.random.Generator:
 
 
 def _write_patients(out: Path, settings: DemoSettings, names: list[str], risk: Risk) -> None:
-    """Write the follow-up, with age and sex that carry nothing, and the truth about it."""
+    """Write the follow-up, with age and sex, which do not affect the risk, and the truth about it."""
     follow_up = draw_follow_up(risk.log_risk, _rng(settings, FOLLOW_UP_STREAM))
     owners = np.arange(len(names))
     if settings.shuffle_risk:
@@ -93,15 +93,15 @@ def _write_omics(out: Path, names: list[str], omics: Omics) -> None:
 def _readme(settings: DemoSettings) -> str:
     pictures = "patch features (`features/`, encoder `planted`)" if settings.bags else "slides (`slides/`)"
     follow_up = (
-        "The follow-up was then handed to other patients at random, so nothing predicts it (`follow_up_of`)."
+        "The follow-up was then assigned to other patients at random, so nothing predicts it (`follow_up_of`)."
         if settings.shuffle_risk
         else "An oracle that knows the log-risk reaches a C-index of about 0.9; half of the patients are censored."
     )
     return (
-        f"# A synthetic cohort\n\nNobody's data: `ccl demo` drew {settings.patients} patients with {pictures} and "
+        f"# A synthetic cohort\n\nNo real data: `ccl demo` drew {settings.patients} patients with {pictures} and "
         f"genes (`rna.csv`, `cnv.csv`, `snv.csv`, `families.gmt`) from seed {settings.seed}. The log-risk is a sum of "
-        "four parts: `shared`, a latent factor that shows in the tumour and in genes; `pathology`, lymphocytes alone; "
-        "`genomics`, genes alone; and `synergy`, the product of a factor that shows in myxoid stroma and one that "
-        f"shows in genes, neither of which matters by itself. {follow_up} Age and sex carry nothing. `truth/` holds "
-        "the factors and parts of each patient, the factor of each gene, and where the pictures show what.\n"
+        "four parts: `shared`, a latent factor that shows in the tumour and in genes; `pathology`, only lymphocytes; "
+        "`genomics`, only genes; and `synergy`, the product of a factor that shows in myxoid stroma and one that "
+        f"shows in genes, neither of which matters by itself. {follow_up} Age and sex do not matter. `truth/` holds "
+        "the factors and parts of each patient, the factor of each gene, and the truth about the pictures.\n"
     )

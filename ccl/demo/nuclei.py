@@ -1,4 +1,4 @@
-"""Nuclei of the synthetic slides: stamps of haematoxylin, and where they lie."""
+"""Nuclei of the synthetic slides: stamps of haematoxylin, and their positions."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def stamps(kind: Kind, um_per_px: float) -> NDArray[np.float32]:
                 w * np.cos((k + 2) * around + p) for k, (w, p) in enumerate(zip(wobble, phase, strict=True))
             )
             depth = np.hypot(along / length, across / width) / radius
-            # The edge is soft over 1 um, as wide as a lens of 20x leaves it.
+            # The edge is soft over 1 um, as with a 20x lens.
             body = np.clip((1 - depth) * width / 1.0 + 0.5, 0, 1)
             chromatin = 1 + 0.18 * cv2.resize(spots, (side, side), interpolation=cv2.INTER_CUBIC)
             hollow = 1 - kind.rim * np.clip(1.15 - depth, 0, 1)
@@ -69,7 +69,7 @@ def stamps(kind: Kind, um_per_px: float) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Scatter:
-    """How the nuclei of one region are strewn."""
+    """How the nuclei of one region are scattered."""
 
     kind: Kind
     where: Field

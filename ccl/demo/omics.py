@@ -1,4 +1,4 @@
-"""The synthetic genes: six families, which genes carry which latent, and the three omics tables."""
+"""The synthetic genes: six families, the latents that genes carry, and the three omics tables."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ FAMILY_SIZES = {
     "Transcription Factors": 38,
     "Cytokines and Growth Factors": 26,
 }
-"""Genes of each family, those borrowed from the family before included."""
+"""Number of genes of each family, including those shared with the previous family."""
 
 BORROWED = 3
-"""Genes that a family has in common with the family before."""
+"""Number of genes that a family shares with the previous family."""
 
 CARRIERS = {
     "shared": ("Tumor Suppressor Genes", "Protein Kinases"),
     "genomics": ("Oncogenes", "Transcription Factors"),
     "synergy_gene": ("Cell Differentiation Markers", "Cytokines and Growth Factors"),
 }
-"""Latent to the two families of which a third carries it."""
+"""The two families of each latent; a third of their genes carry it."""
 
 RNA_NOISE = 0.7
 CNV_NOISE = 0.7
 SNV_BASELINE = -1.8
-"""Log-odds of a mutation where no latent has a say: about 14 %."""
+"""Log-odds of a mutation without the effect of a latent: about 14 %."""
 
 
 @dataclass(frozen=True)
 class Omics:
-    """The omics of the cohort and what was planted in them."""
+    """The omics of the cohort and the planted effects."""
 
     rna: pd.DataFrame
     """(P, G) expression like z-scores."""
@@ -51,9 +51,9 @@ class Omics:
 
 
 def draw_omics(latents: pd.DataFrame, rng: np.random.Generator) -> Omics:
-    """Draw the three tables from the gene-visible latents.
+    """Draw the three tables from the latents that show in genes.
 
-    Every carrier shows its latent in expression, every second one in copy number too, every fourth in mutations.
+    Every carrier shows its latent in expression, every second one also in copy number, and every fourth in mutations.
     """
     families = _families()
     genes = _genes(families, rng)

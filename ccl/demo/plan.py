@@ -1,4 +1,4 @@
-"""What the synthetic cohort will hold, from its settings alone; light, because Snakemake imports it to plan."""
+"""The content of the synthetic cohort, from its settings alone; light, because Snakemake imports it to plan."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PENS = {"blue": (1.7, 1.0, 0.25), "green": (1.8, 0.55, 1.2), "black": (1.9, 1.9,
 
 @dataclass(frozen=True)
 class SlidePlan:
-    """What is special about one slide."""
+    """The properties of one slide."""
 
     slide_id: str
     patient: int
@@ -35,7 +35,7 @@ class SlidePlan:
     pen: str | None
     fold: bool
     scale_in_sheet: bool
-    """Whether the file says no scale, so that the sample sheet must."""
+    """Whether the scale is in the sample sheet, because the file has none."""
 
     @property
     def path(self) -> str:
@@ -50,10 +50,10 @@ def patient_names(settings: DemoSettings) -> list[str]:
 
 
 def plan_slides(patients: Sequence[str]) -> list[SlidePlan]:
-    """Deal out the peculiarities by position, so that a handful of patients already shows each.
+    """Assign special properties by position, so a small cohort already has each of them.
 
-    Of every 20 patients one has a 40x slide, every fifth patient has two slides, every sixth slide a pen mark and
-    every seventh a fold; the fourth patient's file says no scale.
+    One of 20 patients has a 40x slide, every fifth patient has two slides, every sixth slide has a pen mark, and every
+    seventh a fold.  The fourth patient's file has no scale.
     """
     plans: list[SlidePlan] = []
     for patient, name in enumerate(patients):
@@ -78,12 +78,12 @@ def _rows(plans: Sequence[SlidePlan], patients: Sequence[str]) -> list[tuple[str
 
 
 def slide_sheet(plans: Sequence[SlidePlan], patients: Sequence[str]) -> pd.DataFrame:
-    """Return the sample sheet: ``slide_id``, ``patient_id``, ``path``, ``mpp`` (empty where the file says it)."""
+    """Return the sample sheet: ``slide_id``, ``patient_id``, ``path``, ``mpp`` (empty if the file has it)."""
     return pd.DataFrame(_rows(plans, patients), columns=["slide_id", "patient_id", "path", "mpp"])
 
 
 def bag_sheet(patients: Sequence[str]) -> pd.DataFrame:
-    """Return the sample sheet, one slide a patient; ``path`` and ``mpp`` are empty, as there are only features."""
+    """Return the sample sheet, one slide per patient; ``path`` and ``mpp`` are empty, as there are only features."""
     rows = [(f"{name}-A", name, None, None) for name in patients]
     return pd.DataFrame(rows, columns=["slide_id", "patient_id", "path", "mpp"])
 
@@ -106,17 +106,17 @@ def demo_files(out: Path, settings: DemoSettings) -> list[Path]:
 
 
 def demo_record(settings: DemoSettings) -> dict[str, Any]:
-    """Return what ``demo.json`` says of the cohort."""
+    """Return the content of ``demo.json``."""
     return {"synthetic": True, "version": VERSION, "settings": asdict(settings)}
 
 
 def is_made(out: Path, settings: DemoSettings) -> bool:
-    """Tell whether `out` holds the whole cohort.
+    """Return whether `out` holds the whole cohort.
 
     Raises
     ------
     InputError
-        `out` holds anything but this cohort, whole or in part.
+        `out` holds something else than this cohort or a part of it.
     """
     record = demo_record(settings)
     held = _held(out)
@@ -135,7 +135,7 @@ def is_made(out: Path, settings: DemoSettings) -> bool:
 
 
 def _held(out: Path) -> list[str]:
-    """Return the names of what lies in a folder; one without files counts as nothing: Snakemake makes such ahead."""
+    """Return the names in a folder; folders without files do not count, because Snakemake makes them ahead."""
     if not out.is_dir():
         return [out.name] * out.exists()
     return sorted(path.name for path in out.iterdir() if not path.is_dir() or any(map(Path.is_file, path.rglob("*"))))

@@ -1,4 +1,4 @@
-"""From regions to pixels: stains, fibres and nuclei, by the Beer-Lambert law."""
+"""Rendering regions as pixels: stains, fibres and nuclei, by the Beer-Lambert law."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ccl.demo.nuclei import LYMPHOCYTE, SPINDLE, TUMOUR, Scatter, strew
 from ccl.demo.plan import PENS
 
 TEXTURE_UM = 0.5
-"""Pixel of the textures; finer slides enlarge them and differ in their nuclei and noise."""
+"""Pixel size of the textures in um; finer slides enlarge them and differ in their nuclei and noise."""
 
 TEXTURE_SIDE = round(SIDE_UM / TEXTURE_UM)
 
 HAEMATOXYLIN = (0.65, 0.70, 0.29)
 EOSIN = (0.08, 0.90, 0.30)
-"""Optical density of the two stains in red, green and blue; eosin as pink as scanners show it."""
+"""Optical density of the two stains in red, green and blue; eosin has the pink of scanned slides."""
 
 
 @dataclass(frozen=True)
 class Textures:
-    """Fibres and grain that all slides are cut from, made once: each (ATLAS, ATLAS) float32."""
+    """Fibres and grain, made once and shared by all slides: each (ATLAS, ATLAS) float32."""
 
     fibres: Field
     """0 to 1, in strands along x."""
@@ -38,7 +38,7 @@ ATLAS = 2048
 
 
 STRIP = 256
-"""Rows of a slide that are developed at a time."""
+"""Number of rows of a slide that are developed at a time."""
 
 
 def draw_textures(rng: np.random.Generator) -> Textures:

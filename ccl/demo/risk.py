@@ -16,13 +16,13 @@ WEIGHTS = {"shared": 1.7, "pathology": 0.9, "genomics": 1.6, "synergy": 0.9}
 """Weight of each part in the log-risk; the parts have unit variance."""
 
 WEIBULL_SHAPE = 2.5
-"""Spreads the times of death over some decade of months; without influence on who dies first."""
+"""Weibull shape of the times of death; it sets their spread, and does not change their order."""
 
 STUDY_MONTHS = 84.0
 """Administrative end of follow-up, counted from the entry of the first patient."""
 
 CANDIDATES = 256
-"""Draws of the latents, of which the least correlated is kept."""
+"""Number of draws of the latents; the least correlated draw is kept."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Risk:
 def draw_risk(patients: int, rng: np.random.Generator) -> Risk:
     """Draw the latents and weigh them into the four parts of the log-risk.
 
-    Each latent is a permutation of the normal scores, so that a small cohort covers the whole range.  Of many
-    permutations the one is kept whose latents, and whose product of the two synergy latents, correlate least: a
-    chance correlation of 0.3, common among 40 patients, would give the product a main effect.
+    Each latent is a permutation of the normal scores, so even a small cohort covers the whole range.  Of many
+    permutations, the one is kept in which the latents and the product of the two synergy latents correlate least.
+    Otherwise a chance correlation of 0.3, common among 40 patients, would give the product a main effect.
     """
     scores = norm.ppf((np.arange(patients) + 0.5) / patients)
     scores /= scores.std()
@@ -69,8 +69,8 @@ def draw_follow_up(log_risk: NDArray[np.float64], rng: np.random.Generator) -> p
 
     As with the latents, the cumulative hazards at death are the exponential law's quantiles in some order.
     Patients enter evenly over the first 70 % of the study and some drop out early.  A patient's time at risk is
-    ``c`` times the length of the study, so death is seen if the study is longer than ``death / c``: the median of
-    these ratios is the length that sees half of the deaths, and it is called :data:`STUDY_MONTHS`.
+    ``c`` times the length of the study, so death is observed if the study is longer than ``death / c``.  The
+    median of these ratios is the length at which half of the deaths are observed; it becomes :data:`STUDY_MONTHS`.
 
     Returns
     -------

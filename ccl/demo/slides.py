@@ -1,4 +1,4 @@
-"""The slides of the synthetic cohort: which is what, their files, and the truth about their pixels."""
+"""The slides of the synthetic cohort: their files, and the truth about their pixels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ccl.io.progress import progress
 
 TILE_PX = 256
 DOWNSAMPLE = 4
-"""From level 0 to level 1, the last; a slide of 40x therefore has no level of 20x."""
+"""Downsample from level 0 to level 1, the last one; a 40x slide therefore has no 20x level."""
 
 JPEG_QUALITY = 85
 
@@ -36,7 +36,7 @@ REGIONS = {
     "Fold": None,
     "Pen": None,
 }
-"""Name of each outline in the truth to the latent that its extent and look carry, if any."""
+"""The latent, if any, that drives the extent and look of each outline in the truth."""
 
 
 def make_slides(out: Path, plans: Sequence[SlidePlan], *, latents: pd.DataFrame, seed: Sequence[int]) -> None:
@@ -52,9 +52,9 @@ def make_slides(out: Path, plans: Sequence[SlidePlan], *, latents: pd.DataFrame,
 
 
 def write_slide(path: Path, picture: NDArray[np.uint8], plan: SlidePlan) -> None:
-    """Write a pyramid of JPEG tiles: an Aperio SVS, or a plain tiled TIFF where the file is to say no scale.
+    """Write a pyramid of JPEG tiles: an Aperio SVS, or a plain tiled TIFF if the file should have no scale.
 
-    OpenSlide knows an SVS by the first word of its description and reads the scale and the objective there.
+    OpenSlide recognises an SVS by the first word of its description, and reads scale and objective from it.
     """
     side = picture.shape[0]
     small = (side // DOWNSAMPLE, side // DOWNSAMPLE)

@@ -1,4 +1,4 @@
-"""Which patients are explained, and by which fold: the one that had the patient in its test set."""
+"""Choice of the patients to explain; each is explained by the fold that had the patient in its test set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ccl.io.errors import ConfigError
 
 @dataclass(frozen=True)
 class Case:
-    """A patient, and the run that did not learn from them."""
+    """A patient, and the run whose test set they were in."""
 
     patient: str
     run: FoldRun
@@ -36,7 +36,7 @@ def choose_cases(runs: Sequence[FoldRun], settings: ExplainSettings) -> list[Cas
     Raises
     ------
     ConfigError
-        No patients are asked for, or a patient is not a test patient of any run.
+        No patients are requested, or a patient is not a test patient of any run.
     """
     if not settings.patients and not settings.count:
         raise ConfigError(

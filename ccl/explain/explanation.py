@@ -1,4 +1,4 @@
-"""What the networks of a fold predict for a patient, what they attend to, and what changed the risk."""
+"""Explaining the networks of a fold for one patient: prediction, attention, and attribution of the risk."""
 
 from __future__ import annotations
 
@@ -32,20 +32,21 @@ class Explanation:
     """The explanation of one patient by the networks of one fold, the mean over their seeds."""
 
     survival: NDArray[np.float64]
-    """(n,) at the right edges of the intervals."""
+    """(n,) survival at the right edges of the intervals."""
     patches: Shares
-    """Of components and, if families query patches, of each family by its name."""
+    """Attention to patches by component; also by name of the gene family, if families query patches."""
     clusters: Shares
-    """In the order of K-means."""
+    """Attention to clusters, in the order of K-means."""
     families: Shares
+    """Attention to gene families."""
     spread: Mapping[tuple[str, str], NDArray[np.float64]]
     """Standard deviation over seeds of ``clusters`` and ``families``, by kind and component; empty for one seed."""
     attributions: pd.DataFrame
     """``component``, ``kind`` (``gene`` or ``cluster``), ``family``, ``name``, ``value`` (of a gene, scaled),
-    ``attribution``: how much it raised the risk above that of the reference."""
+    ``attribution``: how much the gene or cluster raised the risk above that of the reference."""
     risk: float
     reference_risk: float
-    """Of the average training patient: :meth:`ccl.methods.interface.SurvivalModel.reference`."""
+    """Risk of the average training patient: :meth:`ccl.methods.interface.SurvivalModel.reference`."""
 
     @property
     def unexplained(self) -> float:
@@ -128,7 +129,7 @@ def attribute(model: SurvivalModel, batch: Batch, reference: Batch, tables: Tabl
 
 
 def _inputs(batch: Batch, *, with_centres: bool) -> tuple[Tensor, ...]:
-    """Return the genes (1, n_f) of each family, and the centres (1, k, D) if asked for."""
+    """Return the genes (1, n_f) of each family, and the centres (1, k, D) if requested."""
     genes = tuple(values[0] for values in batch.genomics)
     return (*genes, batch.centres[0]) if with_centres and batch.centres is not None else genes
 

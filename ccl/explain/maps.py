@@ -26,7 +26,7 @@ EXAMPLE_PX = 112
 """Side of an example patch."""
 
 MOST, LEAST = 6, 2
-"""Numbers of examples: most and least typical of a cluster, or with the most and the least attention."""
+"""Number of examples: most and least typical of a cluster, or with the most and the least attention."""
 
 
 NO_PLACES = (
@@ -74,7 +74,7 @@ class SlideMap:
     places: Places | None
     """None if the features have no coordinates."""
     scores: Mapping[str, NDArray[np.float64]]
-    """By component, (N,): attention on each patch, divided by the mean over all patches of the patient."""
+    """(N,) by component: attention on each patch, divided by the mean over all patches of the patient."""
     labels: NDArray[np.int64] | None
     """(N,) cluster of each patch."""
     picture: Picture | None
@@ -84,7 +84,7 @@ class SlideMap:
 
 @dataclass(frozen=True)
 class Examples:
-    """Example patches of a cluster or of an attention, in descending order."""
+    """Example patches of a cluster, or by the attention of a component, in descending order."""
 
     label: str
     most: Sequence[NDArray[np.uint8]]

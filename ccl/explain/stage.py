@@ -1,4 +1,4 @@
-"""The explain stage: the folds of a model in, a folder with a page for each patient out."""
+"""The explain stage: reads the folds of a model and writes a folder with a page for each patient."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def explain_patients(
     runs : sequence of Path
         Fold folders of one model; each patient is explained by the fold that tested this patient.
     outcomes, genomics, clusters, slides, manifests
-        Files of the stages before; ``outcomes`` are the follow-up of the whole cohort; genomics and
-        clusters are needed if the method reads them.
+        Files of earlier stages. `outcomes` has the follow-up of the whole cohort. `genomics` and `clusters` are
+        needed if the method reads them.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def survival_table(case: Case, explanation: Explanation) -> pd.DataFrame:
 
 
 def attention_table(explanation: Explanation, tables: Tables) -> pd.DataFrame:
-    """Return ``component``, ``kind``, ``name``, ``attention`` and, of several seeds, ``std_over_seeds``."""
+    """Return ``component``, ``kind``, ``name``, ``attention`` and ``std_over_seeds`` (NaN for a single seed)."""
     named = {"clusters": _cluster_names(explanation), "families": [family.name for family in tables.families]}
     rows = [
         {

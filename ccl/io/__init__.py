@@ -1,1 +1,1 @@
-"""Files: written whole or not at all, their formats, shards of slides, the layouts of other tools, and errors."""
+"""Files: atomic writing, formats, shards of slides, the layouts of other tools, and errors."""

@@ -1,4 +1,4 @@
-"""Whose patches are whose: the files of features that make up each patient's bag."""
+"""The files of features that make up each patient's bag."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MAKE_FEATURES_AGAIN = "run `snakemake --forcerun embed`, or put the imported fil
 
 @dataclass(frozen=True)
 class Members:
-    """A cohort's patients by what there is of their slides."""
+    """A cohort's patients by slide availability."""
 
     bags: Mapping[str, Sequence[ManifestRow]]
-    """The usable slides, at least one, of each patient; both sorted."""
+    """The usable slides of each patient who has at least one; patients and slides are sorted."""
     excluded: Mapping[str, str]
-    """Patients all of whose slides were excluded, each with the reasons."""
+    """Reasons for each patient whose slides were all excluded."""
 
 
 def read_members(slides: Path, manifests: Sequence[Path]) -> Members:
@@ -29,14 +29,14 @@ def read_members(slides: Path, manifests: Sequence[Path]) -> Members:
     Raises
     ------
     InputError
-        The manifests do not list the sheet's slides, or a file that they list is not there.
+        The manifests do not list the sheet's slides, or a listed file is missing.
     """
     rows = _rows_by_patient(read_slide_sheet(slides), [row for path in manifests for row in read_manifest(path)])
     bags = {patient: good for patient, own in rows.items() if (good := [row for row in own if row.status == "ok"])}
     missing = [row for own in bags.values() for row in own if not row.path.exists()]
     if missing:
         raise InputError(
-            "features that the manifest lists are not there",
+            "features that the manifest lists are missing",
             where=str(missing[0].path),
             found=f"{len(missing)} files missing, of slides such as {missing[0].slide_id}",
             todo=MAKE_FEATURES_AGAIN,
@@ -50,13 +50,13 @@ def read_members(slides: Path, manifests: Sequence[Path]) -> Members:
 
 
 def _rows_by_patient(slides: Sequence[Slide], rows: Sequence[ManifestRow]) -> dict[str, list[ManifestRow]]:
-    """Return the manifest rows of each patient's slides; both sorted."""
+    """Return the manifest rows of each patient's slides; patients and slides are sorted."""
     known = {row.slide_id: row for row in rows}
     stray = {slide.slide_id for slide in slides} ^ set(known)
     if stray:
         raise InputError(
             "the manifests and the cohort do not list the same slides",
-            found=f"{sorted(stray)[0]} ({len(stray)} such slides) in one of the two only",
+            found=f"{sorted(stray)[0]} ({len(stray)} such slides) in only one of the two",
             expected="every slide of the sheet in one manifest, and no other",
             todo=MAKE_FEATURES_AGAIN,
         )
@@ -67,7 +67,7 @@ def _rows_by_patient(slides: Sequence[Slide], rows: Sequence[ManifestRow]) -> di
 
 
 def read_features(row: ManifestRow) -> Features:
-    """Read one slide's features; an :class:`InputError` names the slide and how its file is made again."""
+    """Read one slide's features; an :class:`InputError` names the slide and says how to make its file again."""
     try:
         return Features.read(row.path)
     except InputError as error:
@@ -92,6 +92,6 @@ def mixed_encoders(where: str, kinds: Iterable[str]) -> InputError:
 
 
 def weights_in_one(each: Iterable[str]) -> str:
-    """Return different weights in one line; one random encoder makes all that follows random."""
+    """Return different weights in one line; if one encoder is random, so are all later results."""
     different = set(each)
     return "random" if "random" in different else ", ".join(sorted(different))

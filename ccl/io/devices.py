@@ -1,4 +1,4 @@
-"""Which device torch computes on; of several GPUs, each process has its own."""
+"""Choice of the torch device; with several GPUs, each process gets its own."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ccl.io.progress import say
 
 
 def pick_device(device: str) -> torch.device:
-    """Return the torch device called `device` (``auto``, ``cpu`` or ``cuda``); ``auto`` is a GPU where there is one.
+    """Return the torch device called `device` (``auto``, ``cpu`` or ``cuda``); ``auto`` is a GPU if there is one.
 
-    Each process gets a GPU of its own and keeps it until it ends.  If other processes of ccl have all of them, it
-    shares one.  Only the GPUs that ``CUDA_VISIBLE_DEVICES`` names are considered.
+    Each process gets its own GPU and keeps it until it ends.  If other processes of ccl use all GPUs, it shares
+    one.  Only the GPUs that ``CUDA_VISIBLE_DEVICES`` names are considered.
 
     Raises
     ------
     ConfigError
-        ``cuda`` was asked for, and torch finds no GPU; or the GPU cannot be claimed.
+        ``cuda`` was requested and torch finds no GPU, or the GPU cannot be claimed.
     """
     if device == "cpu":
         return torch.device("cpu")
@@ -34,7 +34,7 @@ def pick_device(device: str) -> torch.device:
         return _own_gpu()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if device == "cuda":
-        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for the CPU alone"
+        built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for CPU only"
         limit = "" if visible is None else f"; CUDA_VISIBLE_DEVICES is '{visible}'"
         raise ConfigError(
             "there is no GPU",
@@ -50,7 +50,7 @@ def pick_device(device: str) -> torch.device:
 
 
 def peak_memory_mb(device: torch.device) -> float:
-    """Return the most memory (MiB) that this process has used so far: of the GPU, or on the CPU of the machine."""
+    """Return the peak memory (MiB) of this process so far: GPU memory, or main memory on the CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in KiB
@@ -58,9 +58,9 @@ def peak_memory_mb(device: torch.device) -> float:
 
 @cache
 def _own_gpu() -> torch.device:
-    """Claim a GPU for this process, make it torch's current one, and say which it is."""
+    """Claim a GPU for this process, make it torch's current one, and log it."""
     gpus = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
-    # The UUID names the GPU, or its MIG slice, whatever number it has under CUDA_VISIBLE_DEVICES or in a container.
+    # Numbers depend on CUDA_VISIBLE_DEVICES and the container; the UUID of a GPU or MIG slice does not.
     index, before = _claim([str(gpu.uuid) for gpu in gpus])
     torch.cuda.set_device(index)
     shared = "; other jobs have every GPU, so this one is shared" if before else ""
@@ -69,12 +69,12 @@ def _own_gpu() -> torch.device:
 
 
 def _claim(uuids: Sequence[str]) -> tuple[int, int]:
-    """Claim the first GPU that no process has, else the first that one has, and so on.
+    """Claim the first GPU that no process has claimed, else the first that one process has claimed, and so on.
 
     Returns
     -------
     index, before : int
-        Place of the GPU among `uuids`, and how many processes had claimed it, as all the others, before.
+        Index of the GPU in `uuids`, and the number of processes that had claimed it before.
     """
     folder = Path(tempfile.gettempdir())
     return next(
@@ -86,7 +86,7 @@ def _claim(uuids: Sequence[str]) -> tuple[int, int]:
 
 
 def _lock(path: Path) -> bool:
-    """Lock a file until this process ends, however it ends; return False if another process has locked it."""
+    """Lock a file until this process ends or crashes; return False if another process has locked it."""
     try:
         handle = _open(path)
         try:
@@ -102,15 +102,15 @@ def _lock(path: Path) -> bool:
             expected="a file that can be made and locked",
             todo="set TMPDIR to a folder on a local disk that you may write to, the same for all jobs",
         ) from error
-    return True  # the open handle is the lock: it is left to the system to close
+    return True  # the open handle holds the lock until the system closes it
 
 
 def _open(path: Path) -> int:
-    """Open a lock file, which may be another user's, and make it if there is none."""
+    """Open a lock file, which may belong to another user, or create it."""
     try:
-        # Without O_CREAT: Linux refuses it for another user's file in a folder such as /tmp.
+        # Without O_CREAT, because Linux refuses it for another user's file in a folder such as /tmp.
         return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
         handle = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW)
-        os.fchmod(handle, 0o644)  # whatever the umask: other users have to open it too
+        os.fchmod(handle, 0o644)  # regardless of the umask, because other users must open it too
         return handle

@@ -19,7 +19,7 @@ from __future__ import annotations
 import errno
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What the system says when a disk, or one's share of it, is full."""
+"""Error numbers of the system for a full disk or quota."""
 
 
 class CclError(Exception):
@@ -32,7 +32,7 @@ class CclError(Exception):
     where : str
         File and row, slide, patient or config key.
     found, expected : str
-        What was there, and what should have been.
+        The actual and the expected value.
     todo : str
         What the user can do about it.
     """

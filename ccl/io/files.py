@@ -1,4 +1,4 @@
-"""Reading tables, writing files whole or not at all, and hashing."""
+"""Reading tables, writing files atomically, and hashing."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ BLOCK_BYTES = 1 << 16
 
 NOT_A_NUMBER = ("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")
 MISSING = frozenset(("", "NA", "N/A", "n/a", "#NA", "#N/A", "#N/A N/A", "<NA>", "null", "NULL", "None", *NOT_A_NUMBER))
-"""Cells that say nothing: those of pandas, with which :func:`read_table` reads."""
+"""Cells that count as empty, as in pandas, which :func:`read_table` uses."""
 
 BLOCKS = 64
-"""How many blocks of a large file :func:`fingerprint` samples."""
+"""Number of blocks of a large file that :func:`fingerprint` samples."""
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`, and rename it to `path` only if the block succeeds.
+    """Yield a temporary path beside `path`, and rename it to `path` only if the block succeeds.
 
     A reader therefore never sees half a file, and a failed block leaves what was there before.
     """
@@ -50,7 +50,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def _umask() -> int:
-    """Return the process's umask, which the system only tells while setting it."""
+    """Return the process's umask, which can be read only by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -77,7 +77,7 @@ def read_json(path: Path, *, required: tuple[str, ...] = (), todo: str = "") -> 
     required : tuple of str
         Entries that must be there.
     todo : str
-        What makes a file that lacks one again.
+        How to make the file again, for the error message.
 
     Raises
     ------
@@ -128,12 +128,12 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
     InputError
         The file is missing, empty, not a table, has a column twice, or lacks a required column.
     """
-    import pandas as pd  # not above: planning reads no table, and pandas takes long to import
+    import pandas as pd  # imported here, because planning reads no table and pandas takes long to import
 
     existing(path)
     separator = _separator(path)
     try:
-        # Reading the header apart: pandas renames a repeated column in silence.
+        # The header is read separately, because pandas silently renames a repeated column.
         header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0].tolist()
         table = pd.read_csv(path, sep=separator, dtype=dict.fromkeys(text, str), low_memory=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError, OSError) as error:
@@ -146,7 +146,7 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
 
 
 def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str], list[Row]]:
-    """Read a table as :func:`read_table` does, every cell as text, without pandas, which takes long to import.
+    """Read a table like :func:`read_table`, but with all cells as text and without pandas, which takes long to import.
 
     Returns
     -------
@@ -169,7 +169,7 @@ def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str],
     _check_header(path, header, required)
     for number, cells in rows:
         if len(cells) > len(header):
-            raise _no_table(path, f"{len(cells)} cells in row {number}, and {len(header)} columns")
+            raise _no_table(path, f"{len(cells)} cells in row {number}, but {len(header)} columns")
     return header, rows
 
 
@@ -181,7 +181,7 @@ class Row(NamedTuple):
     cells: list[str]
 
     def named(self, header: Sequence[str]) -> dict[str, str]:
-        """Return the cells that say something, stripped, by the names of their columns."""
+        """Return the non-empty cells, stripped, by column name."""
         texts = {name: cell.strip() for name, cell in zip(header, self.cells, strict=False)}
         return {name: text for name, text in texts.items() if text not in MISSING}
 
@@ -210,7 +210,7 @@ def _no_table(path: Path, found: str) -> InputError:
 
 
 def _check_header(path: Path, header: Sequence[Any], required: tuple[str, ...]) -> None:
-    """Refuse a header in which a column stands twice, or a required one is missing."""
+    """Raise InputError if a column of the header appears twice, or a required column is missing."""
     named = [name for name in header if isinstance(name, str)]
     repeated = sorted({name for name in named if named.count(name) > 1 and name})
     if repeated:
@@ -262,7 +262,7 @@ def sha256(path: Path) -> str:
 
 
 def identified(paths: Iterable[Path]) -> list[dict[str, str]]:
-    """Return name and digest of each file, by which a stage records what it was given."""
+    """Return name and digest of each file, which a stage records for its inputs."""
     return [{"file": path.name, "sha256": sha256(path)} for path in paths]
 
 

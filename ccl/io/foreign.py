@@ -1,4 +1,4 @@
-"""Reading features in other tools' layouts: what differs from TRIDENT's, which is ccl's own.
+"""Reading features in other tools' layouts: the differences from TRIDENT's layout, which ccl uses.
 
 Facts on the layouts: CLAM's and STAMP's public sources; see docs/interop.md.
 """
@@ -17,12 +17,12 @@ from ccl.io.errors import InputError
 
 
 def is_tensor(path: Path) -> bool:
-    """Return whether a file is to be read by torch: named ``.pt``, and not HDF5 in truth."""
+    """Return whether a file is a torch file: named ``.pt``, and not actually HDF5."""
     return path.suffix == ".pt" and not h5py.is_hdf5(path)
 
 
 def read_tensor(path: Path) -> NDArray[np.floating[Any]]:
-    """Read CLAM's ``pt_files/{slide}.pt``: one tensor (N, D); bfloat16, which NumPy lacks, becomes float32.
+    """Read CLAM's ``pt_files/{slide}.pt``: one tensor (N, D), with bfloat16 converted to float32 for NumPy.
 
     Raises
     ------
@@ -37,7 +37,7 @@ def read_tensor(path: Path) -> NDArray[np.floating[Any]]:
             raise TypeError(f"a {type(tensor).__name__}")
         tensor = tensor.detach()
         return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
-    except Exception as error:  # whatever a damaged or hostile file brings torch to raise
+    except Exception as error:  # torch raises many classes of errors for damaged or malicious files
         raise InputError(
             "not a file of one tensor, or a damaged one",
             where=str(path),
@@ -48,19 +48,19 @@ def read_tensor(path: Path) -> NDArray[np.floating[Any]]:
 
 
 def stamp_coords(file: h5py.File, mpp: float | None) -> tuple[NDArray[np.int64] | None, dict[str, Any]]:
-    """Return the level-0 pixels of STAMP's patches, and what ccl's attributes of ``coords`` are for them.
+    """Return the level-0 pixels of STAMP's patches, and their ``coords`` attributes in ccl's form.
 
     Parameters
     ----------
     file : h5py.File
-        With ``coords`` (N, 2) in um; attribute ``tile_size_um``, or up to version 2.0 ``tile_size`` and ``unit``.
+        File with ``coords`` (N, 2) in um, and attribute ``tile_size_um`` (up to version 2.0: ``tile_size``, ``unit``).
     mpp : float or None
-        um/px of level 0, which the file does not tell.
+        um/px of level 0, which the file does not have.
 
     Returns
     -------
     (N, 2) int64 or None, dict
-        None without `mpp`, and where the file does not say that its coordinates are in um, as before version 2.0.
+        None without `mpp`, or if the file does not say that its coordinates are in um, as before version 2.0.
     """
     attributes = dict(file.attrs)
     size_um = attributes.get("tile_size_um", attributes.get("tile_size") if attributes.get("unit") == "um" else None)
@@ -75,7 +75,7 @@ def stamp_coords(file: h5py.File, mpp: float | None) -> tuple[NDArray[np.int64] 
 
 
 def to_pixels(coords: h5py.Dataset, unit: float = 1.0) -> NDArray[np.int64]:
-    """Return whole level-0 pixels, where a pixel is `unit` of the stored numbers; InputError if one is not finite."""
+    """Return whole level-0 pixels of coordinates with `unit` per pixel; raise InputError if one is not finite."""
     values = coords[:].astype(np.float64) / unit
     if not np.isfinite(values).all():
         raise InputError("coordinates that are not finite", where=str(coords.file.filename), todo="make the file again")
@@ -84,7 +84,7 @@ def to_pixels(coords: h5py.Dataset, unit: float = 1.0) -> NDArray[np.int64]:
 
 
 def check_patches(path: Path, features: Any, attributes: Mapping[str, Any]) -> None:
-    """Check by shape and type alone that `features` (an array, or an HDF5 dataset) are those of patches.
+    """Check only by shape and type that `features` (an array, or an HDF5 dataset) are those of patches.
 
     Raises
     ------

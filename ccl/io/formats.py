@@ -1,7 +1,7 @@
-"""The files that stages hand to each other: see docs/formats.md, which says the same in prose.
+"""The files that stages pass to each other; docs/formats.md describes them in prose.
 
-Each format is one frozen dataclass with a ``write`` and a ``read``.  HDF5 files carry the ``key`` of what
-made them, so that a stage can tell a finished slide from a stale one.
+Each format is one frozen dataclass with a ``write`` and a ``read``.  HDF5 files carry the ``key`` of their inputs.
+A stage compares it to tell a finished slide from a stale one.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from ccl.io.files import atomic_path, existing, read_table, write_table
 from ccl.io.foreign import check_patches, is_tensor, read_tensor, stamp_coords, to_pixels
 
 CHUNK_BYTES = 1 << 20
-"""Features are stored in chunks of about this size, each with a checksum, so that damage is found when it is read."""
+"""Features are stored in chunks of about this size, each with a checksum that is verified on reading."""
 
 
 @contextmanager
 def _open_h5(path: Path, kind: str) -> Iterator[h5py.File]:
-    """Open an HDF5 file for reading; a damaged one is an :class:`InputError` that says how to mend it.
+    """Open an HDF5 file for reading; a damaged one raises an :class:`InputError` that says how to make it again.
 
-    No file is locked, here or elsewhere: ours are written whole and renamed, and some file systems have no locks.
+    No file is ever locked: our files are written completely and then renamed, and some file systems have no locks.
     """
     existing(path)
     try:
@@ -50,9 +50,9 @@ def _open_h5(path: Path, kind: str) -> Iterator[h5py.File]:
 
 @contextmanager
 def new_h5(path: Path) -> Iterator[h5py.File]:
-    """Give an HDF5 file that is written to `path` atomically when the block succeeds.
+    """Yield an HDF5 file that is written to `path` atomically if the block succeeds.
 
-    It is built in memory first: HDF5 brings the process down when a disk fills up under an open file.
+    It is built in memory first, because HDF5 crashes the process if the disk fills up under an open file.
     """
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
@@ -62,7 +62,7 @@ def new_h5(path: Path) -> Iterator[h5py.File]:
 
 
 def holds_tiles(path: Path) -> bool:
-    """Return whether a file is readable HDF5 with coordinates of patches and no features of them."""
+    """Return whether a file is readable HDF5 with coordinates of patches and without features."""
     try:
         with h5py.File(path, "r", locking=False) as file:
             return "coords" in file and not {"features", "feats"} & set(file)
@@ -71,7 +71,7 @@ def holds_tiles(path: Path) -> bool:
 
 
 def stored_key(path: Path) -> str | None:
-    """Return the key of an HDF5 file, or None where there is no readable file with a key."""
+    """Return the key of an HDF5 file, or None if there is no readable file with a key."""
     try:
         with h5py.File(path, "r", locking=False) as file:
             return str(file.attrs["ccl_key"])
@@ -85,7 +85,7 @@ def _text(values: Any) -> list[str]:
 
 @dataclass(frozen=True)
 class Tiles:
-    """Where the patches of one slide lie: TRIDENT's coordinate layout (``tile/{slide}.h5``)."""
+    """Positions of the patches of one slide, in TRIDENT's coordinate layout (``tile/{slide}.h5``)."""
 
     coords: NDArray[np.int64]
     """(N, 2) level-0 pixel of each patch's top-left corner, (x, y), row by row."""
@@ -117,10 +117,10 @@ class Features:
     features: NDArray[np.floating[Any]]
     """(N, D) float16 or float32, in the order of ``coords``."""
     coords: NDArray[np.int64] | None
-    """(N, 2) as in :class:`Tiles`; None where the file has none, which only one made elsewhere may."""
+    """(N, 2) as in :class:`Tiles`; None if a file of another tool has no coordinates."""
     encoder: str
     weights: str
-    """``hub``, ``file:<sha256>``, ``random`` or ``imported``; anything ``random`` must be shown as such."""
+    """``hub``, ``file:<sha256>``, ``random`` or ``imported``; results from ``random`` must be marked as such."""
     attributes: Mapping[str, Any]
     """The attributes of ``coords``, copied from the tiles."""
 
@@ -137,12 +137,12 @@ class Features:
 
     @classmethod
     def read(cls, path: Path, *, mpp: float | None = None) -> Features:
-        """Read a file that :meth:`write`, TRIDENT, CLAM (HDF5 or ``.pt``) or STAMP wrote; its content tells which.
+        """Read a file that :meth:`write`, TRIDENT, CLAM (HDF5 or ``.pt``) or STAMP wrote, recognised by its content.
 
         Parameters
         ----------
         mpp : float, optional
-            um/px of the slide's level 0, without which coordinates in um (STAMP's) are left out.
+            um/px of the slide's level 0; without it, coordinates in um (STAMP's) are left out.
 
         Raises
         ------
@@ -170,7 +170,7 @@ class Features:
 
 @dataclass(frozen=True)
 class FeaturesHead:
-    """What a file of features says of them before any is read."""
+    """The facts about a file of features, read without the features."""
 
     count: int
     """Patches N."""
@@ -182,7 +182,7 @@ class FeaturesHead:
 
     @classmethod
     def read(cls, path: Path) -> FeaturesHead:
-        """Read the head of a file that :meth:`Features.read` reads; of a ``.pt`` file, which has none, the whole."""
+        """Read the head of a file for :meth:`Features.read`; a ``.pt`` file has no head and is read completely."""
         if is_tensor(existing(path)):
             whole = Features.read(path)
             return cls(len(whole.features), whole.features.shape[1], whole.encoder, whole.weights)
@@ -214,7 +214,7 @@ def _dataset(file: h5py.File, name: str) -> h5py.Dataset:
 
 
 def _named(features: h5py.Dataset) -> dict[str, Any]:
-    """Return the attributes that tell of the encoder: STAMP's are the file's own."""
+    """Return the attributes about the encoder; in STAMP's files, they belong to the file."""
     return dict(features.parent.attrs if features.name == "/feats" else features.attrs)
 
 
@@ -232,7 +232,7 @@ def _read_coords(file: h5py.File) -> tuple[NDArray[np.int64] | None, dict[str, A
 
 
 def _single(features: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Return float64 as float32; a value too large for it becomes infinite, and is found as such."""
+    """Return float64 as float32; too large values become infinite, and later checks find them."""
     with np.errstate(over="ignore"):
         return features if features.dtype.itemsize <= np.dtype(np.float32).itemsize else features.astype(np.float32)
 
@@ -248,11 +248,11 @@ class Clusters:
     sizes: NDArray[np.int64]
     """(P, k) patches of each cluster."""
     labels: Mapping[str, NDArray[np.int64]]
-    """For each slide (N,) the cluster, 0 to k-1, of each of its patches, in the order of its features."""
+    """(N,) for each slide: the cluster, 0 to k-1, of each patch, in the order of its features."""
     encoder: str
     weights: str
     left_out: Mapping[str, str]
-    """Patients without centres, each with the reason."""
+    """Reason for each patient without centres."""
 
     @property
     def empty_rate(self) -> float:
@@ -304,7 +304,7 @@ class Genomics:
     patients: tuple[str, ...]
     families: tuple[Family, ...]
     inputs: Mapping[str, Any] = field(default_factory=dict)
-    """The user's files by what they hold: name and sha256 of each."""
+    """The user's files by their content: name and sha256 of each."""
 
     def write(self, path: Path) -> None:
         """Write the file atomically."""
@@ -337,7 +337,7 @@ MANIFEST_COLUMNS = ("slide_id", "status", "path", "key", "count", "message")
 
 @dataclass(frozen=True)
 class ManifestRow:
-    """What a slide stage made of one slide."""
+    """The result of a slide stage for one slide."""
 
     slide_id: str
     status: str
@@ -348,7 +348,7 @@ class ManifestRow:
     count: int
     """Outlines, tiles or patches in the file."""
     message: str
-    """Why the slide was excluded, by which stage."""
+    """Why the slide was excluded, and by which stage."""
 
 
 def write_manifest(path: Path, rows: list[ManifestRow]) -> None:
@@ -363,7 +363,7 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
-    """Read a manifest; `path` of each row becomes usable from the current folder."""
+    """Read a manifest; `path` of each row becomes relative to the current folder."""
     text = ("slide_id", "status", "path", "key", "message")
     table = read_table(path, required=MANIFEST_COLUMNS, text=text).fillna({"message": "", "path": "", "key": ""})
     return [
@@ -382,7 +382,7 @@ def read_manifest(path: Path) -> list[ManifestRow]:
 def newest_rows(manifests: Iterable[Path]) -> dict[str, tuple[ManifestRow, Path]]:
     """Return the row of each slide in the newest manifest that lists it, with that manifest.
 
-    Several list a slide after a change of ``shards``.
+    After a change of ``shards``, several manifests may list a slide.
     """
     by_age = sorted(manifests, key=lambda path: (path.stat().st_mtime_ns, path.name))
     return {row.slide_id: (row, path) for path in by_age for row in read_manifest(path)}

@@ -1,7 +1,7 @@
-"""Slide stages: a stable share of the slides per process, one finished file per slide.
+"""Slide stages: each process takes a fixed share of the slides and writes one file per slide.
 
-``tissue``, ``tile`` and ``embed`` differ in what they make of a slide; what follows is what they share.
-A slide belongs to shard ``crc32(slide_id) % shards``, so adding slides moves no other.  Each slide's file
+This module holds what ``tissue``, ``tile`` and ``embed`` have in common.
+A slide belongs to shard ``crc32(slide_id) % shards``, so adding slides does not move others.  Each slide's file
 stores the key of everything that went into it; a slide whose stored key matches is not made again.
 """
 
@@ -27,18 +27,18 @@ class Job(NamedTuple):
 
     slide: Slide
     upstream: ManifestRow | None
-    """Its row in the manifest of the stage before, if there is one."""
+    """Its row in the manifest of the previous stage, if there is one."""
     key: str
     """Digest of all that the output will depend on."""
 
 
 class SlideStage(Protocol):
-    """What a slide stage does for one slide."""
+    """The work of a slide stage on one slide."""
 
     name: str
 
     def output(self, slide: Slide) -> Path:
-        """Return the file that the stage makes of the slide."""
+        """Return the file that the stage makes for the slide."""
         ...
 
     def key(self, slide: Slide, upstream: ManifestRow | None) -> str:
@@ -54,22 +54,22 @@ class SlideStage(Protocol):
         ...
 
     def session(self, jobs: Sequence[Job]) -> AbstractContextManager[object]:
-        """Return the context that `jobs` are made in, in their order; a stage may read ahead in it."""
+        """Return the context in which `jobs` are made in order; a stage may read ahead in it."""
         return nullcontext()
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Which slides one process handles, and how."""
+    """The slides of one process, and the options of the run."""
 
     slides: Sequence[Slide]
     upstream: Path | None
-    """The same shard's manifest of the stage before, if there is one."""
+    """The same shard's manifest of the previous stage, if there is one."""
     manifest: Path
     """Written last, and only when the shard is done."""
     on_bad_slide: OnBadSlide = "fail"
     overwrite: bool = False
-    """Make every slide again, whatever its stored key."""
+    """Make every slide again, even if its stored key matches."""
 
 
 def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
@@ -95,9 +95,9 @@ def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
     bad = [row for row in rows if row.status == "failed"]
     if bad and shard.on_bad_slide == "fail":
         raise StageError(
-            f"{stage.name}: {len(bad)} of {len(rows)} slides failed, the others are done",
+            f"{stage.name}: {len(bad)} of {len(rows)} slides failed, all others are done",
             found="".join(f"\n    {row.slide_id}: {row.message}" for row in bad),
-            todo="mend or remove these slides and run again (only they are repeated), "
+            todo="fix or remove these slides and run again (only they are repeated), "
             "or set `on_bad_slide: exclude` to go on without them",
         )
     rows = [_excluded(stage, row) if row.status == "failed" else row for row in rows]
@@ -106,7 +106,7 @@ def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
 
 
 def _plan(stage: SlideStage, slide: Slide, upstream: ManifestRow | None, overwrite: bool) -> Job | ManifestRow:
-    """Return the job that a slide needs, or its row where there is nothing to do."""
+    """Return the job that a slide needs, or its row if there is nothing to do."""
     if upstream is not None and upstream.status == "excluded":
         return ManifestRow(slide.slide_id, "excluded", upstream.path, "", 0, upstream.message)
 
@@ -129,7 +129,7 @@ def _made(stage: SlideStage, job: Job) -> ManifestRow:
 
 
 def _guarded(stage: SlideStage, slide: Slide, work: Callable[[], T]) -> T | ManifestRow:
-    """Return what `work` gives, or the row of a bad slide: what breaks on one must not cost the others their work."""
+    """Return the result of `work`, or the row of a bad slide, so one bad slide does not stop the others."""
     try:
         return work()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""The sample sheet of slides, and which shard each belongs to."""
+"""The sample sheet of slides, and the shard of each slide."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from ccl.io.files import read_rows
 
 @dataclass(frozen=True)
 class Slide:
-    """One row of a slide sheet: a slide, its patient, its file, and its scale where the user gave one."""
+    """One row of a slide sheet: a slide, its patient, its file, and its scale if the user gave one."""
 
     slide_id: str
     patient_id: str
     path: Path
     mpp: float | None
-    """Micrometres per pixel at level 0 from the sample sheet; None leaves it to the file."""
+    """Micrometres per pixel at level 0 from the sample sheet; None takes it from the file."""
     annotation: Path | None = None
-    """The user's own outlines of its tissue, GeoJSON or a mask image, where there are any."""
+    """File of the user's own outlines of the tissue, GeoJSON or a mask image, if there is one."""
 
 
 MIN_MPP, MAX_MPP = 0.05, 20.0
-"""Scales at level 0 outside this range (um/px) are taken for mistakes, in a sheet as in a slide."""
+"""Scales at level 0 outside this range (um/px) count as mistakes, in sheets and in slides."""
 
 SLIDE_COLUMNS = ("slide_id", "patient_id", "path", "mpp", "annotation")
 
 OnBadSlide = Literal["fail", "exclude"]
-"""What a stage does about slides that it cannot use: fail after the others, or go on without them."""
+"""What a stage does with slides that it cannot use: fail after all others are done, or go on without them."""
 
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 """A slide's identifier becomes a file name on every system."""
 
 
 def check_ids(path: Path, ids: Iterable[tuple[int, object]], kind: str) -> None:
-    """Refuse identifiers of `kind` (``slide``, ``patient``) that cannot be file names.
+    """Raise InputError for identifiers of `kind` (``slide``, ``patient``) that cannot be file names.
 
     Parameters
     ----------
@@ -64,13 +64,13 @@ def check_ids(path: Path, ids: Iterable[tuple[int, object]], kind: str) -> None:
 
 
 def read_slide_sheet(path: Path) -> list[Slide]:
-    """Read a sample sheet of slides, sorted by slide; ``path`` and ``annotation`` count from the sheet's own folder.
+    """Read a sample sheet of slides, sorted by slide; ``path`` and ``annotation`` are relative to the sheet's folder.
 
     Raises
     ------
     InputError
-        An unknown column, an identifier that cannot be a file name or is there twice, or an ``mpp`` outside
-        0.05 to 20 um/px.  Whether the slides exist is for the stage that opens them to say, slide by slide.
+        A column is unknown, an identifier cannot be a file name or appears twice, or an ``mpp`` is outside 0.05 to
+        20 um/px.  The stage that opens the slides checks whether they exist.
     """
     header, lines = read_rows(path, required=SLIDE_COLUMNS[:2])
     unknown = [name for name in header if name not in SLIDE_COLUMNS]
@@ -101,7 +101,7 @@ def read_slide_sheet(path: Path) -> list[Slide]:
 
 
 def _check_once(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]]) -> None:
-    """Refuse a slide that is listed twice."""
+    """Raise InputError if a slide is listed twice."""
     seen: set[str] = set()
     for number, row in rows:
         if row["slide_id"] in seen:
@@ -110,13 +110,13 @@ def _check_once(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]]) -> No
                 where=f"{path}, row {number}",
                 found=row["slide_id"],
                 expected="each slide_id once",
-                todo="remove the row, or give the second slide a name of its own",
+                todo="remove the row, or give the second slide a different name",
             )
         seen.add(row["slide_id"])
 
 
 def _mpp(path: Path, number: int, row: Mapping[str, str]) -> float | None:
-    """Return the scale that a row gives, if it gives one."""
+    """Return the scale of a row, or None if it has none."""
     text = row.get("mpp")
     if text is None:
         return None

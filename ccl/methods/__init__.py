@@ -39,7 +39,7 @@ METHODS = _find()
 
 
 def get_method(name: str, *, clinical: bool = False) -> Method:
-    """Return the method called `name`, or raise :class:`ConfigError` listing those there are.
+    """Return the method called `name`, or raise :class:`ConfigError` with a list of all methods.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def hyper(name: str, overrides: Mapping[str, Any], *, model: str = "") -> Any:
 
 
 def hyper_mistakes(name: str, overrides: Mapping[str, Any], *, model: str) -> list[str]:
-    """Return what is wrong with the hyper-parameters of a model, a line for each mistake (see :func:`hyper`)."""
+    """Return the mistakes in the hyper-parameters of a model, a line for each (see :func:`hyper`)."""
     return _try(get_method(name), overrides, f"models: {model}")[1]
 
 
@@ -111,7 +111,7 @@ def _try(method: Method, overrides: Mapping[str, Any], place: str) -> tuple[Any,
 
 @contextmanager
 def in_config_of(model: str) -> Iterator[None]:
-    """Complete the `where` of a :class:`ConfigError`, the key of a hyper-parameter, by the place of its model."""
+    """Put the place of the model before the `where` of a :class:`ConfigError`, the key of a hyper-parameter."""
     try:
         yield
     except ConfigError as error:

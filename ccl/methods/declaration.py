@@ -18,17 +18,18 @@ class Recipe:
     """L2 penalty, added to the gradient."""
     epochs: int
     accumulate: int = 1
-    """Patients whose mean gradient makes a step; those left over at the end of an epoch make one more."""
+    """Number of patients whose mean gradient makes a step; the rest of an epoch makes one more step."""
     sampling: Literal["uniform", "weighted"] = "uniform"
     clip: float | None = None
     """Gradients with a larger norm are scaled down to it."""
     schedule: Literal["constant", "cosine", "linear", "fifth"] = "constant"
-    """Of the learning rate.  ``cosine``: it rises during the first epoch, then falls to zero, step by step; ``linear``:
-    it falls after each epoch by the same amount, to zero after the last; ``fifth``: a fifth after half the epochs."""
+    """Schedule of the learning rate.  ``cosine``: it rises during the first epoch, then falls to zero, step by step.
+    ``linear``: it falls after each epoch by the same amount, to zero after the last.  ``fifth``: a fifth after half the
+    epochs."""
     nll_alpha: float = 0.0
     """Weight moved from all patients to those with an observed death in the likelihood."""
     hyper: Mapping[str, Any] = field(default_factory=dict)
-    """Hyper-parameters that belong to the recipe, such as the weight of a penalty; the config's own take precedence."""
+    """Hyper-parameters of the recipe, such as the weight of a penalty; those of the config take precedence."""
 
 
 MCAT = Recipe("adam", lr=2e-4, weight_decay=1e-5, epochs=20, accumulate=32, sampling="weighted")
@@ -49,24 +50,24 @@ class Method:
     covariates."""
     citation: str
     parameters: int
-    """Trained numbers at the sizes of TCGA-BLCA: gene families of 94, 334, 521, 468, 1496 and 479 columns, 4 survival
-    intervals, and where slides are read ResNet-50 features (1024) and 6 clusters; covariates are not counted."""
+    """Number of trained parameters at the sizes of TCGA-BLCA: gene families of 94, 334, 521, 468, 1496 and 479 columns,
+    4 survival intervals, and, if slides are read, ResNet-50 features (1024) and 6 clusters; covariates not counted."""
     hyper: type
     """Its hyper-parameters: a :func:`ccl.config.keys.section`."""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Named sets of hyper-parameters, each as its differences from the defaults."""
+    """Named sets of hyper-parameters, each as differences from the defaults."""
     native: Recipe | None = None
     """How its authors train it; without one it has only the unified track."""
     attention: str = ""
-    """What its attention means, in words for the page of a patient; empty for a method that has none."""
+    """Explanation of its attention, for the page of a patient; empty for a method without attention."""
     unattributed: str = ""
-    """A part of the network that no gradient passes through, so that attributions miss its share of the risk."""
+    """A part of the network that passes no gradient, so attributions miss its share of the risk."""
     decomposes: bool = False
     """Whether it decomposes a patient into knowledge components (:meth:`SurvivalModel.decomposed`)."""
     version: int = 0
     """Raise it when the trained networks of this method change for the same input."""
     native_version: int = 0
-    """Raise it when they change on the native track alone, as with a change of the recipe."""
+    """Raise it when they change only on the native track, such as by a change of the recipe."""
     package: str = ""
     """The package that declares it; filled in by :mod:`ccl.methods`."""
 

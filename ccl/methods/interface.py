@@ -18,7 +18,7 @@ from ccl.io.errors import ModelError
 
 @dataclass(frozen=True)
 class Output:
-    """What each replica predicts for its B patients."""
+    """The predictions of each replica for its B patients."""
 
     logits: Tensor
     """(S, B, n): the hazard of interval k is ``sigmoid(logits[..., k])``."""
@@ -30,7 +30,7 @@ class Output:
 class Attention:
     """The attention of each component of a method, by the component's name: shares with sum 1 over the last axis.
 
-    What a method does not distinguish (patches, clusters or families) has no shares.
+    A mapping is empty if the method does not distinguish patches, clusters or families.
     """
 
     patches: Mapping[str, Tensor] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class SurvivalModel(nn.Module):
     """Base of all networks: built from a :class:`Shape`, a ``Hyper`` and :class:`ccl.nn.replicas.Replicas`.
 
     State that is not learnt by gradient (an anchor, a bank) is a registered buffer (S, ...).  It changes in place, and
-    only in training, so that a stored network is complete and one in evaluation mode is a function of its input.
+    only in training.  A stored network is therefore complete, and in evaluation mode it is a function of its input.
     """
 
     takes_clinical: ClassVar[bool] = False
@@ -57,7 +57,7 @@ class SurvivalModel(nn.Module):
         """Receive all training patients' outcomes, (1, P), and scaled covariates, (P, C), once before training."""
 
     def expect(self, batch: Batch) -> None:
-        """Receive the patients of the next B training steps, in order, if the optimiser can make use of that."""
+        """Receive the patients of the next B training steps, in order, if the optimiser can use them."""
 
     def forward(self, batch: Batch) -> Output:
         """Return logits and losses for a batch."""
@@ -66,12 +66,12 @@ class SurvivalModel(nn.Module):
     def describe(self, batch: Batch) -> Mapping[str, Tensor]:
         """Return facts about a trained network on all training patients, for ``run.json``: numbers (S,) by name.
 
-        The batch of a method that reads bags has the patients' genes alone.
+        For a method that reads bags, the batch has only the patients' genes.
         """
         return {}
 
     def attends_to(self, batch: Batch) -> Attention:
-        """Return what a trained network attends to in a batch; in evaluation mode (docs/explanation.md).
+        """Return the attention of a trained network in evaluation mode for a batch (docs/explanation.md).
 
         Raises
         ------
@@ -85,14 +85,14 @@ class SurvivalModel(nn.Module):
         )
 
     def through(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Return the logits once for each component, by its name; gradients pass through this component alone.
+        """Return the logits once for each component, by its name, with gradients only through this component.
 
         All are equal to those of :meth:`forward`, and their gradients add up to its gradient.
         """
         return {"whole": self(batch).logits}
 
     def decomposed(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Return the vectors (S, B, d) that a trained network decomposes patients into, by name; in evaluation mode.
+        """Return by name the components (S, B, d) of patients, from a trained network in evaluation mode.
 
         Raises
         ------
@@ -100,7 +100,7 @@ class SurvivalModel(nn.Module):
             The method has no components.
         """
         raise ModelError(
-            "the method does not decompose what it knows of a patient",
+            "the method has no knowledge components",
             expected="a method with knowledge components",
             todo="show the components of a model of another method",
         )
@@ -113,9 +113,9 @@ class SurvivalModel(nn.Module):
         return outcomes.labels
 
     def reference(self, batch: Batch) -> Batch:
-        """Return the average training patient, in the layout of `batch` with its one patient: the baseline of a risk.
+        """Return the average training patient, the baseline of a risk, in the layout of `batch` with its one patient.
 
-        By default average in its genes and covariates, which are scaled, and with the batch's own slides.
+        By default, it has average genes and covariates (zeros, because they are scaled) and the batch's own slides.
         """
         clinical = None if batch.clinical is None else torch.zeros_like(batch.clinical)
         return replace(batch, genomics=tuple(map(torch.zeros_like, batch.genomics)), clinical=clinical)
@@ -125,7 +125,7 @@ class ClosedForm(SurvivalModel):
     """A method that is fitted to all training patients at once, without epochs."""
 
     def solve(self, patients: Iterable[Batch], outcomes: Outcomes) -> None:
-        """Fit to all training patients, (1, B, ...) a batch, and their outcomes (1, P) in the same order."""
+        """Fit to all training patients, in batches (1, B, ...), and their outcomes (1, P) in the same order."""
         raise NotImplementedError
 
 

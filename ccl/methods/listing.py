@@ -1,4 +1,4 @@
-"""What `ccl models` and docs/methods.md list of each method; torch is not needed."""
+"""The lists of methods of `ccl models` and docs/methods.md; torch is not needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCHEDULES = {
 
 
 def rows() -> list[tuple[str, str, str, str, str]]:
-    """Return for each method its name, what it reads, its parameters, its tracks, and its source."""
+    """Return name, inputs, parameters, tracks and source of each method."""
     return [
         (
             method.name,

@@ -16,10 +16,10 @@ from ccl.nn.replicas import AlphaDropout, Dropout, LayerNorm, Linear, Replicas
 Activation = Callable[[Tensor], Tensor]
 
 LOCAL_REACH = 16
-"""Tokens before and after it that a token of :class:`TransLayer` mixes in: the kernel has 33 weights per head."""
+"""Number of neighbours on each side that :class:`TransLayer` mixes into a token: 33 weights per head."""
 
 FEED_FORWARD = 4
-"""The feed-forward part of :class:`VanillaLayer` is this many times as wide as its tokens."""
+"""Width of the feed-forward part of :class:`VanillaLayer`, as a multiple of the token width."""
 
 INIT_STD_CLASS_TOKEN = 1e-6
 """Standard deviation of a class token's initial values."""
@@ -50,7 +50,7 @@ class SnnLayer(nn.Module):
 
 
 class Aggregate(nn.Module):
-    """k vectors to one: a learnt weighted sum; as released, standardised over the channels, with ReLU."""
+    """A learnt weighted sum of k vectors; as released, also standardised over the channels, with ReLU."""
 
     def __init__(self, replicas: Replicas, vectors: int, *, standardise: bool) -> None:
         super().__init__()
@@ -97,8 +97,8 @@ class Attention(nn.Module):
 class TransLayer(Attention):
     """The layer of TransMIL: attention plus a learnt local mix of the values, no feed-forward part.
 
-    Attention is exact, as there are only a handful of tokens.  The published layer pads the tokens with zeros to a
-    multiple of its landmarks and does not mask them.  `padding` is their number; each has the score 0.
+    Attention is exact, because there are only a few tokens.  The published layer pads the tokens with zeros to a
+    multiple of its landmarks and does not mask the zeros.  `padding` is their number; each has the score 0.
     """
 
     def __init__(self, replicas: Replicas, width: int, *, dropout: float, padding: int) -> None:

@@ -38,7 +38,7 @@ class CoAttention(nn.Module):
 
 
 class TokenPool(nn.Module):
-    """The tokens of a modality to one vector: two transformer layers, gated attention, a dense layer."""
+    """Pools the tokens of a modality to one vector: two transformer layers, gated attention, a dense layer."""
 
     def __init__(self, replicas: Replicas, width: int, *, dropout: float) -> None:
         super().__init__()
@@ -55,16 +55,16 @@ class TokenPool(nn.Module):
 
 
 class GuidedNetwork(nn.Module):
-    """MCAT without its co-attention: from both modalities to tokens, and from both modalities' tokens to hazards.
+    """MCAT without its co-attention: layers from both modalities to tokens, and from tokens to hazards.
 
     Parameters
     ----------
     shape : Shape
-        Of the data.
+        Shape of the data.
     width : int
         Channels of a patch and of a token.
     fusion : str
-        Of the two modalities' vectors: ``concat`` concatenates them, ``kronecker`` takes all pairs of channels.
+        Fusion of the two modalities' vectors: ``concat`` concatenates them, ``kronecker`` takes all pairs of channels.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class GuidedNetwork(nn.Module):
         return self.families(batch.genomics).squeeze(1), self.patch(bag)
 
     def hazards(self, attended: Tensor, families: Tensor) -> Tensor:
-        """Map what families received in each of C bags (S, C, F, d), and families (S, F, d), to logits (S, C, n)."""
+        """Map the families' attended patches in C bags (S, C, F, d), and families (S, F, d), to logits (S, C, n)."""
         pool_attended, pool_families = self.pools
         genes = pool_families(families[:, None]).expand(-1, attended.shape[1], -1)
         out: Tensor = self.head(self.fusion(pool_attended(attended), genes))
@@ -100,7 +100,7 @@ class GuidedNetwork(nn.Module):
 
 
 class Concatenation(nn.Module):
-    """Two vectors concatenated, and two layers."""
+    """Concatenation of two vectors, followed by two layers."""
 
     def __init__(self, replicas: Replicas, width: int) -> None:
         super().__init__()

@@ -37,7 +37,7 @@ class Gated(nn.Module):
 
 
 class KroneckerFusion(nn.Module):
-    """Two vectors to one: each gated by both, a one appended, the products of all pairs of channels, two layers.
+    """Fuses two vectors: gates each by both, appends a one, multiplies all pairs of channels, and applies two layers.
 
     Parameters
     ----------

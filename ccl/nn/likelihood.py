@@ -17,7 +17,7 @@ LEAST = math.log(1e-7)
 def survival_nll(logits: Tensor, outcomes: Outcomes, *, alpha: float = 0.0) -> Tensor:
     """Return the mean negative log-likelihood of discrete survival: equation (8) of the CCL paper, in log space.
 
-    A patient who died in interval y survived all intervals before it, but not y; a censored one survived y.
+    A patient who died in interval y survived all earlier intervals, but not y.  A censored patient also survived y.
 
     Parameters
     ----------

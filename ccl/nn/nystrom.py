@@ -1,9 +1,9 @@
-"""Attention among all patches of a bag, without a matrix of patches by patches; S is the number of replicas.
+"""Attention among all patches of a bag, without the full attention matrix; S is the number of replicas.
 
 The layers of TransMIL (Shao et al., NeurIPS 2021), also used by CMTA (Zhou and Chen, ICCV 2023).  Attention is
 Nystrom's approximation (Xiong et al., AAAI 2021): patches attend to m landmarks, the means of runs of consecutive
-patches.  ``A1 pinv(A2) A3 v`` is computed from the right.  Then A1 and A3, the attention of patches to landmarks and
-of landmarks to patches, are each an ordinary attention, whose matrix (heads, N, m) is never stored.
+patches.  ``A1 pinv(A2) A3 v`` is computed from the right.  A1 is the attention of patches to landmarks, and A3 that of
+landmarks to patches.  Each is then an ordinary attention, whose matrix (heads, N, m) is never stored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DROPOUT = 0.1
 """Rate of dropout after the attention of each layer."""
 
 INVERSE_STEPS = 6
-"""Steps towards the pseudo-inverse.  About 20 are needed to converge, so the number is part of the published layer."""
+"""Iterations of the pseudo-inverse; convergence needs about 20, so this number is part of the published layer."""
 
 KERNELS = (7, 5, 3)
 """Sides of the convolutions that encode positions."""
@@ -33,7 +33,8 @@ class NystromLayer(nn.Module):
     """The layer of TransMIL: Nystrom attention after layer normalisation plus a local mix of the values.
 
     It has no feed-forward part, 8 heads, and half as many landmarks as channels.  As published, zeros are added in
-    front of the tokens up to a multiple of the landmarks, and are not masked: they take part in the attention.
+    front of the tokens up to a multiple of the number of landmarks.  They are not masked, so they take part in the
+    attention.
     """
 
     def __init__(self, replicas: Replicas, width: int) -> None:
@@ -49,7 +50,7 @@ class NystromLayer(nn.Module):
 
     def forward(self, tokens: Tensor, rows: int) -> Tensor:
         """Map (S, N, d) to the first `rows` tokens of the result: (S, rows, d)."""
-        # Recomputed in the backward pass; dropout stays outside, as it would draw other numbers there.
+        # Recomputed in the backward pass; dropout stays outside, because it would draw different numbers there.
         mixed = checkpoint(self._attend, tokens, rows, use_reentrant=False, preserve_rng_state=False)
         out: Tensor = tokens[:, :rows] + self.dropout(mixed)
         return out
@@ -60,7 +61,7 @@ class NystromLayer(nn.Module):
         among = torch.softmax(q_marks @ k_marks.mT * q.shape[-1] ** -0.5, dim=-1)
         seen = pseudo_inverse(among) @ F.scaled_dot_product_attention(q_marks, k, v)
         attended = F.scaled_dot_product_attention(q[:, :, padding : padding + rows], k_marks, seen)
-        # The values that the rows reach; the zeros in front are the padding of a convolution anyway.
+        # Only the values that the rows reach; the zeros in front equal the padding of a convolution.
         reached = v[:, :, padding : padding + rows + LOCAL_REACH].flatten(0, 1)[None]
         kernel = self.local.flatten(0, 1)[:, None, :, None]
         local = F.conv2d(reached, kernel, padding=(LOCAL_REACH, 0), groups=len(kernel))[0, :, :rows]
@@ -70,8 +71,8 @@ class NystromLayer(nn.Module):
     def weights(self, tokens: Tensor) -> Tensor:
         """Return the attention (S, heads, N) of the first of the tokens (S, N, d) to all of them.
 
-        It is a row of the matrix ``A1 pinv(A2) A3`` by which the layer multiplies the values, without the columns of
-        the zeros in front.  As the pseudo-inverse has negative entries, a weight can be negative.
+        It is a row of the matrix ``A1 pinv(A2) A3`` that multiplies the values, without the columns of the zeros in
+        front.  The pseudo-inverse has negative entries, so a weight can be negative.
         """
         padding, q, k, _ = self._projected(tokens)
         k_marks, q = self._marks(k), q * q.shape[-1] ** -0.5
@@ -97,7 +98,8 @@ class NystromLayer(nn.Module):
 def pseudo_inverse(a: Tensor) -> Tensor:
     """Approximate the pseudo-inverses of non-negative matrices (S, heads, m, m): equation (11) of Xiong et al.
 
-    The start, on which the result of six steps depends, divides by the largest sums over all heads of a replica.
+    The result of six iterations depends on the initial matrix, which is divided by the largest sums over all heads of a
+    replica.
     """
     largest = a.sum(dim=-1).amax(dim=(1, 2)) * a.sum(dim=-2).amax(dim=(1, 2))
     z, a = (a.mT / largest[:, None, None, None]).flatten(0, 1), a.flatten(0, 1)
@@ -141,7 +143,7 @@ class TokenTransformer(nn.Module):
         self.norm = LayerNorm(replicas, width)
 
     def forward(self, tokens: Tensor, *, class_only: bool = True) -> Tensor:
-        """Map tokens (S, T, d) to the class token's result (S, 1, d), or to this and theirs (S, 1 + T, d)."""
+        """Map tokens (S, T, d) to the class token's result (S, 1, d), or to those of all tokens (S, 1 + T, d)."""
         tokens = self._first(tokens)
         out: Tensor = self.norm(self.layers[1](tokens, 1 if class_only else tokens.shape[1]))
         return out
@@ -157,10 +159,10 @@ class TokenTransformer(nn.Module):
 
 
 class PatchTransformer(TokenTransformer):
-    """All patches as tokens, with positions from :class:`PPEG` between the layers.
+    """A transformer on all patches, with positions from :class:`PPEG` between the layers.
 
-    The N patches are laid out in the order of their files as the smallest square of side M that holds them.  It is
-    filled up by repeating the first ``M * M - N`` patches, so that T is ``M * M``.
+    The N patches are laid out in the order of their files as the smallest square of side M that holds them.  The
+    first ``M * M - N`` patches are repeated to fill the square, so T is ``M * M``.
     """
 
     def __init__(self, replicas: Replicas, width: int, *, init_std: float = INIT_STD_CLASS_TOKEN) -> None:
@@ -168,7 +170,7 @@ class PatchTransformer(TokenTransformer):
         self.positions = PPEG(replicas, width)
 
     def forward(self, tokens: Tensor, *, class_only: bool = True) -> Tensor:
-        """Map patches (S, N, d) to the class token's result (S, 1, d), or to that of the square too (S, 1 + T, d)."""
+        """Map patches (S, N, d) to the class token's result (S, 1, d), or to those of all tokens (S, 1 + T, d)."""
         return super().forward(squared(tokens), class_only=class_only)
 
     def weights(self, tokens: Tensor) -> Tensor:
@@ -190,14 +192,14 @@ class PatchTransformer(TokenTransformer):
 
 
 def squared(patches: Tensor) -> Tensor:
-    """Fill up patches (S, N, d) to a square number by repeating the first."""
+    """Repeat the first patches of (S, N, d) up to a square number."""
     count = patches.shape[1]
     missing = (math.isqrt(count - 1) + 1) ** 2 - count
     return torch.cat([patches, patches[:, :missing]], dim=1)
 
 
 def unsquared(weights: Tensor, count: int) -> Tensor:
-    """Return the weights (..., N) of `count` patches from those in their square, (..., M * M); repeats are added."""
+    """Return the weights (..., N) of `count` patches from those of their square, (..., M * M), adding up repeats."""
     repeated = weights.shape[-1] - count
     return weights[..., :count] + F.pad(weights[..., count:], (0, count - repeated))
 
@@ -205,8 +207,8 @@ def unsquared(weights: Tensor, count: int) -> Tensor:
 def exact_fusion(replicas: Replicas, width: int, count: int) -> Fusion:
     """Return a :class:`TokenTransformer` on `count` tokens with exact attention, for any number of patients.
 
-    It is the limit of more steps towards the pseudo-inverse: a handful of tokens needs no approximation.  The zeros in
-    front still take part in the attention.
+    It is the limit of many iterations of the pseudo-inverse; a few tokens need no approximation.  The zeros in front
+    still take part in the attention.
     """
     padding = -(1 + count) % (width // 2)
     return Fusion(replicas, width, [TransLayer(replicas, width, dropout=DROPOUT, padding=padding) for _ in range(2)])

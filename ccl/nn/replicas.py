@@ -1,9 +1,9 @@
 """Several networks of one architecture, trained side by side as one program.
 
-A replica is a network with a seed of its own.  The weights of S replicas are one tensor with a leading axis S, and so
-is everything computed from them: a step of eight replicas calls as many operations as a step of one.  Replicas share
-nothing, and each draws its own random numbers, so that a seed gives the same network alone or beside others, up to
-the rounding of sums.
+A replica is a network with its own seed.  The weights of S replicas are one tensor with a leading axis S, and so is
+everything computed from them.  A step of eight replicas therefore calls as many operations as a step of one.  Replicas
+share nothing, and each draws its own random numbers.  A seed gives the same network alone or beside others, up to the
+rounding of sums.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ STREAMED_ROWS = 8
 """Up to this many rows, reading the weights from memory limits the speed of a product."""
 
 DRAWN_AHEAD = 16
-"""Steps for which a dropout layer draws its random numbers at once."""
+"""Number of steps for which a dropout layer draws its random numbers at once."""
 
 DRAWN_WHOLE = 2**16
 """If a step needs more numbers than this, as for a bag, they are drawn when needed, to save memory."""
@@ -36,7 +36,7 @@ class Replicas:
     seeds : sequence of int
         One per replica.
     device : torch.device
-        Where the numbers are needed; they are drawn on the CPU, so that a GPU trains the same networks.
+        Device that needs the numbers. They are drawn on the CPU, so a GPU trains the same networks.
     """
 
     def __init__(self, seeds: Sequence[int], device: torch.device | str = "cpu") -> None:
@@ -63,7 +63,7 @@ class Replicas:
         return (2 * self.uniform(*shape) - 1) * bound
 
     def ahead(self, make: Callable[[Tensor], tuple[Tensor, ...]], shape: Sequence[int]) -> tuple[Tensor, ...]:
-        """Return the result of `make` on uniform numbers, each (S, *shape); small ones are drawn for several calls."""
+        """Return `make` applied to uniform numbers (S, *shape); small ones are drawn for several calls at once."""
         count = math.prod(shape)
         if count > DRAWN_WHOLE:
             return make(self.uniform(*shape))
@@ -86,7 +86,7 @@ class Replicas:
         return torch.from_numpy(np.stack(drawn).astype(np.int64)).to(self.device)
 
     def state(self) -> list[Mapping[str, Any]]:
-        """Return what :meth:`restore` needs to continue from here; numbers drawn in advance are discarded."""
+        """Return the state for :meth:`restore`; numbers drawn in advance are discarded."""
         self._ahead.clear()
         return [generator.bit_generator.state for generator in self._generators]
 
@@ -147,7 +147,7 @@ class Linear(nn.Module):
     weight : Parameter, shape (S, *maps, n_out, n_in)
     bias : Parameter, shape (S, *maps, 1, n_out), or None
     descent : tuple of two floats, or None
-        Factors of the weight and of its gradient in the update by a backward pass; None leaves it to autograd.
+        Factors of the weight and of its gradient in the update by a backward pass; None leaves the update to autograd.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class Linear(nn.Module):
 
 
 class InputLinear(nn.Module):
-    """S affine maps of each of F inputs, for layers that read data, whose inputs are known in advance.
+    """S affine maps of each of F inputs, for layers that read data and know their inputs in advance.
 
     After :meth:`expect` has passed the inputs of the next m steps, the layer multiplies all of them with its weights at
     once, and updates the weights once, after the m steps.  The effect of the steps in between is known: with u_i the
@@ -201,7 +201,7 @@ class InputLinear(nn.Module):
         self._block = _Block(list(self.weights), inputs)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Map F inputs (S, T, n_f), in training those that were expected, to (S, F, T, n_out)."""
+        """Map F inputs (S, T, n_f) to (S, F, T, n_out); in training, they must be the expected ones."""
         if self._block is not None and torch.is_grad_enabled():
             return self._block.output() + self.bias
         products = [_forward(x, weight, None) for x, weight in zip(inputs, self.weights, strict=True)]
@@ -209,7 +209,7 @@ class InputLinear(nn.Module):
 
     @torch.no_grad()
     def settle(self, *, keep: float, by: float) -> None:
-        """Set the weights to `keep` times what they are plus `by` times their gradient, after the expected steps."""
+        """After the expected steps, set the weights to `keep` times the weights plus `by` times their gradient."""
         if self._block is None:
             for weight in self.weights:
                 weight.mul_(keep).add_(weight.grad, alpha=by)
@@ -227,7 +227,7 @@ class _Block:
         products = [torch.bmm(x, weight.mT) for x, weight in zip(self.inputs, weights, strict=True)]
         self.products = torch.stack(products, dim=1).flatten(0, 1)  # (S * F, m * T, n_out)
         self.gram = torch.stack([torch.bmm(x, x.mT) for x in self.inputs], dim=1).flatten(0, 1)  # (S * F, m T, m T)
-        # u_i of the steps so far, in units of `scale`: the decay since the block began, which is one number.
+        # u_i of the steps so far, in units of `scale`, the total decay since the block began.
         self.updates, self.scale, self.step = torch.zeros_like(self.products), 1.0, 0
         self.leaf: Tensor | None = None
 
@@ -239,7 +239,7 @@ class _Block:
         """Return the products of this step, (S, F, T, n_out), a leaf of the graph."""
         if self.leaf is not None:
             raise RuntimeError(
-                "the step before was not settled: this optimiser cannot train a layer that expects steps"
+                "the previous step was not settled: this optimiser cannot train a layer that expects steps"
             )
         with torch.no_grad():
             done = slice(0, self.step * self.rows)

@@ -36,7 +36,7 @@ def unbalanced_plan(cost: Tensor, rows: Tensor, columns: Tensor, *, epsilon: flo
     rows : Tensor, shape (..., L)
         Masses to move; 0 for the padding of a micro-batch.
     columns : Tensor, shape (..., F)
-        Masses wanted.
+        Masses to receive.
     epsilon : float
         Weight of the entropy.
     tau : float

@@ -1,4 +1,4 @@
-"""A bag and all genes as one vector each, for methods that fuse vectors; S is the number of replicas."""
+"""Encoders of a bag and of all genes as one vector each, for methods that fuse vectors; S is the number of replicas."""
 
 from __future__ import annotations
 

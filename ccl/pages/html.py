@@ -22,7 +22,7 @@ def render(template: str, package: str, **shown: Any) -> str:
     package : str
         Package that the template belongs to.
     shown
-        What the template shows; a name that it uses and that is missing here is an error.
+        Values for the template. A name that the template uses and that is missing here raises an error.
     """
     return _environment(package).get_template(template).render(**shown)
 
@@ -35,7 +35,7 @@ def _environment(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # A page runs one script, `page_script`; its content security policy allows the hash of that script alone.
+    # A page runs one script, `page_script`; its content security policy allows only the hash of that script.
     found.globals.update(
         script=lambda name: Markup(_source(found, name)),
         script_hash=lambda name: f"sha256-{b64encode(sha256(_source(found, name).encode()).digest()).decode()}",

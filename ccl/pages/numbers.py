@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-MISSING = "–"  # noqa: RUF001 (an en dash is what a printed table has in an empty cell)
+MISSING = "–"  # noqa: RUF001 (printed tables show an en dash in an empty cell)
 
-MINUS = "−"  # noqa: RUF001 (the sign of a printed number, as wide as its plus)
+MINUS = "−"  # noqa: RUF001 (the minus sign of print, as wide as the plus)
 
 THIN_SPACE = "\u202f"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number with so many decimals; a dash for None.
+    """Return a number with `digits` decimals, or a dash for None.
 
     >>> number(0.68624), number(None), number(12.34, 1)
     ('0.686', '–', '12.3')

@@ -13,7 +13,7 @@ from typing import Any
 from ccl import __version__
 
 PACKAGES = ("lifelines", "scipy", "matplotlib", "pandas")
-"""Packages that statistics and figures rest on, in addition to those that training recorded."""
+"""Packages used for statistics and figures, listed in addition to those that training recorded."""
 
 
 def provenance(versions: Iterable[Mapping[str, str]] = ()) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def provenance(versions: Iterable[Mapping[str, str]] = ()) -> dict[str, Any]:
 
 
 def software(versions: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Return the version of each package; all of them where runs used different ones."""
+    """Return the version of each package, or all versions if runs used different ones."""
     found: dict[str, list[str]] = {"ccl": [__version__], "python": [platform.python_version()]}
     for run in versions:
         for package, number in run.items():

@@ -79,7 +79,7 @@ SETTINGS: dict[Any, Any] = {
 PNG_DPI = 300
 
 PAGE_IN = 7.16
-"""Width of a figure over both columns of a page."""
+"""Width of a figure that spans both columns of a page."""
 
 CHARACTERS_PER_IN = 15.5
 """Characters of small print per inch."""
@@ -161,7 +161,7 @@ def inline(svg: str, name: str, description: str) -> Markup:
     body = re.sub(r'\bid="', f'id="{prefix}-', body)
     body = re.sub(r'href="#', f'href="#{prefix}-', body)
     body = re.sub(r"url\(#", f"url(#{prefix}-", body)
-    # matplotlib's style sheet would apply to the whole page; the page's own does the same for figures alone.
+    # matplotlib's style sheet would apply to the whole page. The page's own sheet does the same for figures only.
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
     body = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), body)
     for colour, variable in VARIABLES.items():

@@ -1,7 +1,7 @@
 """Tables I to VIII and Figures 6 to 8 of the CCL paper, for the models, cohorts and encoders of a config.
 
 ``table1``, ``ablations`` and ``figures`` declare the three stages; Snakemake imports them to plan, so they are light.
-All tables are made by one machine: they differ in their rows, in what is measured and in the columns of their files.
+The same code makes all tables.  They differ in their rows, in the quantity and in the columns of their files.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ class Table:
     """A table of the paper."""
 
     number: int
-    """In the names of its files."""
+    """Arabic number, used in file names."""
     roman: str
     subject: str
     text: str
-    """What its rows mean or its numbers are, for the page."""
+    """Explanation of its rows or numbers, shown on the page."""
     caption: str
-    """Of its LaTeX; ``{over}``, ``{mean_over}``, ``{encoder}`` and ``{cohort}`` are filled in."""
+    """LaTeX caption; ``{over}``, ``{mean_over}``, ``{encoder}`` and ``{cohort}`` are filled in."""
     columns: tuple[str, ...]
-    """Columns of its file, names of :attr:`ccl.results.cells.Cell.columns`."""
+    """Columns of its file: keys of :data:`ccl.results.cells.Cell`."""
     quantity: str = "c_index"
     """Name of the column that holds a cell's value."""
     by_encoder: bool = False

@@ -31,7 +31,7 @@ def _points(number: int, roman: str, subject: str, text: str) -> Table:
     return Table(number, roman, subject, text, caption, POINT_COLUMNS, by_encoder=True)
 
 
-ALIGNMENT = "Mean L2 distance between the centres of two training patients in one place, after the last epoch."
+ALIGNMENT = "Mean L2 distance between corresponding cluster centres of two training patients, after the last epoch."
 
 TABLES: Mapping[int, Table] = {
     4: _points(4, "IV", "modules", "CCA aligns cluster centres, MKD decomposes knowledge, CGM guides by the cohort."),
@@ -49,7 +49,7 @@ TABLES: Mapping[int, Table] = {
         6,
         "VI",
         "knowledge encoders",
-        "Encoders of both modalities; one that is free has no constraint that tells it what to extract.",
+        "Encoders of both modalities. A free encoder has no constraint on what it extracts.",
     ),
     7: _points(
         7,
@@ -64,7 +64,7 @@ TABLES: Mapping[int, Table] = {
 """The tables by number."""
 
 DISTANCES = 5
-"""The table without points: it is about the default model alone."""
+"""The table without points, which has only the default model."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Point:
 
     table: int
     name: str
-    """Follows the default's name in the name of the point's model; also its row in ``published.csv``."""
+    """Suffix of the point's model name; also its row in ``published.csv``."""
     label: str
     """Label of the row in the table."""
     change: Mapping[str, Any]
@@ -102,8 +102,8 @@ POINTS = (
     *(Point(8, f"k{k}", f"k = {k}", {"k": k}) for k in (4, 6, 9)),
     *(Point(8, f"tau{tau}", f"τ = {tau}", {"anchor_update": tau}) for tau in (0.05, 0.1, 0.3)),
     *(Point(8, f"b{b}", f"b = {b}", {"bank_length": b}) for b in (5, 10, 20)),
-    # The released preset takes the survival intervals as groups, whose number cannot change; so at each of the three
-    # values groups are by time.
+    # The released preset uses the survival intervals as groups, and their number is fixed.  These points therefore
+    # group by time.
     *(Point(8, f"r{r}", f"r = {r}", {"groups": r, "groups_by": "time"}) for r in (2, 4, 6)),
 )
 """Every row of Tables IV, VI, VII and VIII, in the order of the paper."""
@@ -122,7 +122,7 @@ OWN: Mapping[str, Any] = {
 They are repeated here because Snakemake needs the points to plan and does not load torch."""
 
 OWN_OF_PRESET: Mapping[str, Mapping[str, Any]] = {"paper": {}, "released": {"groups_by": "intervals"}}
-"""What the presets change of it."""
+"""What each preset changes in :data:`OWN`."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from ccl.results.gather import Cohort, Evaluation, evaluations_of
 from ccl.results.published import comparable
 
 TIMES = ("before", "after")
-"""Rows of Table V, with respect to alignment."""
+"""Rows of Table V: before and after alignment."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Grid:
     cells: Sequence[Cell]
     evaluations: Sequence[Evaluation]
     encoder: str = ""
-    """Of all rows; empty if each row names its own."""
+    """Encoder of all rows; empty if each row names its own."""
 
     @property
     def protocols(self) -> list[str]:
@@ -113,7 +113,7 @@ def _rank(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def _measure_cost(evaluation: Evaluation) -> Cell:
-    """Return what training one model takes, as a mean over folds."""
+    """Return the cost of training one model, as a mean over folds."""
     runs = [run["cost"] for run in evaluation.runs]
     seeds = int(runs[0]["seeds_per_step"])
 

@@ -36,11 +36,11 @@ class Difference:
 
 
 def paired(point: Evaluation, default: Evaluation, protocol: str) -> Difference | None:
-    """Return how much higher the C-index of `point` is, paired by fold and seed; seeds are averaged within a fold.
+    """Return the mean difference in C-index, `point` minus `default`, paired by fold and seed.
 
-    Folds share most of their training patients, so they vary less than new data would.  Therefore the variance of the
-    mean over F folds is (1/F + n_test/n_train) times that of the folds, instead of 1/F times (Nadeau and Bengio,
-    "Inference for the Generalization Error", Machine Learning 2003).
+    Seeds are averaged within a fold.  Folds share most of their training patients, so they vary less than new data
+    would.  Therefore the variance of the mean over F folds is (1/F + n_test/n_train) times that of the folds, instead
+    of 1/F times (Nadeau and Bengio, "Inference for the Generalization Error", Machine Learning 2003).
 
     Returns
     -------
@@ -89,7 +89,7 @@ def add_differences(cells: Sequence[Cell]) -> list[Cell]:
     Parameters
     ----------
     cells : sequence of Cell
-        Of one table and encoder, the cohorts of a row before their mean.
+        Cells of one table and encoder. In each row, the cohorts come before their mean.
     """
     defaults: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
@@ -107,7 +107,7 @@ def add_differences(cells: Sequence[Cell]) -> list[Cell]:
             else:
                 apart = paired(cell["evaluations"][0], own[0]["evaluations"][0], cell["protocol"])
                 before.append(apart)
-            # Where the config makes one model of two rows that the paper distinguishes, neither is its default.
+            # A config may merge two rows that the paper keeps apart; then neither is the paper's default.
             published = {default["published"] for default in own}
             if cell["published"] is not None and len(published) == 1 and None not in published:
                 theirs = cell["published"] - published.pop()

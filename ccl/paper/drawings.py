@@ -40,9 +40,9 @@ def draw_cohorts(kind: str, evaluations: Sequence[Evaluation], protocol: Protoco
     kind : {"kaplan_meier", "t_test"}
         What the panels show.
     evaluations : sequence of Evaluation
-        Of one model and encoder, one for each cohort.
+        Evaluations of one model and encoder, one for each cohort.
     protocol : str
-        Whose risks are shown.
+        Protocol of the risks that are shown.
     """
     if len(evaluations) == 1:
         return draw(kind, evaluations[0], protocol)
@@ -69,7 +69,7 @@ def draw_components_of(items: Sequence[Components]) -> Figure:
 
 
 def shared_caveats(items: Sequence[Described]) -> list[str]:
-    """Return the caveats of several cohorts; one that does not hold for all names those that it holds for."""
+    """Return the caveats of several cohorts; a caveat that holds only for some names them."""
     holds: dict[str, list[str]] = {}
     for item in items:
         for caveat in item.caveats:

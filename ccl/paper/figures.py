@@ -17,7 +17,7 @@ FIGURES = (*JUDGED, "8")
 
 
 def names_of(encoder: str, model: str) -> list[str]:
-    """Return what follows the figure's number in the names of its files, for each of the protocols.
+    """Return the part of the file names after the figure's number, one for each protocol.
 
     >>> names_of("uni", "ccl")
     ['uni.ccl', 'uni.ccl.best-on-test']
@@ -26,7 +26,7 @@ def names_of(encoder: str, model: str) -> list[str]:
 
 
 def check_names(models: Iterable[tuple[str, str]]) -> None:
-    """Raise ConfigError if figures of two models would have the same file name, as names with a dot can have.
+    """Raise ConfigError if figures of two models would have the same file name, which dots in names can cause.
 
     Parameters
     ----------
@@ -42,6 +42,6 @@ def check_names(models: Iterable[tuple[str, str]]) -> None:
                     "two figures would have the same file name",
                     where="config, names of models and encoders",
                     found=f"{name}, of {' with '.join(other[::-1])} and of {' with '.join(model[::-1])}",
-                    expected="names that differ; those of files join encoder, model and protocol by dots",
+                    expected="names that differ when encoder, model and protocol are joined by dots",
                     todo="rename one of them, without a dot",
                 )

@@ -1,4 +1,4 @@
-"""The LaTeX of the tables: one for each protocol, and for each encoder if rows do not name theirs."""
+"""The LaTeX tables: one for each protocol, and one for each encoder if rows do not name their encoder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COSTS = ["Parameters", "Training (ms)", "Prediction (ms)", "Peak memory (MiB)", 
 
 
 def print_grids(made: Filled) -> str:
-    """Return a table with rows down and cohorts across; published numbers are below the row that they compare with."""
+    """Return a table with rows down and cohorts across; published numbers are below the row to compare them with."""
     return "\n".join(_grid(made.table, grid, protocol) for grid in made.grids for protocol in grid.protocols)
 
 

@@ -56,7 +56,7 @@ def render_ablations(
 
 
 def _render(template: str, tables: Sequence[Filled], **own: Any) -> str:
-    """Return a page, with what both templates show."""
+    """Return a page; `own` are the values that only its template shows."""
     evaluations = list({one.key: one for made in tables for one in made.evaluations}.values())
     columns = dict.fromkeys(column for grid in tables[0].grids for column in grid.columns)
     return render(
@@ -76,7 +76,7 @@ def _render(template: str, tables: Sequence[Filled], **own: Any) -> str:
 
 
 def own_texts(cell: Cell, quantity: str) -> list[str]:
-    """Return the number of a cell as text, and what stands below it."""
+    """Return the number of a cell as text, and the texts below it."""
     if quantity == "log_rank_p":
         return [MISSING if cell["value"] is None else format_p(cell["value"])]
     texts = [number(cell["value"], DIGITS[quantity])]
@@ -91,7 +91,7 @@ def own_texts(cell: Cell, quantity: str) -> list[str]:
 
 
 def published_texts(cell: Cell, quantity: str) -> list[str]:
-    """Return the published number of a cell as text, and what stands below it."""
+    """Return the published number of a cell as text, and the texts below it."""
     texts = ["" if cell["published"] is None else number(cell["published"], DIGITS[quantity])]
     if cell["published_std"] is not None:
         texts.append(f"± {number(cell['published_std'])}")

@@ -27,8 +27,8 @@ TABLES: Mapping[int, Table] = {
         "log-rank test",
         "The p-value of the difference in survival between the patients above and below the median of the pooled"
         " out-of-fold risks.",
-        "p-value of the log-rank test between the patients above and below the median of the risks that are pooled"
-        " from the test patients of {over}.",
+        "p-value of the log-rank test between the patients above and below the median risk, with the risks of the test"
+        " patients pooled from {over}.",
         ("model", "method", "encoder", "cohort", "protocol", "n_high", "n_low", "log_rank_p", "data", "weights"),
         "log_rank_p",
     ),
@@ -37,10 +37,11 @@ TABLES: Mapping[int, Table] = {
         "III",
         "parameters, time and memory",
         "Time is for one patient: the median over epochs, then the mean over folds. If several seeds were trained side"
-        " by side, it is the share of one. Memory is the peak of the whole process, or on a GPU of the device.",
-        "Parameters, time and memory on {cohort}. Time is that of one patient, the median over epochs and mean over"
-        " folds; of seeds trained side by side the share of one. Memory is that of the process, on a GPU that of the"
-        " device.",
+        " by side, their time is divided by their number. Memory is the peak of the whole process; on a GPU, the peak"
+        " of the device.",
+        "Parameters, time and memory on {cohort}. Time is for one patient: the median over epochs, then the mean over"
+        " folds. For seeds trained side by side, their time is divided by their number. Memory is the peak of the whole"
+        " process; on a GPU, the peak of the device.",
         (
             "model", "method", "track", "encoder", "cohort", "parameters", "train_ms", "predict_ms", "peak_memory_mb",
             "seeds_side_by_side", "device", "threads", "data", "weights",

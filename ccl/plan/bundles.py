@@ -30,7 +30,7 @@ def read_cards(cohorts: Mapping[str, Cohort], values: Mapping[str, Any]) -> dict
     InputError
         A bundle is missing or was changed.
     ConfigError
-        A bundle asks for data that a cohort does not have, or was trained on slides that were prepared otherwise.
+        A bundle needs data that a cohort does not have, or was trained on slides that were prepared differently.
     """
     cards: dict[tuple[str, str], Card] = {}
     for name, cohort in cohorts.items():
@@ -45,11 +45,11 @@ def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], *, place:
     lacking = cohort.lacks(get_method(card.method))
     if lacking:
         raise ConfigError(
-            "a bundle asks for data that a cohort does not have",
+            "a bundle needs data that a cohort does not have",
             where=f"config, {place}",
             found=f"no {' and no '.join(lacking)}",
             expected=f"what {card.method} reads",
-            todo=f"give {cohort.name} its data, or take the bundle out",
+            todo=f"give {cohort.name} the data, or remove the bundle",
         )
     if not card.reads_slides:
         return
@@ -63,7 +63,7 @@ def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], *, place:
         )
     for section, key, here, there in _differences(card, cohort, values):
         raise ConfigError(
-            "the config prepares slides otherwise than those that a bundle was trained on",
+            "the config prepares slides differently from those that a bundle was trained on",
             where=f"config, {section}: {key}, and {place}",
             found=str(here),
             expected=str(there),
@@ -74,9 +74,9 @@ def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], *, place:
 
 
 def _differences(card: Card, cohort: Cohort, values: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, Any]]:
-    """Yield the keys by which slides are prepared otherwise than the bundle's: section, key, value here and there.
+    """Yield the keys that prepare slides differently from the bundle's: section, key, value here and in the bundle.
 
-    A key that is younger than the bundle had its default's effect when the bundle was made.
+    A key that did not exist when the bundle was made counts as its default.
     """
     compared: list[tuple[str, tuple[str, ...]]] = []
     if cohort.entry.features is None:
@@ -93,7 +93,7 @@ def _differences(card: Card, cohort: Cohort, values: Mapping[str, Any]) -> Itera
 
 
 def _check_weights_kind(card: Card, cohort: Cohort, *, place: str) -> None:
-    """Refuse weights that cannot be the bundle's before days are spent on features; the stage compares their hash."""
+    """Raise ConfigError if the source of the weights differs from the bundle's; the stage compares their hash."""
     weights = cohort.config.embed.encoders[card.encoder].weights
     kind = weights if weights in sections.NO_FILE else "file"
     if kind not in [each.split(":")[0] for each in card.weights.split(", ")]:

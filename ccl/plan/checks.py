@@ -1,4 +1,4 @@
-"""What can be refused while planning, before any slide is read."""
+"""Checks while planning, before any slide is read."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def check_sources(plan: Plan, files: Sequence[str | Path] = ()) -> None:
-    """Refuse files and folders of the config that do not exist, all in one message.
+    """Raise one ConfigError for all files and folders of the config that do not exist.
 
-    Slides and feature files are not looked for here: one that is missing is the stage's to refuse, slide by slide.
+    Slides and feature files are not checked here; the stages report missing ones, slide by slide.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
 
 
 def check_models(plan: Plan, files: Sequence[str | Path] = ()) -> None:
-    """Refuse hyper-parameters that a method does not have, and models that a cohort cannot train.
+    """Raise ConfigError for hyper-parameters that a method does not have, and models that a cohort cannot train.
 
     Raises
     ------
@@ -77,10 +77,10 @@ def check_models(plan: Plan, files: Sequence[str | Path] = ()) -> None:
         raise mistakes(found, files)
     for blank in plan.blanks if plan.config.missing_modality == "fail" else ():
         raise ConfigError(
-            "a method asks for data that a cohort does not have",
+            "a method needs data that a cohort does not have",
             where=f"config, models: {blank.model} and cohorts: {blank.cohort}",
             found=blank.reason,
             expected=f"what {blank.model} reads",
-            todo=f"give {blank.cohort} its data, run the method in a config of its own, or set"
+            todo=f"give {blank.cohort} the data, run the method with a separate config, or set"
             " `missing_modality: blank` to go on without this pair",
         )

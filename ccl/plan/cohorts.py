@@ -1,4 +1,4 @@
-"""A cohort of the config: where its files lie, and its slides in shards."""
+"""A cohort of the config: the paths of its files, and its slides in shards."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Cohort:
     name: str
     config: sections.Config
     demo: Demo | None = None
-    """What a rule will make, if the config declares it."""
+    """The demo cohort that a rule makes, if the config declares one."""
 
     def will_be_made(self, path: str | Path) -> bool:
         """Tell whether a rule makes a file of the cohort."""
@@ -33,17 +33,17 @@ class Cohort:
 
     @property
     def entry(self) -> sections.Cohort:
-        """What the config says of the cohort."""
+        """The cohort's entry in the config."""
         return self.config.cohorts[self.name]
 
     def table(self, key: str) -> list[str]:
-        """Return the file that the cohort names under `key`, or nothing."""
+        """Return the file that the cohort names under `key`, or an empty list."""
         path = getattr(self.entry, key)
         return [self.config.path(path)] if path else []
 
     @property
     def omics(self) -> dict[str, list[str]]:
-        """The omics table of each kind, or nothing."""
+        """The omics table of each kind, if there are any."""
         paths = {kind: getattr(self.entry.omics, kind, None) for kind in keys_of(sections.Omics)}
         return {kind: [self.config.path(path)] if path else [] for kind, path in paths.items()}
 
@@ -65,18 +65,18 @@ class Cohort:
 
     @property
     def encoders(self) -> list[str]:
-        """The encoders whose features the cohort has: those imported, else those of the config."""
+        """The encoders of the cohort's features: those of imported features, or else those of the config."""
         return list(self.entry.features or self.config.embed.encoders)
 
     @cached_property
     def fold_files(self) -> list[str]:
-        """The files of the folds; none where folds are drawn."""
+        """The files of the folds; none if folds are drawn."""
         folder = self.entry.folds
         return [str(path) for path in fold_files(Path(self.config.path(folder)))] if folder else []
 
     @property
     def n_folds(self) -> int:
-        """How many folds there are."""
+        """Number of folds."""
         return len(self.fold_files) or self.config.cohort.n_folds
 
     @cached_property
@@ -98,22 +98,22 @@ class Cohort:
 
     @cached_property
     def owners(self) -> str:
-        """Which slide belongs to which patient, as one value."""
+        """A digest of the patient of each slide."""
         return digest([(slide.slide_id, slide.patient_id) for slide in self.slides])
 
     @property
     def slide_names(self) -> str:
-        """By which names ready features are found, as one value."""
+        """A digest of the names by which ready features are found."""
         return digest([(slide.slide_id, str(slide.path)) for slide in self.slides])
 
     def shard_rows(self, shard: int) -> str:
-        """Return the sheet's rows of a shard's slides as one value: rows of other slides do not concern the shard."""
+        """Return a digest of the sheet's rows of a shard's slides; other rows do not affect the shard."""
         return digest([(s.slide_id, str(s.path), s.mpp, str(s.annotation)) for s in self.shards[shard]])
 
     def shard_files(self, shard: int) -> list[str]:
         """Return the slides and annotations of a shard.
 
-        One that neither exists nor will be made is left to the stage, which refuses it without stopping the others.
+        A file that neither exists nor will be made is not listed.  The stage reports it without stopping the others.
         """
         paths = [path for slide in self.shards[shard] for path in (slide.path, slide.annotation) if path]
         return [str(path) for path in paths if path.exists() or self.will_be_made(path)]
@@ -124,7 +124,7 @@ class Cohort:
         return self.config.path(self.entry.features[encoder])
 
     def feature_files(self, encoder: str) -> list[str]:
-        """Return the files of ready features; one that does not exist is left to the import, as with slides."""
+        """Return the files of ready features that exist; the import reports missing ones."""
         folder = Path(self.feature_folder(encoder))
         found = [find_features(folder, slide) for slide in self.slides]
         return sorted({str(file) for file in found if file is not None})

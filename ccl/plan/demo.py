@@ -1,4 +1,4 @@
-"""The synthetic cohort that a config declares, known before it is made."""
+"""The synthetic cohort that a config declares, planned before it is made."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ccl.io.sheets import Slide
 
 @dataclass(frozen=True)
 class Demo:
-    """``demo``: a rule makes these files in the ``data`` folder, if they are not there."""
+    """``demo``: the files that a rule makes in the ``data`` folder if they are missing."""
 
     settings: DemoSettings
     files: list[str]
-    """The tables and slides, the sheet of slides among them."""
+    """The tables, including the sheet of slides, and the slides."""
     slides: list[Slide]
-    """What the sheet of slides will list."""
+    """The slides that the sheet will list."""
 
 
 def declared_demo(config: Config) -> Demo | None:
@@ -30,7 +30,7 @@ def declared_demo(config: Config) -> Demo | None:
     """
     if config.demo is None:
         return None
-    from ccl.demo.plan import demo_files, demo_slides, is_made  # a config of one's own does without
+    from ccl.demo.plan import demo_files, demo_slides, is_made  # needed only with a demo cohort
 
     folder = Path(config.data)
     settings = DemoSettings(patients=config.demo.patients, seed=config.demo.seed)

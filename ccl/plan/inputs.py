@@ -1,7 +1,7 @@
 """The input files of every rule.
 
-A method is called as its rule and takes the job's wildcards.  Paths have Snakemake's own form: ``<results>`` stands for
-the folder of results, and a wildcard may be left in braces.
+A method has the name of its rule and takes the job's wildcards.  Paths have Snakemake's own form: ``<results>`` stands
+for the folder of results, and a wildcard may be left in braces.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Files = dict[str, str | list[str]]
 """Files by the names of their options."""
 
 NETWORK = ("model.safetensors", "run.json", "predictions.csv")
-"""What training leaves of a fold."""
+"""The files that training writes for a fold."""
 
 
 CLINICAL = "<results>/{cohort}/clinical/clinical.csv"
@@ -34,7 +34,7 @@ CLINICAL = "<results>/{cohort}/clinical/clinical.csv"
 
 
 def evaluation(run: Run) -> str:
-    """Return the file that says how good a run is."""
+    """Return the evaluation file of a run."""
     return f"<results>/{run.cohort}/evaluate/{run.encoder}/{run.model}/evaluation.json"
 
 
@@ -77,7 +77,7 @@ class Inputs:
         return self._cohort(wildcards).shard_files(int(wildcards.shard))
 
     def weights(self, wildcards: Wildcards) -> list[str]:
-        """Return the local file of an encoder's weights, if that is where they come from."""
+        """Return the local file of an encoder's weights, if the config names one."""
         path = self.plan.config.weights_file(wildcards.encoder)
         return [path] if path else []
 
@@ -86,11 +86,11 @@ class Inputs:
         return self._cohort(wildcards).feature_files(wildcards.encoder)
 
     def tissue_manifests(self, wildcards: Wildcards) -> list[str]:
-        """Return what the tissue stage made of a cohort."""
+        """Return the manifests of the tissue stage of a cohort."""
         return self._cohort(wildcards).manifests("tissue")
 
     def tile_manifests(self, wildcards: Wildcards) -> list[str]:
-        """Return what the tile stage made of a cohort."""
+        """Return the manifests of the tile stage of a cohort."""
         return self._cohort(wildcards).manifests("tile")
 
     def feature_manifests(self, wildcards: Wildcards) -> list[str]:
@@ -98,7 +98,7 @@ class Inputs:
         return self._cohort(wildcards).feature_manifests
 
     def train(self, wildcards: Wildcards) -> Files:
-        """Return the tables that a model is trained on; bags are apart."""
+        """Return the tables that a model is trained on; bags are separate."""
         model = self._model(wildcards)
         files: Files = {
             "patients": "<results>/{cohort}/cohort/patients.csv",
@@ -129,7 +129,7 @@ class Inputs:
         return self.feature_manifests(wildcards) if self._model(wildcards).reads_slides else []
 
     def evaluate(self, wildcards: Wildcards) -> list[str]:
-        """Return what training left of every fold of a run."""
+        """Return the training files of every fold of a run."""
         folds = range(self._cohort(wildcards).n_folds)
         return [f"<results>/{{cohort}}/train/{{encoder}}/{{model}}/fold{fold}/run.json" for fold in folds]
 

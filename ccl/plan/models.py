@@ -1,4 +1,4 @@
-"""A model of the config: a method, with what differs from its defaults."""
+"""A model of the config: a method, with changes to its defaults."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Model:
 
     @property
     def method_name(self) -> str:
-        """The name of the method, which need not be a known one."""
+        """The name of the method, which may be unknown."""
         return str(self.entry.get("method", self.name))
 
     @property
     def method(self) -> Method:
-        """The method behind the name.
+        """The method of this name.
 
         Raises
         ------
@@ -37,7 +37,7 @@ class Model:
 
     @property
     def k(self) -> int:
-        """Clusters that the model reads of each patient."""
+        """Number of clusters of each patient that the model reads."""
         return int(self.entry.get("k", self.default_k))
 
     @property
@@ -47,7 +47,7 @@ class Model:
 
     @property
     def overrides(self) -> dict[str, Any]:
-        """The hyper-parameters that differ from the method's own."""
+        """The hyper-parameters that differ from the method's defaults."""
         return {key: value for key, value in self.entry.items() if key not in ("method", "k", "track", "clinical")}
 
     @property
@@ -57,7 +57,7 @@ class Model:
 
     @property
     def reads_slides(self) -> bool:
-        """Whether it learns from slides, as bags or as clusters."""
+        """Whether the model learns from slides, as bags or as clusters."""
         return self.method.reads_slides
 
 
@@ -70,7 +70,7 @@ class Run(NamedTuple):
 
 
 class Blank(NamedTuple):
-    """A model that a cohort cannot train, with the reason."""
+    """A model that cannot be trained on a cohort, with the reason."""
 
     model: str
     cohort: str

@@ -28,11 +28,11 @@ SETTINGS = {
     "predict": sections.PredictSettings,
     "report": sections.ReportSettings,
 }
-"""Sections whose keys are the options of their stage, and nothing else is."""
+"""Sections whose keys are exactly the options of their stage."""
 
 
 def input_options(input: Any, without: Sequence[str] = ()) -> str:
-    """Return the inputs of a job as options of the same names; an input that a cohort does not have gives none."""
+    """Return the inputs of a job as options of the same names; an input that a cohort does not have is left out."""
     pairs = [
         (name, path)
         for name in input.keys()  # noqa: SIM118 (Snakemake's inputs are a list with names)
@@ -84,28 +84,28 @@ class Options:
         return "--synthetic" if self._cohort(wildcards).entry.synthetic else "--real"
 
     def owners(self, wildcards: Wildcards) -> str:
-        """Return which slide belongs to which patient, as one value."""
+        """Return a digest of the patient of each slide."""
         return self._cohort(wildcards).owners
 
     def owners_of_model(self, wildcards: Wildcards) -> str:
-        """Return the same for a model that reads slides in any form, else nothing."""
+        """Return the same for a model that reads slides in any form, else an empty text."""
         return self.owners(wildcards) if self._model(wildcards).reads_slides else ""
 
     def owners_of_bundle(self, wildcards: Wildcards) -> str:
-        """Return the same for a bundle that reads slides, else nothing."""
+        """Return the same for a bundle that reads slides, else an empty text."""
         card = self.plan.cards[wildcards.cohort, wildcards.bundle]
         return self.owners(wildcards) if card.reads_slides else ""
 
     def owners_of_bags(self, wildcards: Wildcards) -> str:
-        """Return the same for a model that reads all patches, else nothing: clusters are of patients already."""
+        """Return the same for a model that reads all patches, else an empty text: clusters are already by patient."""
         return self.owners(wildcards) if "bags" in self._model(wildcards).reads else ""
 
     def shard_rows(self, wildcards: Wildcards) -> str:
-        """Return what the sheet says of a shard's slides, as one value."""
+        """Return a digest of the sheet's rows of a shard's slides."""
         return self._cohort(wildcards).shard_rows(int(wildcards.shard))
 
     def slide_names(self, wildcards: Wildcards) -> str:
-        """Return what the sheet says of the names of ready features, as one value."""
+        """Return a digest of the names by which ready features are found."""
         return self._cohort(wildcards).slide_names
 
     def feature_folder(self, wildcards: Wildcards) -> str:
@@ -117,7 +117,7 @@ class Options:
         return str(bundle_folder(self._cohort(wildcards), wildcards.bundle))
 
     def gpus(self, stage: str) -> int:
-        """Return how many GPUs a job of a stage takes from ``--resources gpu=``."""
+        """Return the number of GPUs that a job of a stage takes from ``--resources gpu=``."""
         return 0 if self.plan.values[stage]["device"] == "cpu" else 1
 
     def cohort(self, wildcards: Wildcards) -> str:
@@ -152,9 +152,9 @@ class Options:
         return to_flags(sections.ClusterSettings, {**self.plan.values["cluster"], "k": int(wildcards.k)})
 
     def train(self, wildcards: Wildcards) -> str:
-        """Return the options of training, `inner` only where it holds patients out.
+        """Return the options of training, with `inner` only if it holds patients out.
 
-        What was trained before there was such a key is so still valid.
+        Models that were trained before this key existed therefore stay valid.
         """
         train = self.plan.values["train"]
         return to_flags(sections.TrainSettings, {**train, "inner": train["inner"] or None})
@@ -168,7 +168,7 @@ class Options:
         return self._model(wildcards).track
 
     def train_version(self, wildcards: Wildcards) -> int:
-        """Return the version of what training makes of a model."""
+        """Return the version of training for a model's method."""
         model = self._model(wildcards)
         return version(model.method_name, model.track)
 
@@ -207,7 +207,7 @@ class Options:
 
     @property
     def blanks(self) -> str:
-        """What the tables leave blank, as JSON."""
+        """The pairs that the tables leave blank, as JSON."""
         return json.dumps(self.plan.blanks)
 
     @property

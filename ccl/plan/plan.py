@@ -32,7 +32,7 @@ class Plan:
 
     config: sections.Config
     values: Mapping[str, Any]
-    """The config as the user wrote it, with every default; the parameters of jobs are made of these."""
+    """The config as the user wrote it, with all defaults; the parameters of jobs are made from it."""
 
     @cached_property
     def demo(self) -> Demo | None:
@@ -56,7 +56,7 @@ class Plan:
 
     @cached_property
     def models(self) -> dict[str, Model]:
-        """Every model by name: those of the config, and the points that ablations alone ask for."""
+        """Every model by name: those of the config, and the points that only ablations need."""
         entries = ablations.models_of(self.base) | self.values["models"]
         return {name: Model(name, entry, self.config.cluster.k) for name, entry in entries.items()}
 
@@ -73,7 +73,7 @@ class Plan:
 
     @cached_property
     def blanks(self) -> list[Blank]:
-        """What :attr:`runs` leaves out."""
+        """The pairs of model and cohort that :attr:`runs` leaves out."""
         return [
             Blank(name, cohort.name, f"the cohort has no {' and no '.join(lacking)}")
             for cohort in self.followed.values()
@@ -83,17 +83,17 @@ class Plan:
 
     @cached_property
     def cards(self) -> dict[tuple[str, str], Card]:
-        """What each bundle that a cohort is predicted with says of itself, by cohort and the bundle's name."""
+        """The card of each bundle that a cohort is predicted with, by cohort and the bundle's name."""
         return read_cards(self.cohorts, self.values)
 
     @property
     def encoders(self) -> list[str]:
-        """Every encoder that a folder of results is named after."""
+        """Every encoder that names a folder of results."""
         return sorted({"none"}.union(*(cohort.encoders for cohort in self.cohorts.values())))
 
     @property
     def constraints(self) -> dict[str, str]:
-        """What the wildcards of paths may be."""
+        """The constraints of the wildcards of paths."""
         return {
             "cohort": one_of(self.cohorts),
             "encoder": one_of(self.encoders),
@@ -104,7 +104,7 @@ class Plan:
         }
 
     def version(self, stage: str) -> int:
-        """Return the version of what a stage makes."""
+        """Return the version of a stage's output."""
         return VERSIONS[stage]
 
     @cached_property
@@ -119,7 +119,7 @@ class Plan:
 
     @cached_property
     def targets(self) -> Targets:
-        """What can be asked for."""
+        """The targets that can be requested."""
         return Targets(self)
 
 
@@ -129,14 +129,14 @@ def one_of(names: Iterable[str]) -> str:
 
 
 def make_plan(values: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Plan:
-    """Check a config and everything that can be known before a slide is read, and return what follows from it.
+    """Check a config and everything that can be known before a slide is read, and return the plan.
 
     Parameters
     ----------
     values : mapping
         The config as YAML gives it.
     files : sequence
-        The files that it comes from, for messages.
+        The files that the config comes from, for messages.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What can be asked for, and the files that this takes."""
+"""The targets that can be requested, and their files."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def _nothing(what: str, target: str, needed: str) -> ConfigError:
 
 @dataclass(frozen=True)
 class Targets:
-    """What can be asked for."""
+    """The targets that can be requested."""
 
     plan: Plan
 
     def default(self, report: Sequence[str]) -> list[str]:
-        """Return what `snakemake` makes: the report, predictions and contact sheets; features where no model is named.
+        """Return what `snakemake` makes: the report, predictions and contact sheets; features if no model is named.
 
-        Every file of the report is asked for.  A new model in the config gives it new files; Snakemake does not
-        compare a job with its record while one of its files has none, and would find that the page alone exists.
+        All files of the report are requested.  A new model in the config adds new files.  If only the page were
+        requested, Snakemake would find it and not run the job again, because the new files have no record yet.
         """
         if self.plan.runs:
             return [*report, *self.predictions(), *self.contact_sheets()]
@@ -55,7 +55,7 @@ class Targets:
         return [f"<results>/{name}/quality/contact_sheet.html" for name in read]
 
     def predictions(self) -> list[str]:
-        """Return the risks of every cohort by every bundle that it names."""
+        """Return the predicted risks of every cohort, for every bundle that it names."""
         return [f"<results>/{cohort}/predict/{bundle}/risk.csv" for cohort, bundle in self.plan.cards]
 
     def predict(self, wildcards: Wildcards) -> list[str]:
@@ -73,7 +73,7 @@ class Targets:
         return [evaluation(run) for run in self.plan.runs]
 
     def table1(self, wildcards: Wildcards) -> list[str]:
-        """Return what Tables I to III are made of."""
+        """Return the evaluations for Tables I to III."""
         if not self.plan.runs:
             raise _nothing("compare", "table1", "`models`, and a cohort with follow-up")
         return self.evaluations()
@@ -92,7 +92,7 @@ class Targets:
         unknown = set(asked.patients).difference(*named.values())
         if unknown:
             raise ConfigError(
-                "no cohort has such a patient with a slide",
+                "no cohort has a patient of this name with a slide",
                 where="config, explain: patients",
                 found=", ".join(sorted(unknown)),
                 todo="correct the name, or remove it",
@@ -105,7 +105,7 @@ class Targets:
         ]
 
     def explain(self, wildcards: Wildcards) -> list[str]:
-        """Return what `snakemake explain` makes: the patients, by every model that can be explained."""
+        """Return what `snakemake explain` makes: patients explained by every model that can be explained."""
         found = self._explained(list(EXPLAINED))
         if not found:
             needed = f"a model of one of {', '.join(EXPLAINED)}, a cohort with what it reads, and {PATIENTS}"
@@ -113,7 +113,7 @@ class Targets:
         return found
 
     def explained_in_report(self, wildcards: Wildcards) -> list[str]:
-        """Return what the report shows of single patients: those explained with CCL."""
+        """Return the explanations of single patients that the report shows: those with CCL."""
         return self._explained(["ccl"])
 
     # ---- the paper's tables and figures ----------------------------------------------------------------------------
@@ -150,7 +150,7 @@ class Targets:
         return [f"<results>/report/figures/{c}.{encoder}.{model}.{kind}.svg" for c, encoder, model in runs]
 
     def _figures(self, number: str, runs: Sequence[Run]) -> list[str]:
-        """Return a figure for each encoder and model, and for each protocol where it shows how good they are."""
+        """Return a figure for each encoder and model, and for each protocol if the figure depends on it."""
         suffixes = ["", ".best-on-test"] if number in JUDGED else [""]
         return [
             f"<results>/figures/figure{number}.{encoder}.{model}{suffix}.{kind}"
@@ -184,7 +184,7 @@ class Targets:
         return found
 
     def closing_words(self) -> str:
-        """Return the table of C-indices and where the report is, for the end of a run."""
+        """Return the table of C-indices and the path of the report, for the end of a run."""
         folder = Path(self.plan.config.results) / "report"
         table = folder / "tables" / "c_index.csv"
         if not table.exists():

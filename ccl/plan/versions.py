@@ -1,4 +1,4 @@
-"""The versions of stages: a parameter of each rule, as Snakemake does not see a change of the package's code."""
+"""The versions of stages, a parameter of each rule, because Snakemake does not see changes of the package's code."""
 
 from __future__ import annotations
 
@@ -29,4 +29,4 @@ VERSIONS: Mapping[str, int] = {
     "bundle": predict.BUNDLE_VERSION,
     "predict": predict.VERSION,
 }
-"""By rule; what training makes has a version for each method (:func:`ccl.train.version`)."""
+"""Versions by rule; training has a version for each method (:func:`ccl.train.version`)."""

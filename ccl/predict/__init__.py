@@ -1,7 +1,7 @@
 """Stage ``predict``: the risk of patients without follow-up, by the networks of a bundle.
 
 A bundle is a folder that another machine can use: ``model.safetensors`` holds the networks of all folds and seeds of
-one model, ``bundle.json`` (:class:`ccl.predict.card.Card`) describes them and has all that is needed to use them.
+one model, and ``bundle.json`` (:class:`ccl.predict.card.Card`) has all that is needed to use them.
 """
 
 from __future__ import annotations
@@ -10,4 +10,4 @@ VERSION = 1
 """Raise it when the output of the stage changes for the same input."""
 
 BUNDLE_VERSION = 1
-"""The same for bundles."""
+"""Raise it when the content of a bundle changes for the same input."""

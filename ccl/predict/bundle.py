@@ -37,15 +37,15 @@ def make_bundle(
     settings: BundleSettings,
     preprocessing: Mapping[str, Any],
 ) -> None:
-    """Write ``model.safetensors`` and ``bundle.json``: all networks of the folds, with what is needed to use them.
+    """Write ``model.safetensors`` and ``bundle.json``: all networks of the folds, and all that is needed to use them.
 
     Parameters
     ----------
     runs : sequence of Path
         The fold folders of one model, in any order; every fold and seed becomes a network of the bundle.
     inputs : Inputs
-        The files that these folds were trained on, from which the ranges of the training data are computed.  With
-        slides and manifests, the scales of the slides are recorded, whatever the method reads.
+        The files that these folds were trained on.  The ranges of the training data are computed from them.  With
+        slides and manifests, the scales of the slides are recorded, even if the method reads no slides.
     preprocessing : mapping
         Sections of the config that made the inputs, for the record.
 
@@ -106,7 +106,7 @@ def make_bundle(
 
 
 def _check_inputs(run: FoldRun, fold: Fold, tensors: Mapping[str, Tensor]) -> None:
-    """Refuse files that give other intervals, scalers or features than the fold was trained with."""
+    """Raise InputError if intervals, scalers or features differ from those that the fold was trained with."""
     edges = np.asarray(run.facts["interval_edges"])
     alike = {
         "months of follow-up": edges.shape == fold.edges.shape and np.allclose(edges, fold.edges),
@@ -124,9 +124,9 @@ def _check_inputs(run: FoldRun, fold: Fold, tensors: Mapping[str, Tensor]) -> No
         raise InputError(
             "these are not the files that the fold was trained on",
             where=str(run.folder),
-            found=f"other {', other '.join(different)}",
-            expected="the files of the cohort, genomics, cluster and embed stages as they were then",
-            todo="name those files, or train the fold again on these",
+            found=f"different {', different '.join(different)}",
+            expected="the files of the cohort, genomics, cluster and embed stages at the time of training",
+            todo="name the files of the training, or train the fold again on these files",
         )
 
 

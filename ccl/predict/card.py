@@ -12,7 +12,7 @@ from ccl.io.files import digest, existing, read_json, sha256, write_json
 from ccl.methods import get_method
 
 FORMAT = 1
-"""Of the folder; a bundle of another format is refused."""
+"""Format of the folder; a bundle of another format is refused."""
 
 CARD, WEIGHTS = "bundle.json", "model.safetensors"
 
@@ -30,13 +30,13 @@ class Card:
     folds: Sequence[Mapping[str, Any]]
     """``fold`` and its ``interval_edges`` (months)."""
     families: Mapping[str, Sequence[str]]
-    """The columns of each gene family, both in order."""
+    """The columns of each gene family; families and columns are in order."""
     encoder: str
-    """Its name in the training config; ``none`` if no slides are read."""
+    """Name of the encoder in the training config; ``none`` if no slides are read."""
     features_encoder: str
-    """Its name in the files of features."""
+    """Name of the encoder in the files of features."""
     weights: str
-    """Of the encoder, as in ``run.json``."""
+    """Weights of the encoder, as in ``run.json``."""
     scales: Mapping[str, Sequence[float]]
     """``level0_mpp`` and ``target_mpp`` (um/px) of the training slides, as far as known."""
     distance_limit: float | None
@@ -46,7 +46,7 @@ class Card:
     cohort: str
     synthetic: bool
     n_patients: int
-    """Training patients of all folds together."""
+    """Number of training patients of all folds together."""
     n_events: int
     preprocessing: Mapping[str, Any]
     """Sections of the training config that made the inputs; empty if they were not given."""
@@ -55,7 +55,7 @@ class Card:
     intended_use: str
     versions: Mapping[str, str]
     sha256: str
-    """Of the file of weights."""
+    """Digest of the file of weights."""
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class Bundle:
     card: Card
     networks: tuple[Network, ...]
     genes: tuple[GeneRange, ...]
-    """Per family."""
+    """One for each gene family."""
     features: FeatureRange | None
 
     def logits(self, data: PatientData) -> Tensor:
@@ -100,7 +100,7 @@ def load_bundle(folder: Path, device: torch.device) -> Bundle:
             "the networks of the bundle are not those of this version of ccl",
             where=str(folder),
             found=" ".join(str(error).split())[:300],
-            expected=f"networks of {card.method} as ccl {card.versions.get('ccl')} has them",
+            expected=f"networks of {card.method} as in ccl {card.versions.get('ccl')}",
             todo="use that version of ccl, or make the bundle again",
         ) from error
     return Bundle(card, networks, genes, features)

@@ -21,11 +21,11 @@ class Source:
     """The origin of some patients' features."""
 
     encoder: str
-    """Its name in the files; ``none`` where no slides are read."""
+    """Name of the encoder in the files; ``none`` if no slides are read."""
     weights: str
     width: int
     clusters: int
-    """k; 0 where no clusters are read."""
+    """Number of clusters k; 0 if no clusters are read."""
 
 
 def source_of(tables: Tables) -> Source:
@@ -42,13 +42,13 @@ def source_of(tables: Tables) -> Source:
 
 @dataclass(frozen=True)
 class Patients:
-    """P patients who have all that the method reads, sorted."""
+    """The P patients who have all that the method reads, sorted."""
 
     names: tuple[str, ...]
     tables: Tables
-    """With the gene families and columns of the bundle; values are NaN where missing."""
+    """Tables with the gene families and columns of the bundle; missing values are NaN."""
     left_out: Mapping[str, str]
-    """The others, each with the reason."""
+    """Reason for each patient who cannot be predicted."""
     absent: tuple[str, ...]
     """Columns of the bundle that the omics tables do not have."""
 
@@ -71,9 +71,9 @@ def mean_patches(tables: Tables, names: Sequence[str]) -> NDArray[np.float64]:
 
 
 def match_patients(tables: Tables, card: Card) -> Patients:
-    """Return the patients that the networks of a bundle can predict, and who is left out.
+    """Return the patients that the networks of a bundle can predict, and the patients left out.
 
-    Genes are found by the names of their columns, in whatever family they are.
+    Genes are found by the names of their columns, in any family.
 
     Raises
     ------
@@ -121,17 +121,17 @@ def _check_source(source: Source, card: Card) -> None:
         "width of the features": (source.width, known.width),
         "number of clusters": (source.clusters, known.clusters),
     }
-    # Features of several origins may make up a cohort; each has to be one of those that were trained on.
+    # A cohort may mix features from several weights.  All of them must be among those of the training.
     if not set(source.weights.split(", ")) <= set(known.weights.split(", ")):
         pairs["weights of the encoder"] = (source.weights, known.weights)
     for what, (found, expected) in pairs.items():
         if found != expected:
             raise InputError(
-                f"the patients' features have another {what} than the bundle's",
+                f"the patients' features and the bundle differ in the {what}",
                 where=f"bundle of {card.model}, trained with {card.encoder}",
                 found=str(found),
                 expected=str(expected),
-                todo="make the features as those of the training cohort were made",
+                todo="make the features in the same way as those of the training cohort",
             )
 
 

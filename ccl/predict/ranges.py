@@ -29,7 +29,7 @@ SCALES = ("level0_mpp", "target_mpp")
 
 @dataclass(frozen=True)
 class GeneRange:
-    """Minimum and maximum (n,) of a family's columns in training, with a margin; NaN where no value was known."""
+    """Minimum and maximum (n,) of a family's columns in training, with a margin; NaN if no value was known."""
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
@@ -41,7 +41,7 @@ class GeneRange:
         return cls(np.fmin.reduce(values, axis=0) - margin, np.fmax.reduce(values, axis=0) + margin)
 
     def outside(self, values: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Return which of the values (P, n) lie outside; missing values do not."""
+        """Return which of the values (P, n) lie outside the range; a missing value is never outside."""
         return (values < self.low) | (values > self.high)
 
 

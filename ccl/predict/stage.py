@@ -1,4 +1,4 @@
-"""The predict stage: a bundle and new patients in, their risks out."""
+"""The predict stage: computes the risks of new patients with a bundle."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def predict_patients(
     bundle : Path
         Folder that :func:`ccl.predict.bundle.make_bundle` wrote.
     genomics, clusters, slides, manifests
-        Files of the stages before, as far as the method reads them.  With slides and manifests, the scales of the
-        slides are compared with those of the training slides, whatever the method reads.
+        Files of earlier stages, as far as the method reads them.  With slides and manifests, the scales of the
+        slides are compared with those of the training slides, even if the method reads no slides.
 
     Raises
     ------
     InputError
-        The bundle was changed; or the features or genes are not of the kind that it was trained on.
+        The bundle was changed, or the features or genes are of another kind than in training.
     ConfigError
         A file that the method reads is not given, or a month is not above 0.
     ModelError
@@ -146,7 +146,7 @@ def _log(
     lines = {
         f"{len(patients.absent)} gene columns of the bundle are not in the omics tables: {few}": patients.absent,
         f"{len(patients.left_out)} patients left out: see left_out.csv": patients.left_out,
-        f"no survival at {', '.join(unknown)} months: the training cohort was not followed so long": unknown,
+        f"no survival at {', '.join(unknown)} months: the training cohort was not followed that long": unknown,
         f"warnings for {sum(map(bool, warnings))} of {len(warnings)} patients: see risk.csv": any(warnings),
     }
     for line, there in lines.items():

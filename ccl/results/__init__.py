@@ -1,1 +1,1 @@
-"""Results of the stages, read in one place, and the parts that tables and figures of them are made of."""
+"""Reading the results of the stages, and building blocks for tables and figures of them."""

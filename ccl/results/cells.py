@@ -15,12 +15,12 @@ OVERALL_COLUMN = "Overall"
 """The column of means over cohorts."""
 
 Cell = dict[str, Any]
-"""A row of a table's file.
+"""One cell of a printed table, which is one row of the table's file.
 
-``value``, with ``std`` (population standard deviation over ``folds``) and ``reason`` if there is none, belongs to a
-``model``, ``encoder``, ``cohort`` and ``protocol`` (empty if it depends on none).  ``published`` is only beside the
-protocol that it compares with, and never for synthetic patients or random encoder weights.  ``row`` and
-``evaluations`` are what the cell was made from; some tables have more entries.
+``model``, ``encoder``, ``cohort`` and ``protocol`` name the cell; the protocol is empty if the value depends on none.
+``value`` has the population standard deviation ``std`` over ``folds``; if there is no value, ``reason`` says why.
+``published`` is set only for the protocol that the paper used, and never for synthetic patients or random encoder
+weights.  ``row`` and ``evaluations`` are the sources of the cell.  Some tables have more entries.
 """
 
 Measure = Callable[[Evaluation, str], Cell]
@@ -38,7 +38,7 @@ class Row:
     remark: str = ""
     """What a printed table adds to the label, such as ``native`` or ``default``."""
     paper: tuple[int, str] = (0, "")
-    """Table and row of the paper that compare, as :func:`ccl.results.published.published` takes them."""
+    """Table and row of the paper to compare with: arguments of :func:`ccl.results.published.published`."""
 
     def published(self, cohort: str) -> Published | None:
         """Return the paper's number of this row for a cohort."""
@@ -72,9 +72,9 @@ def fill(
     columns : sequence of str
         Cohorts, and :data:`OVERALL_COLUMN` for the mean over them.
     protocols : sequence of str
-        Published numbers stand beside ``best-on-test``, or an empty name.
+        Names of protocols. Published numbers are shown for ``best-on-test`` or an empty name.
     compares : callable
-        Whether published numbers compare with an evaluation.
+        Whether an evaluation may be compared with published numbers.
     reasons : mapping, optional
         Why a model (first) has no evaluation on a cohort (second).
     """

@@ -33,7 +33,7 @@ def choices(method: str, hyper: Mapping[str, Any]) -> Choices:
     """
     sets = _sets(method)
     beyond = {name: _differing(hyper, values) for name, values in sets.items()}
-    nearest = min(sets, key=lambda name: len(beyond[name]))  # of equally near sets the first: the defaults
+    nearest = min(sets, key=lambda name: len(beyond[name]))  # on ties, the defaults come first
     own = beyond[nearest]
     return Choices(nearest, {key: value for key, value in beyond[""].items() if key not in own}, own)
 

@@ -1,4 +1,4 @@
-"""What the files of all stages after training say about the model that they describe."""
+"""The entries about a model that the files of all stages after training share."""
 
 from __future__ import annotations
 

@@ -168,4 +168,4 @@ def _box_and_points(axes: Axes, place: float, values: NDArray[np.float64], colou
 
 
 PANELS: Mapping[str, Callable[..., Axes]] = {"kaplan_meier": kaplan_meier_panel, "t_test": t_test_panel}
-"""Figures 6 and 7: each draws (figure or part of one, evaluation, protocol, small) and leaves out the title."""
+"""Functions for Figures 6 and 7; each takes (figure or part of one, evaluation, protocol, small) and sets no title."""

@@ -39,7 +39,7 @@ class Evaluation(Described):
 
     @property
     def name(self) -> str:
-        """Name of the evaluation, with which the names of its figures start."""
+        """Name of the evaluation; the names of its figures start with it."""
         return ".".join(self.key)
 
     @property
@@ -73,7 +73,7 @@ class Evaluation(Described):
         return str(self.facts["weights"])
 
     def folds_with_c_index(self, protocol: str = "last") -> int:
-        """Return the number of folds that the mean C-index is over: in others no two test patients are comparable."""
+        """Return the number of folds in the mean C-index; the others have no comparable pair of test patients."""
         scores = self.facts["protocols"][protocol]["folds"]
         return len({score["fold"] for score in scores if score["c_index"] is not None})
 
@@ -100,7 +100,7 @@ class Cohort:
     inputs: tuple[InputFile, ...]
     """The files that all results of the cohort were made from."""
     contact_sheet: Path | None
-    """Page of the stage ``quality``, whether or not it was made already; None if no slide was cut."""
+    """Page of the stage ``quality``, even if it does not exist yet; None if no slide was cut into patches."""
 
     @property
     def synthetic(self) -> bool:
@@ -147,7 +147,7 @@ def _check_names(evaluations: Sequence[Evaluation]) -> None:
             raise InputError(
                 "two evaluations have the same name",
                 found=f"{one.name}, of {'/'.join(keys[one.name])} and {'/'.join(one.key)}",
-                expected="each evaluation once, and names of cohorts, encoders and models that differ joined by dots",
+                expected="each evaluation once, with names that differ when joined by dots",
                 todo="name each evaluation once, or rename a model without a dot",
             )
         keys[one.name] = one.key

@@ -1,4 +1,4 @@
-"""LaTeX tables for a paper, which compile whatever characters their texts contain, and their captions."""
+"""LaTeX tables for a paper, and their captions; they compile with any characters in their texts."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def over(evaluations: Sequence[Evaluation]) -> str:
 
 
 def mean_over(evaluations: Sequence[Evaluation]) -> str:
-    """Return the folds and seeds that mean C-indices are over: a fold without a C-index does not count."""
+    """Return the folds and seeds that mean C-indices are taken over; a fold without a C-index does not count."""
     folds = [evaluation.folds_with_c_index() for evaluation in evaluations]
     return _over([count for count in folds if count] or [0], evaluations)
 

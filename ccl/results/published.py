@@ -19,10 +19,10 @@ from ccl.results.gather import Evaluation
 COHORTS = ("blca", "brca", "gbmlgg", "luad", "ucec")
 
 OVERALL = "overall"
-"""The cohort of a published mean over all five."""
+"""Cohort name of a published mean over all five cohorts."""
 
 PAPER_K = 6
-"""Clusters of a patient in the paper."""
+"""Number of clusters per patient in the paper."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ccl.methods import get_method
 
 VERSION = 3
-"""Raise it when the output of the stage changes for all methods; a method has a version of its own."""
+"""Raise it when the output of the stage changes for all methods; each method also has its own version."""
 
 
 def version(method: str, track: str) -> int:

@@ -1,4 +1,4 @@
-"""The training loop: one method, one fold, all seeds side by side."""
+"""The training loop: trains all seeds of one method on one fold side by side."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ STEPS_AHEAD = 16
 
 @dataclass
 class Course:
-    """The progress of training: what a killed run needs to continue as if nothing had happened."""
+    """The progress of training, from which a killed run can continue."""
 
     epoch: int = 0
     """The last complete epoch."""
     history: list[dict[str, Any]] = field(default_factory=list)
     """Rows of ``history.csv``."""
     logits: list[Tensor] = field(default_factory=list)
-    """Of the test patients after each epoch: (S, P, n)."""
+    """(S, P, n) logits of the test patients after each epoch."""
     chance: Sequence[Mapping[str, Any]] = ()
     """State of the replicas' random numbers."""
     optimiser: Mapping[str, Tensor] = field(default_factory=dict)
@@ -55,9 +55,9 @@ class Trained:
     predictions: pd.DataFrame
     """``predictions.csv``: a row per seed, epoch and test patient."""
     step_seconds: float | None
-    """Time of a training step, the median over epochs; None if an earlier call had done them all."""
+    """Seconds of a training step, the median over epochs; None if an earlier call had run all epochs."""
     predict_seconds: float | None
-    """Time of the prediction for a test patient, likewise."""
+    """Seconds of the prediction for a test patient, likewise."""
     facts: Mapping[str, Sequence[float]]
     """The result of :meth:`SurvivalModel.describe` for the training patients, a number per seed."""
 
@@ -74,7 +74,7 @@ def train_replicas(
 ) -> Trained:
     """Train a method on one patient at a time, in a new order each epoch.
 
-    Every epoch is evaluated and none is chosen: the model is that of the last.
+    Every epoch is evaluated, but none is selected: the returned model is that of the last epoch.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def train_replicas(
 
 
 def _predict(model: SurvivalModel, fold: Fold, *, seeds: Sequence[int], when: str) -> tuple[dict[str, Tensor], float]:
-    """Return the logits (S, P, n) of each side of the fold, and the seconds that a test patient took."""
+    """Return the logits (S, P, n) of each side of the fold, and the seconds per test patient."""
     logits = {"train": _logits(model, fold.train, seeds=seeds, when=when)}
     if fold.inner:
         logits["inner"] = _logits(model, fold.inner, seeds=seeds, when=when)
@@ -196,7 +196,7 @@ def train_epoch(
         parts = torch.stack([nll, *output.aux.values()])
         optimiser.step(parts.sum(), last=number == orders.shape[1])
         rows.append(parts.detach())
-    # The losses are read only here, so that a GPU never waits for them within the epoch.
+    # The losses are read only here, so a GPU never waits for them within the epoch.
     return dict(zip(names, torch.stack(rows, dim=2).cpu(), strict=True))
 
 

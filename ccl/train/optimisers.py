@@ -1,4 +1,4 @@
-"""The optimisers of recipes: one of our own for plain SGD on small inputs, and torch's for everything else."""
+"""The optimisers of recipes: our own for plain SGD on small inputs, and torch's for everything else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ccl.train.sgd import SGD
 
 LOOKAHEAD_STEPS = 6
 LOOKAHEAD_SHARE = 0.5
-"""Lookahead (Zhang et al., NeurIPS 2019) as in TransMIL: every so many steps, move this share of the way."""
+"""Lookahead (Zhang et al., NeurIPS 2019) as in TransMIL: number of steps, and share of the way to move."""
 
 OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": torch.optim.SGD,
@@ -26,16 +26,16 @@ OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
 
 
 class Optimiser(Protocol):
-    """What the training loop needs of an optimiser."""
+    """The optimiser interface of the training loop."""
 
     settles: bool
-    """Whether it calls :meth:`ccl.nn.replicas.InputLinear.settle`.  Only then may layers expect the next steps."""
+    """Whether it calls :meth:`ccl.nn.replicas.InputLinear.settle`, which layers that expect the next steps need."""
 
     def step(self, loss: Tensor, *, last: bool) -> None:
-        """Add a patient's `loss`, shape (), the `last` of its epoch or not, and take a step when it is due."""
+        """Add a patient's `loss`, shape (), and take a step if one is due; `last` marks the last one of an epoch."""
 
     def state(self) -> dict[str, Tensor]:
-        """Return what :meth:`restore` needs to continue from here, at the end of an epoch."""
+        """Return the state for :meth:`restore`, at the end of an epoch."""
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Continue from a :meth:`state`."""
@@ -44,8 +44,8 @@ class Optimiser(Protocol):
 def make_optimiser(model: nn.Module, recipe: Recipe, *, steps: int, bags: bool) -> Optimiser:
     """Return the optimiser of a recipe for epochs of `steps` patients.
 
-    Plain SGD on small inputs is memory-bound and has an implementation of its own (:class:`ccl.train.sgd.SGD`).  A
-    network that reads whole bags, or uses a layer twice, would not gain from it.
+    Plain SGD on small inputs is memory-bound and has a separate implementation (:class:`ccl.train.sgd.SGD`).  It does
+    not help a network that reads whole bags or uses a layer twice.
     """
     plain = recipe.optimiser == "sgd" and recipe.accumulate == 1 and recipe.clip is None
     if plain and recipe.schedule == "constant" and not bags:
@@ -54,7 +54,7 @@ def make_optimiser(model: nn.Module, recipe: Recipe, *, steps: int, bags: bool) 
 
 
 class Stepwise:
-    """An optimiser of torch with a recipe's accumulation, clipping, schedule and lookahead, for each replica."""
+    """A torch optimiser with a recipe's accumulation, clipping, schedule and lookahead, for each replica."""
 
     settles = False
 
@@ -70,7 +70,7 @@ class Stepwise:
         self.slow = [weight.detach().clone() for weight in self.weights] if lookahead else []
 
     def step(self, loss: Tensor, *, last: bool) -> None:
-        """Add a patient's gradient; with enough of them, or at the end of an epoch, take a step by their mean."""
+        """Add a patient's gradient; after enough patients, or at the end of an epoch, take a step by the mean."""
         loss.backward()  # type: ignore[no-untyped-call]
         self.waiting += 1
         if self.waiting < self.recipe.accumulate and not last:

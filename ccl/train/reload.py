@@ -1,4 +1,4 @@
-"""The networks of a trained fold, loaded to predict its test patients once more."""
+"""Loading the networks of a trained fold to reproduce the stored predictions of its test patients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ccl.methods.interface import SurvivalModel
 from ccl.train.store import load_model
 
 RISK_TOLERANCE = 1e-4
-"""A repeated prediction may differ this much in risk: on another device, or by one seed alone."""
+"""Largest difference in risk of a reproduced prediction, such as on another device or with one seed."""
 
 
 def load_networks(run: FoldRun) -> list[tuple[SurvivalModel, Scalers]]:
@@ -29,12 +29,12 @@ def load_networks(run: FoldRun) -> list[tuple[SurvivalModel, Scalers]]:
 
 
 def read_batch(patient: str, tables: Tables, scalers: Scalers) -> Batch:
-    """Return one patient as a network sees them when it predicts."""
+    """Return the batch of one patient for prediction."""
     return next(scalers.scale(read_patients(tables, [patient])).batches())
 
 
 def check_tables(run: FoldRun, patients: Sequence[str], tables: Tables) -> None:
-    """Refuse tables with other genes than the run was trained on, or without some of its patients.
+    """Raise an error if the genes differ from those of the run, or data of some patients are missing.
 
     Raises
     ------
@@ -60,12 +60,12 @@ def check_tables(run: FoldRun, patients: Sequence[str], tables: Tables) -> None:
             where=f"patient {patient}",
             found=reason,
             expected="the files that the run was trained on",
-            todo="give the files of that run",
+            todo="give the files of the run",
         )
 
 
 def check_risk(run: FoldRun, patient: str, *, found: float, expected: float) -> None:
-    """Refuse files that do not reproduce the prediction in the tables of the run.
+    """Raise InputError if the files do not reproduce the stored prediction of the run.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def check_risk(run: FoldRun, patient: str, *, found: float, expected: float) -> 
     """
     if abs(found - expected) > RISK_TOLERANCE:
         raise InputError(
-            "the files do not give the risk that the run predicted",
+            "the files do not reproduce the risk that the run predicted",
             where=f"{run.folder}, patient {patient}",
             found=f"risk {found:.5f}",
             expected=f"{expected:.5f}, as in predictions.csv after the last epoch",

@@ -16,7 +16,7 @@ class SGD:
     Parameters
     ----------
     model : Module
-        Its :class:`ccl.nn.replicas.Linear` layers update their weights in the backward pass from now on.
+        Network whose :class:`ccl.nn.replicas.Linear` layers then update their weights in the backward pass.
     lr, weight_decay : float
         Learning rate and L2 penalty.
     """

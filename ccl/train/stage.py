@@ -1,4 +1,4 @@
-"""The train stage: one fold of a method in, its history, predictions and models out."""
+"""The train stage: trains a method on one fold and writes its history, predictions and models."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def train_fold(
     model, method, overrides
         Name of the model in the config, its method, and the hyper-parameters that differ from the method's defaults.
     track
-        Train as `settings` say, or as the method's authors do.
+        Train by the `settings`, or as the method's authors do.
     inputs
-        Files of the stages before.
+        Files of earlier stages.
     device, threads
         ``auto``, ``cpu`` or ``cuda``; CPU threads of torch, for this whole process.
     bags
-        ``disk`` reads a patient's patches anew each time; ``memory`` keeps them.
+        ``disk`` reads a patient's patches again each time; ``memory`` keeps them.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def train_fold(
     )
     if settings.inner:
         _check_inner(data.inner, settings.inner)
-    # Bags differ in size, so networks that read them are trained one after the other.
+    # Bags differ in size, so networks that read bags are trained one after the other.
     groups = [settings.seeds] if data.train.bags is None else [(seed,) for seed in settings.seeds]
     # The key is part of the name: a run with another config neither reads nor overwrites this one's checkpoint.
     code = version(method, track)
@@ -145,20 +145,20 @@ def _train(
 
 
 def _check_inner(inner: Side | None, share: float) -> None:
-    """Refuse patients held out for whom there is no C-index."""
+    """Raise ConfigError if the C-index of the patients held out is not defined."""
     months, censorship = (inner.months, inner.censorship) if inner else (np.empty(0), np.empty(0, np.int64))
     if math.isnan(concordance_index(months, censorship, np.zeros(len(months)))):
         raise ConfigError(
-            "the patients held out cannot tell one epoch from another",
+            "the patients held out have no C-index, so no epoch can be selected",
             where=f"config, train: inner: {share:g}",
             found=f"{len(months)} patients, {int((censorship == 0).sum())} with an observed death",
-            expected="among them somebody who died and was outlived by another",
+            expected="at least one patient who died before another one",
             todo="raise `train: inner`, or set it to 0",
         )
 
 
 def _cost(trained: Trained, seeds: tuple[int, ...], device: torch.device, threads: int) -> dict[str, Any]:
-    """Return what training took, for ``run.json``."""
+    """Return the cost of training, for ``run.json``."""
     return {
         "device": device.type,
         "threads": threads,

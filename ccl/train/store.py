@@ -33,7 +33,7 @@ def save_models(
     shape: Shape,
     scalers: Scalers,
 ) -> None:
-    """Write models, each of some seeds, atomically, with all that is needed to rebuild them.
+    """Write models, each with some of the seeds, atomically, with all that is needed to rebuild them.
 
     Tensors are named ``seed{s}/{weight or buffer}``, ``scaler/{family}/mean`` and ``scaler/{family}/scale``,
     ``covariates/mean`` and ``covariates/scale``; the metadata hold, as JSON under ``ccl``, the
@@ -111,7 +111,7 @@ def load_checkpoint(path: Path, key: str, model: SurvivalModel) -> Course:
     Raises
     ------
     InputError
-        The file is damaged, or of a run with another key.
+        The file is damaged, or belongs to a run with another key.
     """
     metadata, tensors = read_tensors(path)
     if metadata["key"] != key:

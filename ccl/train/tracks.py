@@ -1,4 +1,4 @@
-"""The two tracks: all methods trained alike, or each as its authors do."""
+"""The two tracks: all methods trained in the same way, or each as its authors do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def choose_recipe(method: Method, settings: TrainSettings, track: Track) -> Reci
     Raises
     ------
     ConfigError
-        The method has no recipe of its own; the error names the key of the model alone.
+        The method has no native recipe. The error names only the key `track`, without the model.
     """
     if track == "unified":
         return unified(settings)

@@ -1,4 +1,4 @@
-"""Checking that what the slide stages made is still there and whole, and putting aside what is not."""
+"""Checking that all files of the slide stages exist and are complete, and setting damaged files aside."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ TRASH = ".trash"
 """Folder in the results that damaged files are moved to."""
 
 LEFTOVER = re.compile(r"\.(?P<stem>.+)-[a-z0-9_]{8}\.(h5|geojson|jpg|tsv)")
-"""Names that files have while they are written; one that stayed is of a process that was killed."""
+"""Temporary names of files that are being written; a leftover one comes from a process that was killed."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A file that is not what its manifest says."""
+    """A file that does not match its manifest."""
 
     path: Path
     found: str
     manifest: Path | None
-    """The newest manifest that lists it; None for what a killed process left."""
+    """The newest manifest that lists the file; None for a leftover of a killed process."""
     damaged: bool = True
-    """Whether the file itself is known to be wrong, so that it may be put aside."""
+    """Whether the file itself is known to be wrong and may be set aside."""
 
 
 def verify_results(results: Path) -> list[Problem]:
-    """Read every file that the manifests of ``tissue``, ``tile`` and ``embed`` list, whole.
+    """Read completely every file that the manifests of ``tissue``, ``tile`` and ``embed`` list.
 
-    A slide that several manifests of a stage list, as after a change of ``shards``, is what the newest of them says.
+    After a change of ``shards``, several manifests of a stage may list a slide; the newest of them counts.
 
     Parameters
     ----------
@@ -48,8 +48,8 @@ def verify_results(results: Path) -> list[Problem]:
     Returns
     -------
     list of Problem
-        Files that are missing, damaged (HDF5 checksums), or of another key or count than their manifest says, and what
-        killed processes left behind.
+        Files that are missing, damaged (HDF5 checksums), or differ from their manifest in key or count, and leftovers
+        of killed processes.
 
     Raises
     ------
@@ -74,9 +74,9 @@ def verify_results(results: Path) -> list[Problem]:
 
 
 def put_aside(results: Path, problems: Sequence[Problem]) -> tuple[list[Path], Path]:
-    """Move the damaged files and what killed processes left to a folder of the trash, and return both.
+    """Move damaged files and leftovers of killed processes to a folder in the trash; return their paths and the folder.
 
-    A file outside `results` stays where it is, whatever a manifest says.
+    A file outside `results` is never moved, even if a manifest lists it.
     """
     root = results.resolve()
     trash = root / TRASH / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
@@ -93,7 +93,7 @@ def put_aside(results: Path, problems: Sequence[Problem]) -> tuple[list[Path], P
 
 
 def _leftovers(folder: Path, slides: Mapping[str, object]) -> Iterator[Problem]:
-    """Yield the files in a stage's folder whose writing was cut short; other hidden files are not ours."""
+    """Yield the files in a stage's folder whose writing was interrupted; other hidden files are not ours."""
     for place, known in ((folder, {path.stem for path in folder.glob("*.tsv")}), (folder.parent, set(slides))):
         for path in sorted(place.glob(".*")):
             match = LEFTOVER.fullmatch(path.name)
@@ -102,7 +102,7 @@ def _leftovers(folder: Path, slides: Mapping[str, object]) -> Iterator[Problem]:
 
 
 def _problems(row: ManifestRow, manifest: Path) -> Iterator[Problem]:
-    """Yield what is wrong with the files of a slide."""
+    """Yield the problems of the files of a slide."""
     if row.status != "ok":
         return
     for path, found in _faults(row):
@@ -110,7 +110,7 @@ def _problems(row: ManifestRow, manifest: Path) -> Iterator[Problem]:
 
 
 def _faults(row: ManifestRow) -> list[tuple[Path, str]]:
-    """Return what is wrong with the files of a slide, each with its path."""
+    """Return the faults of the files of a slide, each with its path."""
     path = Path(os.path.normpath(row.path))
     picture = path.with_suffix(".jpg")
     drawn = path.suffix == ".geojson" or path.parent.name == "tile"
@@ -130,7 +130,7 @@ def _faults(row: ManifestRow) -> list[tuple[Path, str]]:
 
 
 def _read_whole(path: Path) -> tuple[str, int]:
-    """Return key and count of an HDF5 file all of whose values can be read, checksums included."""
+    """Read all values of an HDF5 file, which verifies checksums, and return its key and count."""
     with h5py.File(path, "r", locking=False) as file:
         for dataset in file.values():
             dataset[()]

@@ -187,7 +187,7 @@ def test_a_patient_that_training_left_out_has_no_rows(tmp_path: Path) -> None:
 def test_other_files_than_those_of_training_are_refused(drawn: Drawn, trained: list[Path], tmp_path: Path) -> None:
     genomics = Genomics.read(drawn.folder / "genomics.h5")
     Genomics(genomics.patients[::-1], genomics.families).write(tmp_path / "other.h5")
-    with pytest.raises(InputError, match="do not give the risk that the run predicted"):
+    with pytest.raises(InputError, match="do not reproduce the risk that the run predicted"):
         find_components(
             runs=trained, genomics=tmp_path / "other.h5", clusters=drawn.folder / "k.h5", out=tmp_path / "made"
         )
@@ -220,5 +220,5 @@ def test_just_the_methods_that_are_named_have_components(method: str) -> None:
 
 
 def test_a_model_without_components_says_so() -> None:
-    with pytest.raises(ModelError, match="does not decompose"):
+    with pytest.raises(ModelError, match="has no knowledge components"):
         SurvivalModel().decomposed(Batch((), None, None))

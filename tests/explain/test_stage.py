@@ -225,7 +225,7 @@ def test_other_data_than_the_model_was_trained_on_are_refused(
     genomics = Genomics.read(own.folder / "genomics.h5")
     moved = tuple(replace(family, values=family.values + 5) for family in genomics.families)
     Genomics(genomics.patients, moved).write(own.folder / "genomics.h5")
-    with pytest.raises(InputError, match="do not give the risk that the run predicted"):
+    with pytest.raises(InputError, match="do not reproduce the risk that the run predicted"):
         own.explain("ccl", trained("ccl"), tmp_path / "out", count=1)
 
 

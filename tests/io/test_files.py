@@ -64,7 +64,7 @@ def test_both_readers_refuse_the_same_tables(tmp_path: Path, content: bytes) -> 
 
 def test_a_row_with_more_cells_than_columns_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,2\n1,2,3\n")
-    with pytest.raises(InputError, match="3 cells in row 3, and 2 columns"):
+    with pytest.raises(InputError, match="3 cells in row 3, but 2 columns"):
         read_rows(tmp_path / "t.csv")
 
 

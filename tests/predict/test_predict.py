@@ -181,9 +181,9 @@ def test_another_scale_of_slides_and_patches_is_told(project):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"encoder": "other"}, "another encoder"),
-        ({"weights": "hub"}, "another weights of the encoder"),
-        ({"width": 7}, "another width"),
+        ({"encoder": "other"}, "differ in the encoder"),
+        ({"weights": "hub"}, "differ in the weights of the encoder"),
+        ({"width": 7}, "differ in the width"),
     ],
 )
 def test_features_of_another_origin_are_refused(project, change, expected):
@@ -198,7 +198,7 @@ def test_another_number_of_clusters_is_refused(project):
     bundle = project.bundle(project.train("ccl", 0))
     few = replace(project.cohort.clusters, centres=project.cohort.clusters.centres[:, :2])
     few.write(project.folder / "few.h5")
-    with pytest.raises(InputError, match="another number of clusters"):
+    with pytest.raises(InputError, match="differ in the number of clusters"):
         project.predict(bundle, clusters=project.folder / "few.h5")
 
 

@@ -91,7 +91,7 @@ def test_held_out_patients_have_a_c_index_at_every_epoch(tmp_path, cohort):
 
 
 def test_held_out_patients_that_cannot_be_ordered_are_refused(tmp_path, cohort):
-    with pytest.raises(ConfigError, match=r"(?s)cannot tell one epoch from another.*inner: 0\.05.*raise"):
+    with pytest.raises(ConfigError, match=r"(?s)have no C-index, so no epoch can be selected.*inner: 0\.05.*raise"):
         cohort.train(tmp_path, model="snn", overrides=SMALL["snn"], inner=0.05)
     assert not (tmp_path / "run").exists()
 

@@ -52,7 +52,7 @@ def flip_a_byte(path: Path) -> None:
 
 def test_a_whole_folder_passes(results: Path) -> None:
     done = call(results)
-    assert (done.exit_code, done.output) == (0, "all there and whole\n")
+    assert (done.exit_code, done.output) == (0, "all files exist and are complete\n")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_fewer_shards_leave_old_manifests_that_condemn_no_good_file(results: Pat
     Tiles(np.arange(600).reshape(300, 2), ABOUT).write(results / "blca/tile/A.h5", "k9")
     retile(results, 1, "A", "k9")  # 0.tsv still says k1
     done = call(results, "--mend")
-    assert (done.exit_code, done.output) == (0, "all there and whole\n")
+    assert (done.exit_code, done.output) == (0, "all files exist and are complete\n")
     assert (results / "blca/tile/A.h5").exists()
 
 
@@ -123,7 +123,7 @@ def test_a_file_outside_of_the_results_is_left_alone(results: Path, tmp_path_fac
 def test_a_hidden_file_that_is_not_ours_is_left_alone(results: Path) -> None:
     for path in (results / ".my-settings.json", results / "blca/tile/.my-settings.h5"):
         path.touch()
-    assert call(results, "--mend").output == "all there and whole\n"
+    assert call(results, "--mend").output == "all files exist and are complete\n"
 
 
 def test_a_file_that_another_process_holds_open_is_not_damaged(results: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_file_that_another_process_holds_open_is_not_damaged(results: Path) ->
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout
         holder.stdout.readline()
-        assert call(results, "--mend").output == "all there and whole\n"
+        assert call(results, "--mend").output == "all files exist and are complete\n"
         assert path.exists()
         holder.communicate()
 

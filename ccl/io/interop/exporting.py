@@ -25,7 +25,7 @@ from ccl.io.progress import progress
 from ccl.io.sheets import Slide, read_slide_sheet
 
 STAMP_VERSION = "2.1.0"
-"""The first with these attributes: a STAMP refuses files of a newer one than itself."""
+"""The first version with these attributes; STAMP refuses files of a newer version than itself."""
 
 CLAM_ROWS = 32
 """Patches in a chunk of CLAM's feature files."""
@@ -33,25 +33,25 @@ CLAM_ROWS = 32
 
 @dataclass(frozen=True)
 class Export:
-    """One slide to write, checked: what it lacks for a layout is an :class:`InputError` by name."""
+    """One checked slide to write; an :class:`InputError` names what it lacks for a layout."""
 
     slide: Slide
     row: ManifestRow
     tiles: Tiles
     features: Features | None
-    """None where the manifest is of the stage ``tile``: coordinates alone."""
+    """None for a manifest of the stage ``tile``, which has only coordinates."""
 
     @property
     def name(self) -> str:
-        """What the tools call the slide: the stem of its file."""
+        """The slide's name in the tools: the stem of its file."""
         return _name(self.slide)
 
     def told(self, *names: str) -> list[Any]:
-        """Return attributes of the coordinates, all of which must be there."""
+        """Return attributes of the coordinates; raise InputError if one is missing."""
         attributes = self.tiles.attributes
         if missing := [name for name in names if name not in attributes]:
             raise InputError(
-                "the coordinates do not tell enough for this layout",
+                "the coordinates lack attributes for this layout",
                 where=str(self.row.path),
                 found=", ".join(sorted(attributes)) or "no attributes",
                 expected=", ".join(missing),
@@ -63,23 +63,23 @@ class Export:
 def export_features(out: Path, *, layout: str, slides: Path, manifests: Sequence[Path]) -> None:
     """Write the slides of `manifests` into the folder `out` in another tool's layout.
 
-    A file that is there already is replaced if ccl wrote it, and else kept: that slide is an error.
+    An existing file is replaced if ccl wrote it.  Otherwise it is kept, and the slide is an error.
 
     Parameters
     ----------
     layout : {"trident", "clam", "stamp"}
-        Whose folders to write.
+        Tool whose layout to write.
     slides : Path
-        The sample sheet; its ``path`` tells by which name the tools know a slide.
+        The sample sheet; the stem of its ``path`` is the slide's name in the tools.
     manifests : sequence of Path
-        Of ``embed`` or ``import``; or of ``tile``, for coordinates alone.
+        Manifests of ``embed`` or ``import``, or of ``tile`` for coordinates only.
 
     Raises
     ------
     InputError
         Two slides' files have the same name, or a manifest cannot be read.
     StageError
-        Some slides cannot be written; the message lists them, the others are done.
+        Some slides cannot be written. The message lists them, and all others are written.
     """
     sheet = {slide.slide_id: slide for slide in read_slide_sheet(slides)}
     _check_names(list(sheet.values()))
@@ -101,9 +101,9 @@ def export_features(out: Path, *, layout: str, slides: Path, manifests: Sequence
     )
     if bad:
         raise StageError(
-            f"export: {len(bad)} of {len(rows)} slides could not be written, the others are",
+            f"export: {len(bad)} of {len(rows)} slides could not be written, all others were",
             found="".join(f"\n    {slide_id}: {reason}" for slide_id, reason in bad.items()),
-            todo="mend what is said of each and export again",
+            todo="fix the problem of each slide and export again",
         )
 
 
@@ -116,9 +116,9 @@ def _check_names(slides: Sequence[Slide]) -> None:
     same = [f"{slide.slide_id} ({slide.path})" for slide in slides if counts[_name(slide)] > 1]
     if same:
         raise InputError(
-            "slides whose files have the same name, by which the tools tell them apart",
+            "slides whose files have the same name, which the tools need to tell them apart",
             found=", ".join(same[:4]) + (", ..." if len(same) > 4 else ""),
-            expected="a name of its own for each slide's file",
+            expected="a different name for each slide's file",
             todo="rename the files, or export from a sheet without `path`, by slide_id",
         )
 
@@ -134,20 +134,20 @@ def _load(row: ManifestRow, sheet: Mapping[str, Slide]) -> Export:
         raise InputError(
             "features without coordinates",
             where=str(row.path),
-            expected="a file with the place of each patch; STAMP's tells it in um, for which the sheet must have `mpp`",
+            expected="a file with the position of each patch; positions in um (STAMP) need `mpp` in the sheet",
             todo="import the same features from HDF5 files, and fill the sheet's `mpp` if they are STAMP's",
         )
     return Export(slide, row, Tiles(features.coords, features.attributes), features)
 
 
 def _refuse_foreign(*paths: Path) -> None:
-    """Refuse to write over an HDF5 file that ccl did not make."""
+    """Raise InputError rather than replace an HDF5 file that ccl did not make."""
     for path in paths:
         if path.exists() and stored_key(path) is None:
             raise InputError(
                 "a file that ccl did not write is in the way",
                 where=str(path),
-                todo="export into a folder of its own",
+                todo="export into a separate folder",
             )
 
 
@@ -178,15 +178,15 @@ def write_trident(job: Path, export: Export) -> list[str]:
 def write_clam(out: Path, export: Export) -> list[str]:
     """Write CLAM's ``patches``, ``h5_files`` and ``pt_files``.
 
-    CLAM reads patches of ``patch_size`` pixels of ``patch_level``.  Level 0 is right on any pyramid; a size that is no
-    whole number there is none on a coarser level either, and is rounded.
+    CLAM reads patches of ``patch_size`` pixels of ``patch_level``.  Level 0 works for every pyramid.  A size that is
+    not a whole number there is rounded, because it is not one on a coarser level either.
     """
     size_px, width, height = export.told("patch_size_level0", "level0_width", "level0_height")
     patches, embedded = (out / folder / f"{export.name}.h5" for folder in ("patches", "h5_files"))
     tensor = out / "pt_files" / f"{export.name}.pt"
     _refuse_foreign(patches, embedded)
     if export.features is not None and not embedded.exists():
-        _refuse_foreign(tensor)  # one of an export has an HDF5 file beside it
+        _refuse_foreign(tensor)  # a file of an earlier export would have an HDF5 file beside it
     shape = (int(width), int(height))
     told = {"patch_size": round(size_px), "patch_level": 0, "downsample": (1.0, 1.0), "level_dim": shape}
     told |= {"downsampled_level_dim": shape, "name": export.name, "save_path": str(patches.parent)}
@@ -223,11 +223,11 @@ def _write_tensor(path: Path, array: NDArray[np.float32]) -> None:
 def write_stamp(out: Path, export: Export) -> list[str]:
     """Write STAMP's ``{extractor}-{hash8}/{slide}.h5``: float16 features, coordinates in um.
 
-    The scale is the sheet's, else the one that the slide was read at.
+    The scale is that of the sheet, or else the one used when the slide was read.
     """
     features = export.features
     if features is None:
-        raise InputError("STAMP has no files of coordinates alone", todo="export the manifests of `embed`")
+        raise InputError("STAMP has no files with only coordinates", todo="export the manifests of `embed`")
     mpp = export.slide.mpp or export.told("level0_mpp")[0]
     size, size_px = export.told("patch_size_level0", "patch_size")
     with np.errstate(over="ignore"):

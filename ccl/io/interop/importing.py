@@ -51,13 +51,13 @@ def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slid
             f"import: {len(bad)} of {len(rows)} slides have no usable features",
             where=str(features),
             found="".join(f"\n    {row.slide_id}: {row.message}" for row in bad),
-            todo="mend the files, or set `on_bad_slide: exclude` to go on without them",
+            todo="fix the files, or set `on_bad_slide: exclude` to go on without them",
         )
     write_manifest(manifest, rows)
 
 
 def _claim(folder: Path, slide: Slide, owners: dict[Path, str]) -> Path:
-    """Return the slide's file, and enter it in `owners`, where a file of another slide must not be."""
+    """Return the slide's file and enter it in `owners`; raise InputError if it belongs to another slide."""
     path = find_features(folder, slide)
     if path is None:
         names = dict.fromkeys(candidate.stem for candidate in candidates(folder, slide))
@@ -65,7 +65,7 @@ def _claim(folder: Path, slide: Slide, owners: dict[Path, str]) -> Path:
             "no file with the slide's features",
             where=str(folder),
             expected=" or ".join(f"{name}.h5 or {name}.pt" for name in names) + ", or one in h5_files/ or pt_files/",
-            todo="correct the folder, the `slide_id`, or the sheet's `path`, whose stem counts too",
+            todo="correct the folder, the `slide_id`, or the sheet's `path`, whose stem is tried too",
         )
     if (owner := owners.setdefault(path, slide.slide_id)) != slide.slide_id:
         raise InputError(

@@ -1,4 +1,4 @@
-"""What the files of a slide's features are called: by the slide's name here, by its file's name in most other tools."""
+"""Names of feature files: the slide's name in ccl, the name of the slide's file in most other tools."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ccl.io.sheets import Slide
 SLIDE_SUFFIX = re.compile(
     r"(\.ome)?\.(svs|tiff?|ndpi|mrxs|scn|bif|vms|vmu|svslide|qptiff|czi|dcm|isyntax|sdpc|zarr|png|jpe?g)", re.IGNORECASE
 )
-"""What ends the name of a slide's file; anything else after a dot, as in TCGA's names, belongs to the slide's name."""
+"""Endings of slide files; anything else after a dot belongs to the slide's name, as in TCGA."""
 
 
 def slide_stem(name: str) -> str:
@@ -26,11 +26,10 @@ def slide_stem(name: str) -> str:
 
 
 def candidates(folder: Path, slide: Slide) -> list[Path]:
-    """Return the files that may hold a slide's features, the likeliest first.
+    """Return the files that may hold a slide's features, the most likely first.
 
-    Names: the ``slide_id``, and the stem of the sheet's ``path``, by which other tools call a slide.
-    Folders: `folder`, CLAM's two in it, and, as STAMP keeps the tree that slides lie in, the one named like
-    the slide's own.
+    Names are the ``slide_id``, and the stem of the sheet's ``path``, which other tools use.  Folders are `folder`,
+    CLAM's two folders in it, and the one named like the slide's own folder, because STAMP keeps the tree of slides.
     """
     names = [slide.slide_id, slide_stem(slide.slide_id), slide_stem(slide.path.name), slide.path.stem]
     files = [
@@ -44,5 +43,5 @@ def candidates(folder: Path, slide: Slide) -> list[Path]:
 
 
 def find_features(folder: Path, slide: Slide) -> Path | None:
-    """Return the file of a slide's features, or None where there is none."""
+    """Return the file of a slide's features, or None if there is none."""
     return next((path for path in candidates(folder, slide) if path.is_file()), None)

@@ -5,10 +5,10 @@ genomic-specific (G) and pathology-specific (P) knowledge, and a small transform
 guidance tells the encoders what to extract (:mod:`ccl.methods.ccl.guidance`).
 
 The defaults follow the equations as printed, and the released code where the paper is silent; ``preset: released`` is
-the released network.  Taken from the release in both: the modality encoders (one layer with normalisation), the sigmoid
-of the co-attention (without it equation (2) is a cubic form of its inputs, and gradient descent at the paper's learning
-rate tends to diverge), the similarity of patients, the measure of the alignment, the start of the anchor (normal noise,
-so the seed decides which phenotype takes which place) and alpha (1).
+the released network.  Both presets follow the release in these points: the modality encoders (one layer with
+normalisation), the sigmoid of the co-attention (without it equation (2) is a cubic form of its inputs, and gradient
+descent at the paper's learning rate tends to diverge), the similarity of patients, the measure of the alignment, the
+initial anchor (normal noise, so the seed decides the order of the phenotypes) and alpha (1).
 
 Shapes: S replicas, B patients, k clusters of D features, d channels, n encoders of both modalities.
 """
@@ -98,7 +98,7 @@ class Hyper:
     per_component: bool = key(True, "one loss for each component as printed, or one for all together as released")
 
     def __post_init__(self) -> None:
-        """Refuse options that contradict each other."""
+        """Raise ConfigError for options that contradict each other."""
         if self.guide and not self.decompose:
             raise ConfigError(
                 "cohort guidance needs the components that it guides",

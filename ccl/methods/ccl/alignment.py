@@ -1,4 +1,4 @@
-"""Cluster centre alignment: the centres of every patient in the order of one anchor."""
+"""Cluster centre alignment: sorts the centres of every patient by one anchor."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 SCORED_UP_TO = 7
-"""Up to this many clusters all orders are scored on the device; for more, scipy solves the matching on the CPU."""
+"""Up to this many clusters, all orders are scored on the device; above, scipy solves the matching on the CPU."""
 
 SCORES_AT_ONCE = 1 << 24
-"""Scores that are held in memory at once."""
+"""Number of scores that are held in memory at once."""
 
 
 def l1_costs(centres: Tensor, anchor: Tensor) -> Tensor:

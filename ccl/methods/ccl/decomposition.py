@@ -32,10 +32,10 @@ def name_components(encoders: Sequence[str]) -> tuple[str, ...]:
 
 
 class Decomposition(nn.Module):
-    """Equations (1) to (3): from F_g and F_p to the knowledge of both modalities, and of each one alone.
+    """Equations (1) to (3): from F_g and F_p to the knowledge of both modalities and of each one.
 
-    The co-attention matrix of two vectors is their outer product, so what a linear layer makes of each of its rows is a
-    scalar times an entry: ``(p g^T) w = (w . g) p``.  The d x d matrix itself is never needed.
+    The co-attention matrix of two vectors is their outer product.  A linear layer maps each of its rows to a scalar
+    times an entry: ``(p g^T) w = (w . g) p``.  The d x d matrix itself is therefore never computed.
     """
 
     def __init__(self, replicas: Replicas, hyper: Hyper) -> None:
@@ -65,7 +65,7 @@ class Decomposition(nn.Module):
 
     def gates(self, projected: Tensor) -> Tensor:
         """Return the attention of equation (3), (S, B, 2, n, d)."""
-        # A row of A or of its transpose at a time: each modality is weighted by a sum over the other.
+        # One row of A or of its transpose at a time: each modality is weighted by a sum over the other.
         attention = torch.addcmul(
             self.gate_bias, (projected.flip(2) * self.gate_weight).sum(-1, keepdim=True), projected
         )

@@ -1,4 +1,4 @@
-"""CCL up to its components: both modalities as one vector each, and their decomposition."""
+"""The first part of CCL: encodes both modalities as one vector each, and decomposes them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Genomics(nn.Module):
         return vector
 
     def encode(self, genomics: Sequence[Tensor]) -> Tensor:
-        """Map the families, (S, B, n_f) each, to a vector each: (S, B, families, d)."""
+        """Map the families, (S, B, n_f) each, to one vector per family: (S, B, families, d)."""
         first = self.dropout(F.selu(self.first(genomics)))  # (S, families, B, d)
         second: Tensor = self.second(first.flatten(1, 2)).view_as(first) if self.shared else self.second(first)
         return second.transpose(1, 2)
@@ -65,9 +65,9 @@ class Pathology(nn.Module):
         return vector
 
     def encode(self, centres: Tensor) -> Tensor:
-        """Map centres (S, B, k, D) to a vector each, in the order of the anchor: (S, B, k, d)."""
+        """Map centres (S, B, k, D) to one vector per centre, in the order of the anchor: (S, B, k, d)."""
         replicas, batch, k, _ = centres.shape
-        # A layer on each centre alone gives the same before and after they are put in order.
+        # This layer works on each centre separately, so it may run before the centres are sorted.
         encoded: Tensor = self.dropout(F.selu(self.first([centres.flatten(1, 2)]))).view(replicas, batch, k, -1)
         if self.hyper.align:
             encoded = torch.take_along_dim(encoded, self.order(centres)[..., None], dim=2)
@@ -86,7 +86,7 @@ class Pathology(nn.Module):
         return order
 
     def distances(self, centres: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean L2 distance of two patients' centres in one place, before and after alignment (Table V).
+        """Return the mean L2 distance of two patients' corresponding centres, before and after alignment (Table V).
 
         Parameters
         ----------
@@ -146,10 +146,10 @@ class Encoder(SurvivalModel):
         return dict(zip(self.components, self.encode(batch)[1].unbind(dim=2), strict=True))
 
     def reference(self, batch: Batch) -> Batch:
-        """Return the average training patient: average genes, and the anchor's row in place of each centre.
+        """Return the average training patient: average genes, and the anchor's rows instead of centres.
 
-        On the straight line from there to the patient the same order fits best throughout, by the triangle inequality,
-        if centres are matched by their L1 distance.  Without alignment there is no anchor, and the centres stay.
+        If centres are matched by their L1 distance, the best order is the same on the whole straight line from there to
+        the patient, by the triangle inequality.  Without alignment there is no anchor, and the centres are kept.
         """
         average = super().reference(batch)
         if not self.hyper.align or batch.centres is None:

@@ -23,7 +23,7 @@ from ccl.methods.interface import Attention
 from ccl.nn.blocks import Aggregate
 
 EPS = 1e-5
-"""What PyTorch's normalisation adds to the variance."""
+"""The constant that PyTorch's normalisation adds to the variance."""
 
 GENOMICS, PATHOLOGY = 0, 1
 
@@ -57,7 +57,7 @@ def contributions(model: Encoder, batch: Batch) -> tuple[dict[str, Tensor], dict
 
 
 def _summed(aggregate: Aggregate, vectors: Tensor) -> Tensor:
-    """Return what each of the vectors (S, B, T, d) contributes to their aggregate."""
+    """Return the contribution of each of the vectors (S, B, T, d) to their aggregate."""
     parts = aggregate.weight * vectors
     if not aggregate.standardise:
         return parts
@@ -66,7 +66,7 @@ def _summed(aggregate: Aggregate, vectors: Tensor) -> Tensor:
 
 
 def _decomposed(model: Encoder, sources: Tensor, parts: Sequence[Tensor], side: int) -> dict[str, Tensor]:
-    """Return what the parts (S, B, T, d) of one modality contribute to the components that see it."""
+    """Return the contributions of the parts (S, B, T, d) of one modality to the components that see it."""
     layer, own = model.decomposition, parts[side]
     both = len(model.components) - 2
     replicas, width = len(own), own.shape[-1]
@@ -100,7 +100,7 @@ def _standardised(parts: Tensor, whole: Tensor) -> Tensor:
 
 
 def _shares(parts: Tensor) -> Tensor:
-    """Return each vector's share (S, B, T) of the total length; equal shares where all are zero."""
+    """Return each vector's share (S, B, T) of the total length; equal shares if all are zero."""
     lengths: Tensor = torch.linalg.vector_norm(parts, dim=-1)
     none = (lengths == 0).all(dim=-1, keepdim=True)
     return F.normalize(lengths, p=1.0, dim=-1) + none / lengths.shape[-1]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ccl.io.errors import ConfigError
 
 BELONGS = {"common": (1, 1), "synergy": (-1, -1), "genomic": (1, -1), "pathology": (-1, 1)}
-"""Whether a component must be (1) or must not be (-1) knowledge of genomics, and of pathology.
+"""Whether a component must (1) or must not (-1) contain knowledge of genomics and of pathology.
 
 Components that are not listed have no constraint.
 """
@@ -33,9 +33,9 @@ class KnowledgeLoss(nn.Module):
     Parameters
     ----------
     components : sequence of str
-        Kind of each component: a key of :data:`BELONGS`, or any other word for one without constraint.
+        Kind of each component: a key of :data:`BELONGS`, or any other word for a component without constraint.
     terms : str
-        Letters of the components whose terms count (Table VII): of ``GPCS``.
+        Letters of the components whose terms count (Table VII), out of ``GPCS``.
     reduction : {"sum", "mean"}
         ``sum`` as printed; ``mean``, as released, divides by the number of terms and adds one.
     """
@@ -116,7 +116,7 @@ class CohortBank(nn.Module):
 
 
 class PatientLoss(nn.Module):
-    """Equation (5): each patient near patients of similar risk in the bank, and away from the others.
+    """Equation (5): attracts each patient to patients of similar risk in the bank, and repels them from others.
 
     A patient who died is attracted to the same group and repelled from all others.  A censored patient lived at least
     as long as known, so it is attracted to its own and all later groups and repelled from earlier ones.  Computed in

@@ -27,7 +27,7 @@ PADDED_LENGTH = 128
 
 
 class Model(Encoder):
-    """The CCL network; training takes one patient of each replica at a time, as anchor and bank follow each patient."""
+    """The CCL network; it trains on one patient of each replica at a time, because each updates anchor and bank."""
 
     group_edges: Tensor
 
@@ -68,7 +68,7 @@ class Model(Encoder):
             )
         if batch.centres.shape[2:] != self.pathology.shape:
             raise ModelError(
-                "the cluster centres do not have the size that the model was made for",
+                "the cluster centres differ in size from those that the model was made for",
                 found="{} centres of {} features".format(*batch.centres.shape[2:]),
                 expected="{} centres of {} features".format(*self.pathology.shape),
                 todo="use the encoder and the k that the model was trained with",
@@ -91,16 +91,16 @@ class Model(Encoder):
         return {"knowledge": self.hyper.cohort_weight * knowledge, "patient": self.hyper.cohort_weight * patient}
 
     def attends_to(self, batch: Batch) -> Attention:
-        """Return what each component attends to among clusters and families."""
+        """Return the attention of each component to clusters and families."""
         return attention(self, batch)
 
     def risk_groups(self, outcomes: Outcomes) -> Tensor:
-        """Return the groups of cohort guidance; without it, or by its option, the survival intervals."""
+        """Return the groups of cohort guidance; without guidance, or with that option, the survival intervals."""
         by_time = self.hyper.guide and self.hyper.groups_by == "time"
         return group_of(outcomes.months, self.group_edges[:, None]) if by_time else outcomes.labels
 
     def through(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Return the logits once for each component; gradients pass through this one alone."""
+        """Return the logits once for each component, with gradients only through this component."""
         _, components = self.encode(batch)
         here = torch.eye(len(self.components), dtype=torch.bool, device=components.device)[..., None]
         return {
@@ -112,7 +112,7 @@ class Model(Encoder):
 def _fusion_layer(replicas: Replicas, hyper: Hyper) -> TransLayer | VanillaLayer:
     if hyper.fusion == "vanilla":
         return VanillaLayer(replicas, hyper.width, dropout=FUSION_DROPOUT)
-    tokens = 1 + len(hyper.encoders) + 2  # the class token, the encoders of both modalities, and one of each
+    tokens = 1 + len(hyper.encoders) + 2  # the class token, encoders of both modalities, one per modality
     padding = PADDED_LENGTH - tokens if hyper.fusion == "padded" else 0
     return TransLayer(replicas, hyper.width, dropout=FUSION_DROPOUT, padding=padding)
 
@@ -120,7 +120,7 @@ def _fusion_layer(replicas: Replicas, hyper: Hyper) -> TransLayer | VanillaLayer
 def _check_groups(hyper: Hyper, shape: Shape) -> None:
     if hyper.guide and hyper.groups_by == "intervals" and hyper.groups != shape.intervals:
         raise ConfigError(
-            "the number of risk groups is not that of the survival intervals, which are to be the groups",
+            "the number of risk groups differs from that of the survival intervals, which are used as groups",
             where="groups",
             found=f"{hyper.groups} groups, {shape.intervals} intervals",
             expected=f"{shape.intervals} groups",

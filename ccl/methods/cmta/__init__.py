@@ -4,10 +4,10 @@ A transformer encodes each modality.  The encoded tokens attend to those of the 
 transformer decodes the result: a translation of one modality into terms of the other.  A modality's vector is the mean
 of encoder and decoder.  A loss moves the decoder towards the encoder, and not the encoder towards the decoder.
 
-As published: all layers are Xavier-normal with zero biases; the transformers of the genes use the Nystrom
-approximation although they have only a handful of tokens; and the square of patches is filled up with the first ones
-again.  The authors chose the weight of the alignment for each cohort by its test folds (1 for BLCA, GBMLGG and UCEC,
-100 for BRCA, 1e-4 for LUAD); here it is 1 for all.
+As published, all layers are Xavier-normal with zero biases.  The transformers of the genes use the Nystrom
+approximation although they have only a few tokens.  The first patches are repeated to fill the square.  The authors
+chose the weight of the alignment for each cohort by its test folds (1 for BLCA, GBMLGG and UCEC, 100 for BRCA, 1e-4 for
+LUAD).  Here it is 1 for all cohorts.
 """
 
 from __future__ import annotations
@@ -35,6 +35,6 @@ METHOD = Method(
     parameters=8_259_140,
     hyper=Hyper,
     native=Recipe("sgd", lr=1e-3, weight_decay=1e-5, epochs=30, sampling="weighted"),
-    attention=f"{QUERIED} Patches in turn attend to families: the mean over patches. The encoders have mixed the"
-    f" patches already: a patch stands for more than itself. {TWICE}",
+    attention=f"{QUERIED} Patches in turn attend to families: the mean over patches. The encoders have already mixed"
+    f" the patches, so a patch also represents others. {TWICE}",
 )

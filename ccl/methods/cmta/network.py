@@ -63,7 +63,7 @@ class Model(SurvivalModel):
         )
 
     def _encode(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return both encoders' class token (S, 1, d) and other tokens: slide, its square, profile, its families."""
+        """Return class token (S, 1, d) and other tokens of both encoders: slide, its square, genes, their families."""
         patches = self.patch_encoder(self.patch(bag_of(batch, self.replicas)), class_only=False)
         genes = self.gene_encoder(self.families(batch.genomics)[:, 0], class_only=False)
         slide, patches = patches.split([1, patches.shape[1] - 1], dim=1)

@@ -2,12 +2,12 @@
 
 The patches of a bag are split at random into pseudo-bags, each with the outcome of the bag.  The first tier pools every
 pseudo-bag by attention and is trained on it.  The second tier pools the pooled vectors in the same way, and its hazards
-are those of the bag.  The attention-pooled vector is what is distilled (variant "AFS"); the other variants choose
-patches by their class probability, which hazards do not have.
+are those of the bag.  The attention-pooled vector is distilled (variant "AFS"); the other variants choose patches by
+their class probability, which hazards do not have.
 
 In the authors' training no gradient of the second tier reaches the first: distilled vectors are constants.
-``end_to_end`` lets the gradient through.  In evaluation, patches are split in a fixed random order, so that a
-prediction is a function of the bag.
+``end_to_end`` lets the gradient through.  In evaluation, patches are split in a fixed random order, so a prediction is
+a function of the bag.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The products of all pairs of channels are formed within each modality and betwee
 and the results are concatenated with the two vectors themselves.
 
 The published network reads 32 selected features of each modality.  Here a bag, by gated attention, and all genes are
-reduced to 32 channels each.  The output are hazards instead of a Cox risk between -3 and 3.  The native track has the
+reduced to 32 channels each.  The outputs are hazards instead of a Cox risk between -3 and 3.  The native track has the
 authors' one step an epoch, a learning rate that falls linearly to zero, and the L1 penalty, which applies to the
 published part of the network and not to the layers before it.
 """

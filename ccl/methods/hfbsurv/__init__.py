@@ -3,8 +3,8 @@
 A low-rank bilinear product first mixes each modality with itself, then both with each other.  It multiplies two
 projections channel by channel and sums over the rank.
 
-The published network reads 80 selected features of each of three modalities.  Here there are two, a bag, by gated
-attention, and all genes; as this leaves one pair of modalities, no weights of pairs are needed.  The output are hazards
+The published network reads 80 selected features of each of three modalities.  Here there are two modalities: a bag, by
+gated attention, and all genes.  With one pair of modalities, no weights of pairs are needed.  The outputs are hazards
 instead of a Cox risk.  Normalisation is over channels instead of patients, because a step sees one patient.  The square
 root of a product has an infinite slope at zero, so a small constant is added under it.  The native track has the
 authors' one step an epoch and the L1 penalty, which applies to the published part of the network and not to the layers

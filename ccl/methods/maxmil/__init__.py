@@ -30,6 +30,6 @@ METHOD = Method(
     parameters=526_852,
     hyper=Hyper,
     native=MCAT,
-    attention="The share of channels whose maximum over all patches lies in a patch: what the network reads of it."
-    " There are no weights. With the option level: instance the one patch that decides has all of it.",
+    attention="The share of channels whose maximum over all patches lies in a patch. There are no weights. With the"
+    " option level: instance, one patch decides and has the whole share.",
 )

@@ -1,8 +1,8 @@
 """MCAT: the multimodal co-attention transformer (Chen et al., ICCV 2021).
 
 Each gene family attends to the patches of the bag.  After that a slide has as many tokens as there are families,
-whatever its number of patches, and a transformer per modality is cheap.  As published, what a family receives replaces
-its own vector: the co-attention has no residual connection.
+for any number of patches, and a transformer per modality is cheap.  As published, the result of attention replaces the
+family's own vector: the co-attention has no residual connection.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Pathways attend to all tokens; patches attend to pathways only.  Without attenti
 affordable.  As published, neither the attention nor the feed-forward part has a residual connection.
 
 Choices: the gene families stand in for pathways, which need tables that a list of families cannot give.  In training, a
-bag of more than `patches` patches is sampled anew at each step; in evaluation it is read whole, as published.  A
+bag of more than `patches` patches is sampled again at each step; in evaluation it is read whole, as published.  A
 smaller bag is not padded with zeros, to which the published network attends.  From the authors' grids of
 hyper-parameters the native track takes the point at which their scripts train the compared methods, for 20 epochs.
 """

@@ -1,8 +1,8 @@
 """TransMIL: a transformer over all patches of a bag (Shao et al., NeurIPS 2021).
 
 Nystrom attention makes the transformer affordable.  Position comes from convolutions over the patches, laid out as a
-square in the order of their files; as published, the square does not reflect where in the slide a patch was.  So the
-order of a bag matters.
+square in the order of their files.  As published, the square does not reflect the positions of patches in the slide.
+The order of a bag therefore matters.
 """
 
 from __future__ import annotations

@@ -21,20 +21,20 @@ from ccl.wsi.reader.opening import open_slide
 from ccl.wsi.reader.patches import PatchCutter
 
 BATCHES_AHEAD = 4
-"""Batches that are on their way at any time, at least; two are needed for the first to be whole."""
+"""Least number of batches being read at any time; a region may reach into the next batch, so two are needed."""
 
 BYTES_AHEAD = 32 << 20
-"""Pixels that are on their way per thread, at least: two regions' patches and a half."""
+"""Least number of bytes being read per thread: the patches of two and a half regions."""
 
 SLIDES_AHEAD = 4
-"""Slides that are opened before their turn: to open one takes as long as to read hundreds of patches."""
+"""Slides that are opened ahead: opening one takes as long as reading hundreds of patches."""
 
 
 class Batch(NamedTuple):
     """Patches for one forward pass."""
 
     positions: NDArray[np.intp]
-    """(B,) where they stand among the slide's tiles."""
+    """(B,) indices of the patches among the slide's tiles."""
     pixels: Tensor
     """uint8 (B, size, size, 3) RGB."""
 
@@ -45,23 +45,23 @@ class _Pending:
 
     batch: Batch
     regions: list[Future[None]] = field(default_factory=list)
-    """Those that the batch has patches of."""
+    """Tasks that cut the regions with patches of the batch."""
 
 
 class ReadAhead:
     """Batches of the patches of slides, read by several threads while the device is busy.
 
-    The threads cut regions straight into the batches: of the slide in turn, and near its end of those after it.  Which
-    patches make a batch, and their order, depends on the slide's tiles alone.
+    The threads cut regions directly into the batches.  Near the end of a slide they go on with the next slides.  The
+    patches of a batch and their order depend only on the slide's tiles.
 
     Parameters
     ----------
     jobs : sequence of Job
         The slides in the order in which :meth:`batches` will be asked for them.
     batch_size : int
-        Patches of a batch; no batch holds patches of two slides, so that a slide's features depend on it alone.
+        Patches per batch. All patches of a batch are of one slide, so a slide's features do not depend on other slides.
     threads : int
-        Regions to decode at a time.
+        Number of regions to decode at a time.
     pin : bool
         Put batches in page-locked memory, from which a GPU copies without waiting.
     """
@@ -75,12 +75,12 @@ class ReadAhead:
     def batches(self, slide: Slide) -> Iterator[Batch]:
         """Yield the batches of a slide.
 
-        What is left of slides before it, which broke on the device, is thrown away.
+        Batches that are left from earlier slides, which failed on the device, are dropped.
 
         Raises
         ------
         Exception
-            What broke while the slide was read.
+            Any error raised while the slide was read.
         """
         while self._slides[0].slide_id != slide.slide_id:
             self._slides.popleft().close()
@@ -95,13 +95,13 @@ class ReadAhead:
             yield batch
 
     def stop(self) -> None:
-        """End the threads, also in the middle of a slide."""
+        """End the threads, even in the middle of a slide."""
         self._pool.shutdown(cancel_futures=True)
         for slide in self._slides:
             slide.close()
 
     def _wait(self, task: Future[Any]) -> None:
-        """Wait until a task is done, and hand out regions of slides that are opened meanwhile; raise what broke."""
+        """Wait until a task is done and raise its error; submit regions of slides that are opened meanwhile."""
         while not task.done():
             openings = [slide.opened for slide in self._slides if not slide.opened.done()]
             self._top_up()
@@ -110,7 +110,7 @@ class ReadAhead:
         task.result()
 
     def _top_up(self) -> None:
-        """Hand regions to the threads, slide after slide, until enough patches are on their way."""
+        """Submit regions to the threads, slide after slide, until enough patches are being read."""
         for place in itertools.count():
             for job in itertools.islice(self._jobs, max(0, place + 1 + SLIDES_AHEAD - len(self._slides))):
                 self._slides.append(_Reading(job, self._pool, batch_size=self._batch_size, pin=self._pin))
@@ -128,22 +128,22 @@ class ReadAhead:
 
 
 class _Reading:
-    """A slide on its way: opened by a thread of the pool, then cut region by region."""
+    """A slide that is being read: opened by a thread of the pool, then cut region by region."""
 
     def __init__(self, job: Job, pool: ThreadPoolExecutor, *, batch_size: int, pin: bool) -> None:
         self.slide_id = job.slide.slide_id
         self.opened = pool.submit(_open, job)
         self.pending: deque[_Pending] = deque()
-        """In order; all but the last have all of their regions."""
+        """Batches in order; all but the last have all their regions."""
         self._pool, self._batch_size, self._pin = pool, batch_size, pin
         self._submissions = self._submitted()
 
     def submit(self) -> bool:
-        """Hand the next region of the opened slide to the threads; return False if there is no more."""
+        """Submit the next region of the opened slide to the threads; return False if there is none left."""
         return next(self._submissions, False)
 
     def close(self) -> None:
-        """Close the slide, whether or not all of it was read."""
+        """Close the slide, even if it was not read completely."""
         regions = [region for pending in self.pending for region in pending.regions]
         wait([region for region in regions if not region.cancel()])
         if not self.opened.cancel() and self.opened.exception() is None:
@@ -151,7 +151,7 @@ class _Reading:
 
     def _submitted(self) -> Iterator[bool]:
         if self.opened.exception() is not None:
-            return  # whoever asks for the slide's batches is told
+            return  # the error is raised when the slide's batches are asked for
         cutter = self.opened.result()
         places = self._places(cutter)
         for region in cutter.regions:

@@ -1,4 +1,4 @@
-"""The embed stage: patches of a slide through the encoder, in batches that are read ahead."""
+"""The embed stage: passes the patches of a slide through the encoder, in batches that are read ahead."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from ccl.wsi.encoders.weights import weights_key
 
 @dataclass
 class Meter:
-    """What the device did, for the log."""
+    """Speed of the device, for the log."""
 
     patches: int = 0
     seconds: float = 0.0
     waited: float = 0.0
-    """Of these seconds, those in which no patches were there."""
+    """Seconds in which the device waited for patches."""
 
     def __str__(self) -> str:
         """Return one line for the log."""
@@ -56,10 +56,10 @@ class EmbedStage:
     out: Path
     settings: EmbedSettings
     batch_size: int
-    """Patches of a forward pass; halved for good when the device's memory does not hold them."""
+    """Patches per forward pass; permanently halved if they do not fit into the device's memory."""
     device: torch.device
     threads: int
-    """Regions of a slide to decode at a time."""
+    """Number of regions to decode at a time."""
     name: str = field(default="embed", init=False)
     meter: Meter = field(default_factory=Meter, init=False)
     _scale_checked: bool = field(default=False, init=False)
@@ -75,7 +75,7 @@ class EmbedStage:
         model = build_encoder(get_encoder(self.settings.encoder), self.settings.weights)
         if model.ignored:
             few = ", ".join(model.ignored[:3]) + (", ..." if len(model.ignored) > 3 else "")
-            say(f"embed: {len(model.ignored)} weights of the file are no part of {self.settings.encoder}: {few}")
+            say(f"embed: {len(model.ignored)} weights of the file do not belong to {self.settings.encoder}: {few}")
         return model.to(self.device, memory_format=model.memory_format)  # type: ignore[call-overload, no-any-return]
 
     def output(self, slide: Slide) -> Path:
@@ -100,7 +100,7 @@ class EmbedStage:
 
     @contextmanager
     def session(self, jobs: Sequence[Job]) -> Iterator[None]:
-        """Build the encoder and read the patches of `jobs` ahead; say at the end how fast it went."""
+        """Build the encoder and read the patches of `jobs` ahead; log the speed at the end."""
         if not jobs:
             yield
             return
@@ -137,7 +137,7 @@ class EmbedStage:
         return len(features)
 
     def _check_scale(self, tiles: Tiles) -> None:
-        """Warn, once, of patches that differ clearly from those that the encoder was trained on."""
+        """Warn once if patches differ clearly from those that the encoder was trained on."""
         if not self._scale_checked:
             self._scale_checked = True
             encoder = get_encoder(self.settings.encoder)
@@ -146,7 +146,7 @@ class EmbedStage:
                 say(f"embed: {warning}")
 
     def _features(self, slide: Slide, count: int) -> NDArray[np.floating]:
-        """Return the features (N, D) of the slide's `count` patches, and keep the meter."""
+        """Return the features (N, D) of the slide's `count` patches, and update the meter."""
         features = np.empty((count, get_encoder(self.settings.encoder).dim), self.settings.dtype)
         asked = time.perf_counter()
         for batch in self._ahead.batches(slide):
@@ -161,7 +161,7 @@ class EmbedStage:
 
     @torch.inference_mode()
     def _embed(self, batch: Batch) -> NDArray[np.floating]:
-        """Return the features (B, D) of a batch, in as many passes as the device's memory asks for."""
+        """Return the features (B, D) of a batch, in as many passes as the device's memory requires."""
         parts: list[Tensor] = []
         start = 0
         while start < len(batch.pixels):

@@ -1,4 +1,4 @@
-"""The patch encoders: a registry that is data, and any other model of timm by its name."""
+"""The patch encoders: a registry of entries, and any other model of timm by its name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["ENCODERS", "Encoder", "check_source", "get_encoder"]
 
 
 def get_encoder(name: str) -> Encoder:
-    """Return the encoder called `name`: of the registry, or else of timm, which is imported only then.
+    """Return the encoder called `name`, from the registry or else from timm, which is imported only then.
 
     Raises
     ------
@@ -28,18 +28,18 @@ def get_encoder(name: str) -> Encoder:
             where="config, embed: encoders",
             found=name,
             expected=", ".join(sorted(ENCODERS)) + "; or the name of a model of timm",
-            todo="correct the name; `ccl encoders` lists what there is",
+            todo="correct the name; `ccl encoders` lists the known encoders",
         )
     return encoder
 
 
 def check_source(name: str, weights: str) -> None:
-    """Refuse what can be known to be impossible without looking for any file: an unknown encoder, or no such hub.
+    """Raise ConfigError for an unknown encoder, or one without weights on a hub; no file is looked for.
 
     Raises
     ------
     ConfigError
-        The encoder is unknown, or is to come from a hub that does not have it.
+        The encoder is unknown, or its weights are to come from a hub that does not have them.
     """
     encoder = get_encoder(name)
     if weights == "hub" and not encoder.repo:

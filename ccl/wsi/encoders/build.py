@@ -21,11 +21,11 @@ from ccl.wsi.encoders.pooling import POOLING
 from ccl.wsi.encoders.weights import load_weights
 
 RANDOM_SEED = 0
-"""Random weights are the same ones everywhere."""
+"""Seed of random weights, which are the same on every machine."""
 
 HALF = {"fp16": torch.float16, "bf16": torch.bfloat16}
 LAYERS = {"SwiGLUPacked": SwiGLUPacked}
-"""Layers that timm takes as classes, by the name that the registry uses."""
+"""Layers that timm takes as classes, by their names in the registry."""
 
 
 class PatchEncoder(nn.Module):
@@ -34,7 +34,7 @@ class PatchEncoder(nn.Module):
     mean: Tensor
     std: Tensor
     ignored: tuple[str, ...] = ()
-    """Weights of the file that are no part of the encoder."""
+    """Weights of the file that do not belong to the encoder."""
 
     def __init__(self, encoder: Encoder, backbone: nn.Module) -> None:
         super().__init__()
@@ -46,11 +46,11 @@ class PatchEncoder(nn.Module):
 
     @property
     def memory_format(self) -> torch.memory_format:
-        """How the weights are best laid out: convolutions gain from channels last, transformers have hardly any."""
+        """Memory layout of the weights: channels last speeds up convolutions, which transformers hardly have."""
         return torch.channels_last if self.encoder.pooling == "map" else torch.contiguous_format
 
     def pixels(self, patches: Tensor) -> Tensor:
-        """Return what the network sees of uint8 patches: (B, 3, input_px, input_px), normalised."""
+        """Return the network's input (B, 3, input_px, input_px) for uint8 patches: resized, cropped and normalised."""
         side, resize = self.encoder.input_px, self.encoder.resize_px
         if patches.shape[-1] != resize:
             how = InterpolationMode(self.encoder.interpolation)
@@ -80,12 +80,12 @@ def build_encoder(encoder: Encoder, weights: str) -> PatchEncoder:
     Raises
     ------
     ConfigError
-        The hub has no such weights or cannot be reached, or the file lacks or misshapes a weight.
+        The hub has no such weights or cannot be reached, or a weight of the file is missing or has another shape.
     """
     if weights == "hub":
         check_source(encoder.name, weights)
     if weights == "hub" and encoder.file:
-        weights = str(download(encoder))  # before the network is made: a refusal should not take a minute
+        weights = str(download(encoder))  # before the network is built, so that errors come at once
     by_timm = weights == "hub"
     torch.manual_seed(RANDOM_SEED)
     try:
@@ -100,7 +100,7 @@ def build_encoder(encoder: Encoder, weights: str) -> PatchEncoder:
 
 
 def network(encoder: Encoder, *, pretrained: bool = False) -> nn.Module:
-    """Build the encoder's network; its weights are random unless timm is to load them."""
+    """Build the encoder's network; its weights are random unless timm loads them."""
     if encoder.architecture in NETWORKS:
         return NETWORKS[encoder.architecture]()
     options: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What has to be known of an encoder."""
+"""The facts about an encoder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder:
-    """One encoder: the network, where its weights are, what it sees, and under which terms."""
+    """One encoder: the network, the source of its weights, its input, and its licence."""
 
     name: str
     dim: int
@@ -22,33 +22,33 @@ class Encoder:
     architecture: str
     """A model of timm, or one of :mod:`ccl.wsi.encoders.networks`."""
     options: Mapping[str, Any]
-    """What the architecture is built with."""
+    """Arguments of the architecture."""
     pooling: Literal["map", "class", "class+mean", "network"]
     """How the network's output becomes the embedding (:mod:`ccl.wsi.encoders.pooling`)."""
 
     repo: str = ""
-    """Repository on the Hugging Face hub; none where the weights have to be brought."""
+    """Repository on the Hugging Face hub; empty if the user must download the weights by hand."""
     file: str = ""
-    """File of the repository; none where timm itself knows how to load its model."""
+    """File of the repository; empty if timm loads the weights itself."""
     url: str = ""
-    """Where the weights are if they are on no hub."""
+    """Page of the weights if they are not on the hub."""
     layout: Literal["timm", "huggingface", "clip", "conch", "swin"] = "timm"
-    """Whose names the weights have (:mod:`ccl.wsi.encoders.layouts`)."""
+    """Naming scheme of the weights (:mod:`ccl.wsi.encoders.layouts`)."""
     positions: Literal["exact", "dino", "bicubic", "bilinear"] = "exact"
-    """How position embeddings learnt on another grid are fitted to this one; `exact` refuses them."""
+    """How to interpolate position embeddings learnt on another grid; `exact` refuses them."""
 
     input_px: int = 224
-    """Side of what the network sees: the centre of the resized patch."""
+    """Side of the network's input, which is the centre of the resized patch."""
     resize_px: int = 224
-    """Side that a patch is resized to."""
+    """Side to which a patch is resized."""
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     mean: Triple = IMAGENET_MEAN
     std: Triple = IMAGENET_STD
     precision: Literal["fp32", "fp16", "bf16"] = "fp32"
-    """What a GPU computes in; a CPU always takes fp32."""
+    """Precision on a GPU; a CPU always uses fp32."""
 
     mpp: tuple[float, ...] = ()
-    """Scales (um/px) that the encoder was trained at; none where its pictures had no common scale."""
+    """Scales (um/px) that the encoder was trained at; empty if its pictures had no common scale."""
     patch_px: int = 256
     """Side of the patches at these scales."""
     access: Literal["open", "gated"] = "open"
@@ -57,11 +57,11 @@ class Encoder:
 
     @property
     def page(self) -> str:
-        """Where weights and licence are."""
+        """Page with the weights and the licence."""
         return self.url or f"https://huggingface.co/{self.repo}"
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """What the embedding depends on; a better citation changes no feature."""
+        """The fields that the embedding depends on; changes of citation or licence do not change features."""
         about = ("mpp", "patch_px", "access", "licence", "citation")
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in about}

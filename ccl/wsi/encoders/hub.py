@@ -1,4 +1,4 @@
-"""The Hugging Face hub: getting an encoder's weights, and saying what to do where that fails."""
+"""Downloading an encoder's weights from the Hugging Face hub, with errors that say what to do."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ccl.io.errors import ConfigError
 from ccl.wsi.encoders import Encoder
 
 TIMM_FILES = ("model.safetensors", "pytorch_model.bin")
-"""The files that timm looks for in a repository, in its order."""
+"""The files that timm looks for in a repository, in timm's order."""
 
 
 def download(encoder: Encoder) -> Path:
-    """Return the encoder's weights, downloaded or as they lie in the hub's cache.
+    """Return the file of the encoder's weights, downloaded or from the hub's cache.
 
     Raises
     ------
     ConfigError
-        They are gated and not granted, or out of reach.
+        The weights are gated and this account has no access, or the hub cannot be reached.
     """
     *others, last = _files(encoder)
     try:
@@ -34,7 +34,7 @@ def download(encoder: Encoder) -> Path:
 
 
 def cached(encoder: Encoder) -> Path | None:
-    """Return the encoder's weights in the hub's cache, if they are there; nothing is downloaded."""
+    """Return the file of the encoder's weights in the hub's cache, or None; nothing is downloaded."""
     if encoder.repo:
         for file in _files(encoder):
             path = try_to_load_from_cache(encoder.repo, file)
@@ -44,12 +44,12 @@ def cached(encoder: Encoder) -> Path | None:
 
 
 def _files(encoder: Encoder) -> tuple[str, ...]:
-    """Return the files in which the encoder's weights may be, in the order in which they are looked for."""
+    """Return the files that may hold the encoder's weights, in the order of the search."""
     return (encoder.file,) if encoder.file else TIMM_FILES
 
 
 def unavailable(encoder: Encoder, error: Exception) -> ConfigError:
-    """Return the error that says how to get the weights after all."""
+    """Return the error that says how to get the weights."""
     file = f"{encoder.repo}/{encoder.file or TIMM_FILES[0]}"
     by_hand = (
         f"on a machine with a connection download {file} from {encoder.page}, copy it here and set "
@@ -64,7 +64,7 @@ def unavailable(encoder: Encoder, error: Exception) -> ConfigError:
             todo=f"{grant(encoder)}; or {by_hand}",
         )
     return ConfigError(
-        "the hub's weights cannot be had",
+        "the hub's weights cannot be downloaded",
         where=f"encoder {encoder.name} ({file})",
         found=" ".join(str(error).split())[:200],
         expected="a connection, or the weights in the hub's local cache",

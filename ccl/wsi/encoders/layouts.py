@@ -1,7 +1,7 @@
-"""Weights under other names than those of our networks, renamed: dictionaries in, dictionaries out.
+"""Renaming weights to the names of our networks: dictionaries in, dictionaries out.
 
-A layout only renames, joins and reshapes.  What it does not know it leaves as it is; whether everything is there is
-for :mod:`ccl.wsi.encoders.weights` to check.
+A layout only renames, joins and reshapes, and leaves unknown weights as they are.  :mod:`ccl.wsi.encoders.weights`
+checks that all weights are present.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def from_huggingface(state: State) -> State:
     """ViT, DINOv2 and DINOv2 with registers, as the `transformers` library saves them."""
     state = join_attention(rename(state, HUGGINGFACE), ("query", "key", "value"))
     if "reg_token" in state and {"cls_token", "pos_embed"} <= state.keys():
-        # timm's variant with registers keeps positions of patches alone.
+        # timm's variant with registers has position embeddings for patches only.
         state["cls_token"] = state["cls_token"] + state["pos_embed"][:, :1]
         state["pos_embed"] = state["pos_embed"][:, 1:]
     return state
@@ -100,12 +100,12 @@ def from_clip(state: State) -> State:
     if {"cls_token", "pos_embed", "head.weight"} <= state.keys():
         state["cls_token"] = state["cls_token"].view(1, 1, -1)
         state["pos_embed"] = state["pos_embed"][None]
-        state["head.bias"] = torch.zeros(len(state["head.weight"]))  # timm's head has one, CLIP's projection none
+        state["head.bias"] = torch.zeros(len(state["head.weight"]))  # timm's head has a bias, unlike CLIP
     return state
 
 
 def from_conch(state: State) -> State:
-    """CONCH, whose pooling is torch's attention, and CONCH v1.5, whose pooling is three linear layers."""
+    """CONCH, which pools by torch's attention, and CONCH v1.5, which pools by three linear layers."""
     state = rename(state, CONCH)
     if {"pool.attn.q_proj_weight", "pool.attn.in_proj_bias"} <= state.keys():
         state["pool.to_query.weight"] = state.pop("pool.attn.q_proj_weight")
@@ -117,7 +117,7 @@ def from_conch(state: State) -> State:
 
 
 def from_swin(state: State) -> State:
-    """Move each down-sampling to the stage after it, where timm has had it since 0.8."""
+    """Move each down-sampling to the next stage, where timm has had it since 0.8."""
     if not any(name.startswith("layers.0.downsample.") for name in state):
         return dict(state)
     return {
@@ -145,10 +145,10 @@ def fit_positions(
     positions, wanted : Tensor
         (1, prefix + n^2, D) of the file and of the network.
     how : str
-        `dino` tells the interpolation a factor a little too large, as DINO's code does, and so shifts each position
-        slightly; the others interpolate to the wanted size.
+        `dino` interpolates by a slightly too large factor, as DINO's code does, which shifts each position slightly.
+        The others interpolate to the wanted size.
     prefix : int
-        Leading positions that belong to no patch.
+        Number of leading positions that belong to no patch.
     """
     old, new = ((tensor.shape[1] - prefix) ** 0.5 for tensor in (positions, wanted))
     if how == "exact" or old == new or not old.is_integer() or not new.is_integer():

@@ -1,4 +1,4 @@
-"""The networks that timm does not have whole."""
+"""The networks that timm lacks, entirely or in part."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 
 class AttentionPool(nn.Module):
-    """One learnt query that looks at all tokens: (B, T, context) to (B, D).
+    """Attention of one learnt query to all tokens: (B, T, context) to (B, D).
 
     Yu et al., CoCa, TMLR 2022.
     """
@@ -67,9 +67,9 @@ def conch_v1_5() -> nn.Module:
 
 
 class ConvStem(nn.Module):
-    """Convolutions in place of a Swin transformer's patch embedding: (B, 3, H, W) to (B, H/4, W/4, D).
+    """Convolutions that replace a Swin transformer's patch embedding: (B, 3, H, W) to (B, H/4, W/4, D).
 
-    The signature is what timm's Swin transformer calls its `embed_layer` with.
+    timm's Swin transformer calls its `embed_layer` with this signature.
     """
 
     def __init__(self, *, img_size: Any, embed_dim: int, norm_layer: Callable[[int], nn.Module], **_: Any) -> None:

@@ -1,4 +1,4 @@
-"""From what a network gives to one vector per patch."""
+"""Pooling: from the output of a network to one vector per patch."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor
 
 
 def average_map(levels: Sequence[Tensor], prefix: int) -> Tensor:
-    """Average the one feature map (B, D, H, W) of `levels` over its places."""
+    """Average the one feature map (B, D, H, W) of `levels` over H and W."""
     return levels[0].float().mean(dim=(2, 3))
 
 
 def class_token(tokens: Tensor, prefix: int) -> Tensor:
-    """Take the first of the tokens (B, T, D)."""
+    """Return the first of the tokens (B, T, D)."""
     return tokens[:, 0].float()
 
 
@@ -28,7 +28,7 @@ def class_and_mean(tokens: Tensor, prefix: int) -> Tensor:
 
 
 def network_output(vectors: Tensor, prefix: int) -> Tensor:
-    """Take the vectors (B, D) of a network that pools by itself."""
+    """Return the vectors (B, D) of a network that pools by itself."""
     return vectors.float()
 
 

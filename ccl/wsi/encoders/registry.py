@@ -18,7 +18,7 @@ SWIGLU = {"mlp_layer": "SwiGLUPacked", "act_layer": "silu"}
 
 
 def vit(architecture: str, options: dict[str, Any] | None = None, **facts: Any) -> Encoder:
-    """Return an entry whose network is one of timm's vision transformers, giving all its tokens."""
+    """Return an entry whose network is one of timm's vision transformers and returns all tokens."""
     built = {"img_size": facts.get("input_px", 224), "num_classes": 0, "global_pool": ""} | (options or {})
     return Encoder(architecture=architecture, options=built, **({"pooling": "class"} | facts))
 
@@ -37,7 +37,7 @@ RESNET50 = Encoder(
 
 ENTRIES = (
     RESNET50,
-    # Of a square patch, whose centre crop is all of it, these two see what `resnet50` sees.
+    # The centre crop of a square patch is the whole patch, so these two have the same input as `resnet50`.
     replace(RESNET50, name="resnet50-clam"),
     replace(RESNET50, name="resnet50-trident"),
     vit(

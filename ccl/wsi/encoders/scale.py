@@ -1,17 +1,17 @@
-"""Whether patches show an encoder what it was trained on."""
+"""Whether the scale of patches matches an encoder's training."""
 
 from __future__ import annotations
 
 from ccl.wsi.encoders.entry import Encoder
 
 TOLERANCE = 1.25
-"""Patches whose side is this many times longer or shorter than those of the training are worth a warning."""
+"""Warn if the side of patches is this many times longer or shorter than in the encoder's training."""
 
 
 def scale_warning(encoder: Encoder, patch_px: int, mpp: float) -> str | None:
-    """Return a line if patches of `patch_px` at `mpp` (um/px) differ clearly in extent from the encoder's own.
+    """Return a warning if patches of `patch_px` at `mpp` (um/px) differ clearly in extent from the encoder's own.
 
-    Only the side in um counts: whatever its pixels, the patch is resized to what the network sees.
+    Only the side in um counts, because every patch is resized to the network's input.
     """
     side = patch_px * mpp
     trained = [encoder.patch_px * scale for scale in encoder.mpp]

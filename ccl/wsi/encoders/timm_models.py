@@ -9,13 +9,13 @@ from ccl.wsi.encoders.entry import Encoder
 
 
 def timm_encoder(name: str) -> Encoder | None:
-    """Return timm's model `name` as an encoder, nothing if timm has no such model.
+    """Return timm's model `name` as an encoder, or None if timm has no such model.
 
-    It sees the whole patch, resized to the size it was trained at, normalised and pooled as timm has it.
+    The whole patch is resized to the size of the model's training, and normalised and pooled as timm does.
     """
     try:
         config = timm.get_pretrained_cfg(name)
-    except RuntimeError:  # the model is there, the tag after the dot is not
+    except RuntimeError:  # the model exists, but not the tag after the dot
         return None
     if config is None:
         return None

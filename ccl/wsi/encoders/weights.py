@@ -1,4 +1,4 @@
-"""Weights: where they come from, what they hash to, and whether they fit."""
+"""Weights of encoders: their source, their hash, and whether they fit."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ccl.wsi.encoders.layouts import LAYOUTS, PREFIXES, WRAPPERS, State, fit_pos
 
 
 def weights_key(weights: str, expected_sha256: str | None) -> str:
-    """Return what the weights are, for keys and labels: ``hub``, ``random`` or ``file:<sha256>``.
+    """Return the identity of the weights, for keys and labels: ``hub``, ``random`` or ``file:<sha256>``.
 
     Raises
     ------
     ConfigError
-        A local file hashes to something else than the config says.
+        The hash of a local file differs from that of the config.
     """
     if weights in NO_FILE:
         return weights
@@ -41,17 +41,17 @@ def weights_key(weights: str, expected_sha256: str | None) -> str:
 
 
 def load_weights(backbone: nn.Module, encoder: Encoder, path: Path) -> list[str]:
-    """Load a file into `backbone`: all of the backbone's weights, in the right shapes, nothing unpickled.
+    """Load all weights of `backbone` from a file and check their shapes; nothing is unpickled.
 
     Returns
     -------
     list of str
-        The file's weights that are no part of the backbone, such as a classifier.
+        The file's weights that do not belong to the backbone, such as a classifier.
 
     Raises
     ------
     ConfigError
-        The file is no state dictionary, or lacks or misshapes a weight.
+        The file is not a state dictionary, or a weight is missing or has another shape.
     """
     state = _layout(_read(path), encoder, path)
     own = backbone.state_dict()
@@ -67,15 +67,15 @@ def load_weights(backbone: nn.Module, encoder: Encoder, path: Path) -> list[str]
 
 
 def _read(path: Path) -> State:
-    """Return the tensors of a file by name, out of their wrappers."""
+    """Return the tensors of a file by name, without their wrappers."""
     try:
         if path.suffix == ".safetensors":
             content: Any = load_file(path)
         else:
-            # DINO's checkpoints hold the arguments of their training: names and values, nothing that runs.
+            # DINO's checkpoints hold the arguments of their training: names and values, and no code.
             with torch.serialization.safe_globals([argparse.Namespace]):
                 content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises a different class for each way a file can be wrong
+    except Exception as error:  # torch raises many classes of errors for damaged files
         raise _misfit(path, " ".join(str(error).split())[:200]) from error
     while isinstance(content, Mapping):
         inner = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)

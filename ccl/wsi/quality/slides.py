@@ -22,7 +22,7 @@ class Measures:
 
     tissue_mm2: float
     tissue_share: float
-    """Of the slide's area, 0 to 1."""
+    """Tissue as a share of the slide's area, 0 to 1."""
     pieces: int
     level0_mpp: float
     """um/px."""

@@ -1,4 +1,4 @@
-"""The quality stage: manifests in, one table and one page out."""
+"""The quality stage: writes one table and one page from the manifests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slides by OpenSlide: the reference."""
+"""Reading slides with OpenSlide, the reference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ccl.wsi.reader.protocol import Level
 from ccl.wsi.reader.scale import level0_mpp
 
 CACHE_BYTES = 256 << 20
-"""Decoded tiles that a reader keeps, so that a region finds those it shares with the one before."""
+"""Cache of decoded tiles per reader; neighbouring regions share tiles."""
 
 
 class OpenSlideReader:
@@ -50,7 +50,7 @@ class OpenSlideReader:
 
     def read_region(self, x: int, y: int, *, width: int, height: int, level: int) -> NDArray[np.uint8]:
         """Return a region as (height, width, 3) uint8 RGB: see :meth:`SlideReader.read_region`."""
-        # OpenSlide takes level-0 pixels and divides by a downsample of its own.
+        # OpenSlide takes level-0 pixels and divides by its own downsample.
         own = self._file.level_downsamples[level]
         try:
             region = self._file.read_region((round(x * own), round(y * own)), level, (width, height))
@@ -79,7 +79,7 @@ class OpenSlideReader:
 
 
 def entry_file(slide: Slide) -> Path:
-    """Return the file that OpenSlide is to open: the slide's own, or one of a folder of DICOM files.
+    """Return the file to open with OpenSlide: the slide's own, or one of a folder of DICOM files.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def entry_file(slide: Slide) -> Path:
 
 
 def damaged_region(where: str, found: str) -> SlideError:
-    """Return the error for a region that is there but cannot be read; it is never filled in."""
+    """Return the error for a region that exists but cannot be read; such a region is never filled in."""
     return SlideError(
         "a region of the slide cannot be read",
         where=where,
@@ -113,8 +113,8 @@ def damaged_region(where: str, found: str) -> SlideError:
 def _downsample(dimensions: tuple[int, int], size: tuple[int, int]) -> float:
     """Return the level-0 pixels per pixel of a level of `size`.
 
-    Scanners halve a level and drop, or add, the last odd pixel: 4443 px become 2221, and the downsample is 2, not
-    2.0005, which would be a whole pixel off at the far edge.
+    Scanners halve a level and drop or add the last odd pixel.  For example, 4443 px become 2221.  The downsample is
+    then 2; the quotient 2.0005 would be a whole pixel off at the far edge.
     """
     ratios = [whole / part for whole, part in zip(dimensions, size, strict=True)]
     factor = round(sum(ratios) / 2)
@@ -124,7 +124,7 @@ def _downsample(dimensions: tuple[int, int], size: tuple[int, int]) -> float:
 
 
 def open_file(slide: Slide) -> openslide.OpenSlide:
-    """Return OpenSlide's handle of a slide, whose scale need not be known.
+    """Return OpenSlide's handle of a slide; its scale may be unknown.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Decoding the tiles of a TIFF slide directly, several at a time, wherever that gives OpenSlide's own pixels."""
+"""Decoding the tiles of a TIFF slide directly and in parallel, if this gives the same pixels as OpenSlide."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ccl.wsi.reader.by_openslide import OpenSlideReader, damaged_region
 from ccl.wsi.reader.protocol import Level
 
 SAMPLES = 5
-"""Tiles of a level that must have OpenSlide's pixels before the level is decoded directly."""
+"""Number of tiles of a level that are compared with OpenSlide before the level is decoded directly."""
 
 TILED_VENDORS = ("aperio", "generic-tiff")
-"""What OpenSlide calls the formats whose levels are plain grids of tiles; in others tiles overlap or may be shared."""
+"""OpenSlide's names of the formats whose levels are plain grids; in others, tiles overlap or may be shared."""
 
 JPEG = 7
-"""The TIFF compression that is JPEG, its tables kept apart or not."""
+"""The TIFF compression JPEG, with shared tables or without."""
 
 RGB = 2
 """The TIFF photometric interpretation of RGB."""
 
 AS_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
-"""The JPEG marker that says that three channels are RGB, which in a TIFF only a tag says."""
+"""The JPEG marker for three channels of RGB; in a TIFF, only a tag says so."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,16 @@ class TiledLevel:
 
     @property
     def columns(self) -> int:
-        """Tiles in a row."""
+        """Number of tiles in a row."""
         return -(-self.level.width // int(self.page.tilewidth))
 
     def decode(self, index: int, data: bytes) -> NDArray[np.uint8]:
-        """Return a tile as (h, w, 3) uint8 RGB, at most as large as the level's edge leaves it.
+        """Return a tile as (h, w, 3) uint8 RGB, cut at the edge of the level.
 
         Raises
         ------
         Exception
-            What the codec raises for damaged data, a ValueError for a tile that is not 8-bit RGB.
+            The codec's errors for damaged data, or ValueError for a tile that is not 8-bit RGB.
         """
         if self.page.compression == JPEG:
             return self._decode_jpeg(data)
@@ -61,7 +61,7 @@ class TiledLevel:
         return np.asarray(tile[0])
 
     def _decode_jpeg(self, data: bytes) -> NDArray[np.uint8]:
-        """Decode a JPEG tile; strictly, as damaged data would otherwise become grey or coloured blocks."""
+        """Decode a JPEG tile in strict mode: otherwise damaged data would become grey or coloured blocks."""
         tables = (self.page.jpegtables or b"")[2:-2]  # without its start and end of image
         marker = AS_RGB if self.page.photometric == RGB else b""
         return np.asarray(simplejpeg.decode_jpeg(data[:2] + marker + tables + data[2:], "RGB", strict=True))
@@ -70,10 +70,10 @@ class TiledLevel:
 class DirectReader(OpenSlideReader):
     """A :class:`~ccl.wsi.reader.protocol.SlideReader` that decodes tiles itself, several regions at a time.
 
-    OpenSlide opens the slide, and says its scale and its pyramid.  A level is decoded directly if some of its tiles,
-    spread over it, have the very pixels that OpenSlide gives; the first read of a level tries them, and a line on
-    stderr says how the level is read and why.  Regions with a tile that was never written stay with OpenSlide, which
-    knows what each vendor means by that.
+    OpenSlide opens the slide, and gives its scale and its pyramid.  The first read of a level decodes some tiles,
+    spread over the level.  If their pixels equal those of OpenSlide, the level is decoded directly.  A line on stderr
+    says how the level is read and why.  Regions with a tile that was never written are read by OpenSlide, because
+    their meaning depends on the vendor.
 
     Raises
     ------
@@ -116,7 +116,7 @@ class DirectReader(OpenSlideReader):
         for column, row, index in tiles:
             try:
                 tile = tiled.decode(index, self._bytes(tiled.page, index))
-            except Exception as error:  # each codec has errors of its own
+            except Exception as error:  # each codec has its own errors
                 raise damaged_region(
                     f"slide {self.slide_id}, {self._path}, level {level}, tile {column}, {row}", str(error)
                 ) from error
@@ -148,7 +148,7 @@ class DirectReader(OpenSlideReader):
             return self._direct[index]
 
     def _tried(self, index: int) -> TiledLevel | None:
-        """Return a level if its tiles decode to OpenSlide's pixels, and say what was found."""
+        """Return a level if its tiles decode to OpenSlide's pixels, and log the result."""
         level = self.levels[index]
         pages = [page for page in self._pages if (page.imagewidth, page.imagelength) == (level.width, level.height)]
         if not pages:
@@ -160,7 +160,7 @@ class DirectReader(OpenSlideReader):
         chosen = stored[np.unique(np.linspace(0, stored.size - 1, SAMPLES).astype(int))] if stored.size else stored
         try:
             equal = chosen.size > 0 and all(self._same(tiled, index, int(tile)) for tile in chosen)
-        except Exception as error:  # each codec has errors of its own; OpenSlide may know better
+        except Exception as error:  # each codec has its own errors; OpenSlide may still read the tile
             self._say(f"level {index} read by OpenSlide: a tile does not decode ({error})")
             return None
         if not equal:
@@ -170,9 +170,9 @@ class DirectReader(OpenSlideReader):
         return tiled
 
     def _whole(self, tiled: TiledLevel, index: int) -> NDArray[np.bool_]:
-        """Return for each tile of a level whether OpenSlide can be asked for it without interpolating.
+        """Return for each tile of a level whether OpenSlide can read it without interpolation.
 
-        It takes whole level-0 pixels: where a level is, by its count, 2.0005 times smaller, few tiles start on one.
+        OpenSlide takes whole level-0 pixels. If a level is 2.0005 times smaller by its size, few tiles start at one.
         """
         own = self._file.level_downsamples[index]
         starts = np.indices((-(-tiled.level.height // int(tiled.page.tilelength)), tiled.columns)).reshape(2, -1)

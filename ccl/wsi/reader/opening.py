@@ -1,4 +1,4 @@
-"""Opening a slide with the reader that suits it, and telling one slide's content from another's."""
+"""Opening a slide with a suitable reader, and a digest of its content."""
 
 from __future__ import annotations
 

@@ -15,19 +15,19 @@ from ccl.io.formats import Tiles
 from ccl.wsi.reader.protocol import SlideReader
 
 SAME_SCALE = 1.01
-"""A level up to 1 % coarser than the target counts as being at the target: downsamples are often 2.0005, say."""
+"""A level up to 1 % coarser than the target counts as equal to the target: downsamples such as 2.0005 are common."""
 
 COARSEST = 1.10
-"""Level 0 may be at most 10 % coarser than the target: a scanner's 0.5 um/px may well be 0.503 or 0.52."""
+"""Level 0 may be up to 10 % coarser than the target: a scanner's 0.5 um/px may be 0.503 or 0.52."""
 
 BLOCK_PX = 4096
-"""A thumbnail is made of blocks of at most this side (px of the level), to bound memory at any slide size."""
+"""A thumbnail is read in blocks of at most this side (px of the level), which bounds memory."""
 
 REGION_PX = 2048
-"""Patches are cut from regions of about this side (px of the level): one read serves many."""
+"""Patches are cut from regions of about this side (px of the level): one read serves many patches."""
 
 ROUNDING_PX = 1e-3
-"""What floating-point arithmetic may add to a length in pixels."""
+"""Tolerance for rounding errors of a length in pixels."""
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in level-0 pixels, fractional."""
@@ -37,7 +37,7 @@ class Patches(NamedTuple):
     """Some patches of a slide."""
 
     positions: NDArray[np.intp]
-    """(n,) where they stand among the slide's tiles."""
+    """(n,) indices of the patches among the slide's tiles."""
     pixels: NDArray[np.uint8]
     """(n, size_px, size_px, 3) RGB."""
 
@@ -48,7 +48,7 @@ def best_level(reader: SlideReader, target_mpp: float) -> int:
     Raises
     ------
     SlideError
-        The slide itself is more than 10 % coarser than the target: no detail can be made up.
+        The slide is more than 10 % coarser than the target, so the detail is missing.
     """
     if reader.mpp > COARSEST * target_mpp:
         raise SlideError(
@@ -63,10 +63,10 @@ def best_level(reader: SlideReader, target_mpp: float) -> int:
 
 
 class PatchCutter:
-    """The patches of a slide's tiles, cut region by region: each region is read once, and serves many patches.
+    """Cuts the patches of a slide's tiles, region by region; each region is read once for many patches.
 
-    Each patch covers its tile's whole extent, ``patch_size_level0`` level-0 pixels, a fractional number, and is
-    resampled with an antialiasing filter from the nearest finer level.
+    Each patch covers the whole extent of its tile, ``patch_size_level0`` level-0 pixels, which may be fractional.  It
+    is resampled with an antialiasing filter from the nearest finer level.
 
     Parameters
     ----------
@@ -80,12 +80,12 @@ class PatchCutter:
     Attributes
     ----------
     regions : list of ndarray of int, (n,)
-        For each region the places of its patches among the tiles.  The order depends on the tiles alone.
+        For each region, the indices of its patches among the tiles.  The order depends only on the tiles.
 
     Raises
     ------
     SlideError
-        The tiles were laid over another slide or scale, a patch leaves the slide, or the slide is more than 10 %
+        The tiles belong to another slide or scale, a patch reaches outside the slide, or the slide is more than 10 %
         coarser than the patches.
     """
 
@@ -107,7 +107,7 @@ class PatchCutter:
         self.regions = _regions(tiles.coords, REGION_PX * reader.levels[self._index].downsample)
 
     def cut(self, region: NDArray[np.intp], into: Iterable[NDArray[np.uint8]]) -> None:
-        """Cut the patches of a region into as many arrays (size_px, size_px, 3) of RGB.
+        """Write the patches of a region into arrays (size_px, size_px, 3) of RGB, one for each patch.
 
         Raises
         ------
@@ -171,7 +171,7 @@ def _check_inside(reader: SlideReader, coords: NDArray[np.int64], side: float) -
 def thumbnail(reader: SlideReader, mpp: float) -> NDArray[np.uint8]:
     """Return the whole slide at `mpp` um/px as (H, W, 3) uint8 RGB.
 
-    The slide is read in blocks, so that one without coarse levels needs no more memory than others.  H and W are
+    The slide is read in blocks, so a slide without coarse levels needs no more memory than others.  H and W are
     rounded: a pixel covers ``dimensions[0] / W`` by ``dimensions[1] / H`` level-0 pixels.
 
     Raises
@@ -211,7 +211,7 @@ class Span(NamedTuple):
     """The pixel after the last."""
     lower: float
     upper: float
-    """The interval, fractional, counted from `first`."""
+    """The fractional interval, relative to `first`."""
 
 
 def _cover(start: float, stop: float, downsample: float, level_px: int) -> Span:

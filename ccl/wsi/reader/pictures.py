@@ -84,7 +84,7 @@ def overview(reader: SlideReader, seen: NDArray[np.uint8] | None = None) -> Pict
     reader : SlideReader
         The slide.
     seen : ndarray of uint8, (H, W, 3), optional
-        A thumbnail read before; where it is large enough the slide is not read again.
+        A thumbnail that was read before. If it is large enough, the slide is not read again.
     """
     width, height = reader.dimensions
     mpp = max(max(width, height) * reader.mpp / LONGEST_PX, reader.mpp)

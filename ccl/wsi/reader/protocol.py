@@ -1,4 +1,4 @@
-"""What a slide reader offers, whatever is behind it."""
+"""The interface of slide readers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SlideReader(Protocol):
     def read_region(self, x: int, y: int, *, width: int, height: int, level: int) -> NDArray[np.uint8]:
         """Return a region as (height, width, 3) uint8 RGB.
 
-        Where nothing was scanned, and outside the slide, it is white.
+        Areas that were not scanned, or lie outside the slide, are white.
 
         Parameters
         ----------

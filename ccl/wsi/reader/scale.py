@@ -12,7 +12,7 @@ MAX_ANISOTROPY = 0.02
 """How much the scales of x and y may differ (relative): patches are square in pixels and in um."""
 
 MAX_DISAGREEMENT = 0.05
-"""From which relative difference on the sample sheet's scale and the file's are worth a note."""
+"""A larger relative difference between the scales of the sample sheet and the file is reported."""
 
 UM_PER_UNIT = {"inch": 25_400.0, "centimeter": 10_000.0}
 
@@ -22,9 +22,9 @@ Properties = Mapping[str, str]
 def level0_mpp(slide: Slide, properties: Properties) -> float:
     """Return the scale of `slide` at level 0 in um/px.
 
-    The sample sheet wins; a file that says otherwise by more than 5 % is noted on stderr.  Then come the file's own
-    scale (OpenSlide takes it from the vendor's metadata), the TIFF resolution tags, and 10 um divided by the
-    objective's power.  The first of these that exists decides.
+    The first of these that exists is used: the sample sheet, the file's own scale (OpenSlide takes it from the
+    vendor's metadata), the TIFF resolution tags, and 10 um divided by the objective's power.  A note on stderr says if
+    the file differs from the sample sheet by more than 5 %.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ SOURCES: dict[str, Callable[[Properties], tuple[float, float] | None]] = {
     "the file's TIFF resolution tags": _from_tags,
     "10 um / objective power": _from_objective,
 }
-"""Where a file may state its scale, best first."""
+"""Sources of the scale in a file, best first."""
 
 
 def _numbers(properties: Properties, *names: str) -> list[float]:

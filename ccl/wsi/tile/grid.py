@@ -1,4 +1,4 @@
-"""The grid of patches: where they lie, and how much tissue each holds."""
+"""The grid of patches: their positions, and the share of tissue in each."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ RASTER_UM = 4.0
 """Tissue fractions are counted on pixels of about this side."""
 
 OBJECTIVES = (1, 2, 5, 10, 20, 40, 60, 80, 100)
-"""Magnifications that slides are said to have, whatever their scanner's um/px."""
+"""Nominal magnifications of slides; the um/px at one magnification differ between scanners."""
 
 INSIDE = 2
-"""Value of a raster pixel in tissue; one on the outline has half of it."""
+"""Value of a raster pixel in tissue; a pixel on the outline has half of it."""
 
 SUBPIXEL_BITS = 8
 """OpenCV draws polygons with corners on 1/256 of a pixel."""
 
 ROUNDING_PX = 1e-6
-"""What floating-point arithmetic may add to a length in pixels."""
+"""Tolerance for rounding errors of a length in pixels."""
 
 
 def nominal_magnification(mpp: float) -> int:
-    """Return the power of the usual objectives that `mpp` (um/px) is nearest to, by ratio; 40 for 0.25, 20 for 0.5.
+    """Return the usual magnification nearest to `mpp` (um/px) by ratio, such as 40 for 0.25 and 20 for 0.5.
 
     >>> nominal_magnification(0.2325), nominal_magnification(0.5034)
     (40, 20)
@@ -38,8 +38,8 @@ def nominal_magnification(mpp: float) -> int:
 def grid_positions(length_px: int, pitch_px: float) -> NDArray[np.int64]:
     """Return where patches start along one side of a slide.
 
-    Patch ``i`` starts at ``i * pitch_px`` rounded to the nearest level-0 pixel, so that errors never add up: two
-    neighbours overlap by less than one level-0 pixel, or leave out as little.  No patch leaves the slide.
+    Patch ``i`` starts at ``i * pitch_px`` rounded to the nearest level-0 pixel, so errors do not add up.  Overlaps and
+    gaps between neighbours are smaller than one level-0 pixel.  No patch reaches outside the slide.
 
     Parameters
     ----------
@@ -61,8 +61,8 @@ def tissue_fractions(
 ) -> NDArray[np.float64]:
     """Return the share of each patch of the grid that lies in tissue.
 
-    The outlines are drawn on a raster of about 4 um that divides the patches evenly; the raster's mean over a patch is
-    its share, up to half a raster pixel along the outlines.
+    The outlines are drawn on a raster of about 4 um that divides the patches evenly.  The share is the mean of the
+    raster over a patch; its error is at most half a raster pixel along the outlines.
 
     Parameters
     ----------
@@ -92,6 +92,6 @@ def tissue_fractions(
 
 
 def _corners(coordinates: Iterable[tuple[float, ...]], scale: float) -> NDArray[np.int32]:
-    """Convert level-0 coordinates to OpenCV's fixed-point ones, whose whole numbers are pixel centres."""
+    """Convert level-0 coordinates to OpenCV's fixed-point coordinates, whose whole numbers are pixel centres."""
     points = np.array([point[:2] for point in coordinates]) * scale - 0.5
     return np.rint(points * (1 << SUBPIXEL_BITS)).astype(np.int32)

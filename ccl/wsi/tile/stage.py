@@ -26,10 +26,10 @@ from ccl.wsi.tissue.outlines import Outlines
 
 FRAME_RGB = (40, 40, 40)
 FADED = 0.65
-"""How much white covers what is in no patch."""
+"""Opacity of the white over areas outside all patches."""
 
 LEAST_FRAME_PX = 6.0
-"""Patches drawn smaller than this get no frames, which would hide the slide."""
+"""Smaller patches are drawn without frames, which would hide the slide."""
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,13 @@ class TileStage(SlideStage):
         return self.settings.patch_size * self.settings.mpp / outlines.level0_mpp
 
     def _target_mpp(self, outlines: Outlines) -> float:
-        """Return the um/px that patches of this slide have; of nominal power, each scanner's patches differ."""
+        """Return the um/px of this slide's patches; in nominal geometry it depends on the scanner."""
         if self.settings.unit == "magnification":
             return self._pitch_px(outlines) / self.settings.patch_size * outlines.level0_mpp
         return self.settings.mpp
 
     def _coords(self, outlines: Outlines) -> NDArray[np.int64]:
-        """Return (N, 2) the corners (x, y) of the patches with enough tissue, row by row."""
+        """Return the corners (N, 2), as (x, y), of the patches with enough tissue, row by row."""
         pitch_px = self._pitch_px(outlines)
         xs = grid_positions(outlines.level0_width, pitch_px)
         ys = grid_positions(outlines.level0_height, pitch_px)
@@ -140,7 +140,7 @@ class TileStage(SlideStage):
 
 
 def draw_tiles(picture: Picture, coords: NDArray[np.int64], pitch_px: float) -> None:
-    """Fade all but the patches with corners `coords` (N, 2) and side `pitch_px`, in level-0 pixels, and frame these."""
+    """Frame the patches with corners `coords` (N, 2) and side `pitch_px`, in level-0 pixels, and fade the rest."""
     colours = picture.pixels.copy()
     picture.pixels[:] = np.rint(colours * (1 - FADED) + 255 * FADED)
     corners = list(zip(picture.points(coords).tolist(), picture.points(coords + pitch_px).tolist(), strict=True))
@@ -152,5 +152,5 @@ def draw_tiles(picture: Picture, coords: NDArray[np.int64], pitch_px: float) -> 
 
 
 def _whole(value: float) -> int | float:
-    """Return a whole number as int, which other readers of the file may need."""
+    """Return a whole number as int, because other readers of the file may need one."""
     return int(value) if float(value).is_integer() else value

@@ -1,4 +1,4 @@
-"""A user's own outlines of the tissue of one slide: GeoJSON as QuPath exports it, or a mask image."""
+"""The user's own outlines of the tissue of one slide: GeoJSON exported by QuPath, or a mask image."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ OUTLINES = (".geojson", ".json")
 MASKS = (".png", ".tif", ".tiff")
 
 OUTSIDE = 0.01
-"""Share of an annotation that may lie off the slide, where it is cut off: a hand slips, but no more than this."""
+"""Share of an annotation that may lie outside the slide; it is cut off.  A larger share is an error."""
 
 ASPECT = 0.01
-"""How far the sides of a mask may be from the slide's proportions, beside the one pixel that rounding takes."""
+"""Tolerance of a mask's proportions relative to the slide's, in addition to one pixel for rounding."""
 
 
 def annotation_digest(slide: Slide) -> str:
@@ -43,8 +43,8 @@ def annotation_digest(slide: Slide) -> str:
 def read_annotation(slide: Slide, dimensions: tuple[int, int], thumbnail_size: tuple[int, int]) -> tuple[Polygon, ...]:
     """Read the tissue that the user annotated on a slide.
 
-    Every polygon of a GeoJSON file counts, whatever its class; points and lines cover nothing.  A polygon that crosses
-    itself is repaired, what lies twice under it counted once.
+    Every polygon of a GeoJSON file counts, regardless of its class.  Points and lines are ignored.  A polygon that
+    crosses itself is repaired; areas that it covers twice count once.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def read_annotation(slide: Slide, dimensions: tuple[int, int], thumbnail_size: t
 
 
 def _file(slide: Slide) -> Path:
-    assert slide.annotation is not None, "asked of annotated slides alone"
+    assert slide.annotation is not None, "called only for annotated slides"
     if not slide.annotation.is_file():
         raise _refused(
             slide,
@@ -111,7 +111,7 @@ def _from_geojson(slide: Slide, path: Path, dimensions: tuple[int, int]) -> tupl
             "the annotation lies outside the slide",
             found=f"x {left:g} to {right:g}, y {top:g} to {bottom:g}",
             expected=f"x 0 to {dimensions[0]}, y 0 to {dimensions[1]}, in level-0 pixels",
-            todo="check that the annotation is this slide's; MIRAX slides are to be opened uncropped in QuPath",
+            todo="check that the annotation belongs to this slide; open MIRAX slides uncropped in QuPath",
         )
     return pieces_of(inside)
 
@@ -169,7 +169,7 @@ def _from_mask(
 
 
 def _mask(slide: Slide, path: Path) -> NDArray[np.bool_]:
-    """Return (H, W) where an image of grey levels or colours is not zero; what is transparent counts as zero."""
+    """Return (H, W) True where a grey or colour image is not zero; transparent pixels count as zero."""
     try:
         image, found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED), "a file that does not decode"
     except cv2.error as error:  # more than 2 ** 30 pixels

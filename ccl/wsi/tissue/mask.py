@@ -1,8 +1,8 @@
 """Which pixels of a thumbnail are tissue.
 
-Stained tissue is more saturated than glass, so one global threshold on saturation finds it.  Ink of a pen is
-saturated too, but hematoxylin and eosin give hues from 240 (blue) to 350 degrees (pink) only; black ink, borders of
-a scan and grey dirt have no hue.
+Stained tissue is more saturated than glass, so one global threshold on saturation finds it.  Pen ink is saturated too,
+but hematoxylin and eosin give only hues from 240 (blue) to 350 degrees (pink).  Black ink, borders of a scan and grey
+dirt have no hue.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from numpy.typing import NDArray
 from ccl.config.sections import TissueSettings
 
 CLOSING_UM = 8.0
-"""Gaps up to twice this are closed: tissue is full of white slits."""
+"""Gaps up to twice this width are closed, because tissue is full of white slits."""
 
 INNER_PX = 3
-"""Side of the window in which an outermost pixel is compared with the tissue further in."""
+"""Side of the window in which a pixel at the edge of tissue is compared with the tissue further in."""
 
 STROKE_UM = 20.0
-"""Thinner marks are no pen stroke (a felt tip draws 300 um and more) but dots in the tissue."""
+"""Thinner marks are dots in the tissue, not pen strokes (a felt tip draws 300 um or more)."""
 
 BLEED_UM = 64.0
-"""How far around a stroke its paler rim reaches."""
+"""Width of the paler rim around a stroke."""
 
 RIM_DEGREES = 10.0
-"""How far the hue of the rim, where glass shines through, may lie from that of the ink."""
+"""Largest difference in hue between ink and its rim, where glass shines through."""
 
 DARK, DIM = 0.35, 0.65
 """Brightness (0 to 1) below which a colourless pixel is black ink or border, and that of its rim."""
@@ -46,13 +46,13 @@ class Ink:
     first: float
     last: float
     least_saturation: float
-    """What tells the core of a stroke from pale or bluish tissue."""
+    """Least saturation of the core of a stroke; pale or bluish tissue has less."""
     most_red: float = 1.0
-    """The red light (0 to 1) that passes the core at most; hematoxylin alone lets more pass."""
+    """Largest red value (0 to 1) of the core; hematoxylin alone lets more red light pass."""
 
 
 INKS = (Ink(70, 190, 0.25), Ink(190, 238, 0.62), Ink(238, 265, 0.62, most_red=0.15), Ink(350, 20, 0.70))
-"""Green, blue, blue over tissue, and red. Brown and yellow (20 to 70) stay: pigment, bile and DAB are tissue."""
+"""Green, blue, blue over tissue, and red.  Brown and yellow (20 to 70) are kept: pigment, bile and DAB are tissue."""
 
 
 def tissue_mask(thumbnail: NDArray[np.uint8], settings: TissueSettings) -> Mask:
@@ -82,8 +82,8 @@ def tissue_mask(thumbnail: NDArray[np.uint8], settings: TissueSettings) -> Mask:
 def _mostly_glass(coloured: Mask, saturation: NDArray[np.float32]) -> Mask:
     """Return the outermost pixels of tissue that are less than half as saturated as the tissue further in.
 
-    Such a pixel averages more glass than tissue, yet passes a low threshold: outlines would lie too far out.  Where
-    there is nothing further in, the tissue is thin and stays.
+    Such a pixel averages more glass than tissue.  A low threshold still accepts it, and outlines would lie too far
+    out.  If there is no tissue further in, the tissue is thin and is kept.
     """
     inner = cv2.erode(_bytes(coloured), np.ones((3, 3), np.uint8)).astype(np.float32)
     window = (INNER_PX, INNER_PX)
@@ -92,7 +92,7 @@ def _mostly_glass(coloured: Mask, saturation: NDArray[np.float32]) -> Mask:
 
 
 def _ink(hsv: NDArray[np.float32], red: NDArray[np.float32], settings: TissueSettings) -> Mask:
-    """Return the strokes of ink and black areas with their rims; `hsv` is degrees, 0 to 1, 0 to 1; `red` 0 to 1."""
+    """Return strokes of ink and black areas with their rims; `hsv` is in degrees, 0 to 1, 0 to 1, `red` in 0 to 1."""
     hue, saturation, value = (hsv[..., channel] for channel in range(3))
     colourless = saturation * value < COLOURLESS
     kinds = [(colourless & (value < DARK), colourless & (value < DIM))]

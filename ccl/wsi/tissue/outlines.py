@@ -19,10 +19,10 @@ from ccl.io.errors import InputError
 from ccl.io.files import read_json, write_json
 
 SMOOTHING_PX = 1.0
-"""Standard deviation of the blur, in pixels of the mask, that turns its stairs into a smooth outline."""
+"""Standard deviation of the blur that smooths the outline, in pixels of the mask."""
 
 SIMPLIFY_PX = 0.4
-"""How far, in pixels of the mask, a simplified outline may lie from the full one."""
+"""Largest distance of a simplified outline from the full one, in pixels of the mask."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Outlines:
 
 
 def stored_outlines(path: Path) -> tuple[str, int] | None:
-    """Return the key and the number of outlines of a finished file, or None where there is none."""
+    """Return the key and the number of outlines of a finished file, or None if there is none."""
     try:
         about, features = _parts(path)
         return str(about["key"]), len(features)
@@ -134,7 +134,7 @@ def trace(
     tuple of Polygon
         Valid, on whole level-0 pixels, largest first; outer rings counter-clockwise as GeoJSON has it.
     """
-    # One pixel of background all round closes the outlines at the slide's edges.
+    # A border of one background pixel closes the outlines at the slide's edges.
     field = np.pad(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), SMOOTHING_PX), 1)
     filled = contour_generator(z=field, fill_type=FillType.OuterOffset).filled(0.5, 2.0)
     pieces = [
@@ -153,7 +153,7 @@ def pieces_of(region: BaseGeometry, min_area_px: float = 0.0) -> tuple[Polygon, 
 
 
 def _polygon(points: NDArray[np.float64], offsets: NDArray[np.uint32], scale: tuple[float, float]) -> Polygon:
-    """Make one polygon of contourpy's rings; the padding of one pixel is taken off, pixel centres are at 0.5."""
+    """Make one polygon of contourpy's rings, without the padding of one pixel; pixel centres are at 0.5."""
     outer, *holes = np.split((points - 0.5) * np.array(scale), offsets[1:-1])
     return Polygon(outer, holes)
 

@@ -77,7 +77,7 @@ class TissueStage(SlideStage):
         return len(polygons)
 
     def _tissue(self, slide: Slide, reader: SlideReader, seen: NDArray[np.uint8]) -> tuple[Polygon, ...]:
-        """Return the tissue of a slide with the thumbnail `seen`: found, annotated, or what is both."""
+        """Return the tissue of a slide with the thumbnail `seen`: found, annotated, or their intersection."""
         width, height = reader.dimensions
         rows, columns = seen.shape[:2]
         annotated = read_annotation(slide, (width, height), (columns, rows)) if slide.annotation else None

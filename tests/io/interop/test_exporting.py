@@ -251,7 +251,7 @@ def test_features_of_one_tool_go_on_to_another(
     for mpp, possible in (("", without_mpp), (str(MPP), with_mpp)):
         sheet.write_text(f"slide_id,patient_id,mpp\na,a,{mpp}\n", encoding="utf-8")
         import_features(manifest, slides=sheet, features=tmp_path / "from", on_bad_slide="fail")
-        with nullcontext() if possible else pytest.raises(StageError, match=r"do not tell enough|without coordinates"):
+        with nullcontext() if possible else pytest.raises(StageError, match=r"lack attributes|without coordinates"):
             export_features(tmp_path / f"to{mpp}", layout=layout, slides=sheet, manifests=[manifest])
         if possible:
             made = [path for path in (tmp_path / f"to{mpp}").rglob("a.h5") if path.parent.name != "patches"]
@@ -287,12 +287,12 @@ def test_values_too_large_for_stamp(cohort: Cohort) -> None:
 )
 def test_coordinates_that_do_not_tell_enough(cohort: Cohort, layout: str, lost: str) -> None:
     cohort.rewrite(attributes={key: value for key, value in ABOUT.items() if key != lost})
-    with pytest.raises(StageError, match=rf"do not tell enough for this layout.*{lost}"):
+    with pytest.raises(StageError, match=rf"lack attributes for this layout.*{lost}"):
         cohort.export(layout)
 
 
 def test_stamp_has_no_files_of_coordinates_alone(cohort: Cohort) -> None:
-    with pytest.raises(StageError, match=r"2 of 2 slides(.*\n)+.*coordinates alone"):
+    with pytest.raises(StageError, match=r"2 of 2 slides(.*\n)+.*files with only coordinates"):
         cohort.export("stamp", "tile")
 
 

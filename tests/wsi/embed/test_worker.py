@@ -162,6 +162,6 @@ def test_what_a_file_holds_beside_the_encoder_is_told(shard: Shard, capfd: pytes
     settings = EmbedSettings("resnet50", str(weights), None, "float32")
     run_shard(EmbedStage(weights.parent, settings, 64, torch.device("cpu"), threads=1), shard)
     assert (
-        "weights of the file are no part of resnet50: fc.bias, fc.weight, layer4.0.bn1.bias, ..."
+        "weights of the file do not belong to resnet50: fc.bias, fc.weight, layer4.0.bn1.bias, ..."
         in capfd.readouterr().err
     )

@@ -178,4 +178,4 @@ def test_a_gate_says_which_licence_to_accept_and_how(monkeypatch: pytest.MonkeyP
 
 
 def test_a_file_that_the_hub_does_not_have_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "cannot be had" in refused(RemoteEntryNotFoundError, monkeypatch)
+    assert "cannot be downloaded" in refused(RemoteEntryNotFoundError, monkeypatch)

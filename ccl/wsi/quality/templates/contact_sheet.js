@@ -7,7 +7,7 @@ const names = new Intl.Collator("en", { numeric: true });
 function compare(key, direction, one, other) {
   const [a, b] = [one.dataset[key], other.dataset[key]];
   if (key === "name" || key === "patient") return direction * names.compare(a, b);
-  // Excluded slides come first whatever the order, and so do those without the measure.
+  // Excluded slides come first in every order, and so do slides without the measure.
   const excluded = (other.dataset.status === "excluded") - (one.dataset.status === "excluded");
   return excluded || (b === "") - (a === "") || direction * (a - b);
 }
