@@ -58,20 +58,34 @@ class CohortSettings(Label, FoldDraw, FollowUpColumns):
     """How the user's tables are read, and how folds are drawn where none are given."""
 
 
+def _omics_table(what: str, suffix: str) -> Any:
+    """Declare a kind of omics: what it measures, and how its columns end where several kinds are in one table."""
+    help = f"table of {what}, a column for each gene; GENE{suffix} in a wide table"
+    return key(None, help, json_schema_extra={"suffix": suffix})
+
+
 @section
 class Omics:
-    """``omics`` of a cohort: one wide table, or up to three tables of genes."""
+    """``omics`` of a cohort: one wide table, or a table for each kind of omics."""
 
-    wide: Text | None = key(None, "one table with columns GENE_rnaseq, GENE_cnv and GENE_mut")
-    rna: Text | None = key(None, "table of expression, a column for each gene")
-    cnv: Text | None = key(None, "table of copy numbers, a column for each gene")
-    snv: Text | None = key(None, "table of mutations, a column for each gene")
+    wide: Text | None = key(None, "one table of several kinds, a column for each gene and kind")
+    rna: Text | None = _omics_table("expression", "_rnaseq")
+    cnv: Text | None = _omics_table("copy numbers", "_cnv")
+    snv: Text | None = _omics_table("mutations", "_mut")
 
     @model_validator(mode="after")
     def _some(self) -> Omics:
         if not any(asdict(self).values()):
-            raise PydanticCustomError("incomplete", "name `wide`, or one or more of `rna`, `cnv` and `snv`")
+            raise PydanticCustomError("incomplete", f"name one or more of {', '.join(keys_of(Omics))}")
         return self
+
+
+OMICS_SUFFIXES = {
+    kind: str(info.json_schema_extra["suffix"])
+    for kind, info in keys_of(Omics).items()
+    if isinstance(info.json_schema_extra, dict)
+}
+"""Kind of omics to the ending of its columns in a wide table and in results, as MCAT and PORPOISE name them."""
 
 
 @section
@@ -99,9 +113,7 @@ class Cohort(Label, FollowUpColumns):
     folds: Text | None = key(
         None, "folder of splits_0.csv, splits_1.csv, ... with columns train and val (or test); drawn where absent"
     )
-    omics: Omics | None = key(
-        None, "either one wide table (GENE_rnaseq, GENE_cnv, GENE_mut) or up to three tables of genes"
-    )
+    omics: Omics | None = key(None, "omics tables: one wide table, or a table for each kind of omics")
     gmt: Text | None = key(None, "GMT file of gene families")
 
     @property
