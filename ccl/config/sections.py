@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from ccl.config.keys import REQUIRED, Different, Name, Text, key, keys_of, section, subsection
+from ccl.config.keys import LATER, REQUIRED, Different, Name, Text, key, keys_of, section, subsection
 from ccl.io.sheets import OnBadSlide
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -280,20 +280,13 @@ class TrainSettings:
         "one model per seed and fold; the seeds of a fold are trained side by side as one program",
         min_length=1,
     )
-    inner: float = key(
+    inner: Annotated[float, LATER] = key(
         0.0,
         "share of the training patients held out to choose the epoch by, drawn for each fold with a fixed seed and"
         " stratified by censorship; 0 holds out nobody",
         ge=0,
         lt=1,
     )
-
-    def stated(self) -> dict[str, Any]:
-        """Return the settings by name, `inner` only where it holds patients out.
-
-        What was trained before there was such a key is so recorded as it would be now.
-        """
-        return {name: value for name, value in asdict(self).items() if name != "inner" or value}
 
 
 @section
