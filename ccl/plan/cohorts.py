@@ -47,6 +47,13 @@ class Cohort:
         paths = {kind: getattr(self.entry.omics, kind, None) for kind in keys_of(sections.Omics)}
         return {kind: [self.config.path(path)] if path else [] for kind, path in paths.items()}
 
+    def prepared_by(self, reads: Sequence[str]) -> list[str]:
+        """Return the sections of the config that prepare, of the cohort's slides, what a model reads."""
+        if not {"bags", "clusters"} & set(reads):
+            return []
+        of_patches = [] if self.entry.features else ["tissue", "tile"]
+        return [*of_patches, *(["cluster"] if "clusters" in reads else [])]
+
     def lacks(self, method: Method) -> list[str]:
         """Return the keys of inputs that a method reads and the cohort does not have: ``slides``, ``omics``."""
         return [key for key in method.needs if getattr(self.entry, key) is None]

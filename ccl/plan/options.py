@@ -156,11 +156,7 @@ class Options:
 
     def preprocessing(self, wildcards: Wildcards) -> str:
         """Return the sections of the config that made a model's inputs, as JSON."""
-        model, names = self._model(wildcards), []
-        if model.reads_slides and self._cohort(wildcards).entry.features is None:
-            names += ["tissue", "tile"]
-        if "clusters" in model.reads:
-            names.append("cluster")
+        names = self._cohort(wildcards).prepared_by(self._model(wildcards).reads)
         settings = {name: stated(type(getattr(self.plan.config, name)), self.plan.values[name]) for name in names}
         return json.dumps(settings, sort_keys=True)
 
