@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ccl.cli.options import FILE, FOLDER, ON_BAD_SLIDE, PATH, THREADS
+from ccl.config.keys import keys_of
 from ccl.config.options import settings_options
 from ccl.config.sections import (
     ClusterSettings,
     CohortSettings,
     DemoSettings,
     GenomicsSettings,
+    Omics,
 )
+
+
+def omics_options(path: click.Path) -> Callable[[Any], Any]:
+    """Give a command an option for each omics table that a cohort may have."""
+
+    def decorate(command: Any) -> Any:
+        for name, info in reversed(list(keys_of(Omics).items())):
+            command = click.option(f"--{name}", type=path, help=info.description)(command)
+        return command
+
+    return decorate
 
 
 @click.command("demo")
@@ -31,10 +45,7 @@ def demo(out: Path, settings: DemoSettings) -> None:
 @click.command("init")
 @click.option("--slides", type=FOLDER, required=True, help="folder of slides, with or without subfolders")
 @click.option("--patients", type=FILE, required=True, help="table of follow-up, a row per patient or slide")
-@click.option("--wide", type=FILE, help="one table of GENE_rnaseq, GENE_cnv and GENE_mut")
-@click.option("--rna", type=FILE, help="table of expression, a column per gene")
-@click.option("--cnv", type=FILE, help="table of copy numbers, a column per gene")
-@click.option("--snv", type=FILE, help="table of mutations, a column per gene")
+@omics_options(FILE)
 @click.option("--gmt", type=FILE, help="GMT file of gene families, required with omics")
 @click.option("--out", type=PATH, required=True, help="config to write, such as config/mine.yaml")
 def init(out: Path, **inputs: Any) -> None:
@@ -76,10 +87,7 @@ def clinical(covariates: str, out: Path, **inputs: Any) -> None:
 
 
 @click.command("genomics")
-@click.option("--wide", type=PATH, help="one table of GENE_rnaseq, GENE_cnv and GENE_mut")
-@click.option("--rna", type=PATH, help="table of expression, a column per gene")
-@click.option("--cnv", type=PATH, help="table of copy numbers, a column per gene")
-@click.option("--snv", type=PATH, help="table of mutations, a column per gene")
+@omics_options(PATH)
 @click.option("--gmt", type=PATH, required=True, help="GMT file of gene families")
 @click.option("--out", type=PATH, required=True, help="file to write")
 @settings_options(GenomicsSettings)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from ccl.cluster import VERSION
 from ccl.cluster.bag import Bag
 from ccl.cluster.kmeans import kmeans
+from ccl.config.keys import recorded
 from ccl.config.sections import ClusterSettings
 from ccl.io.bags import mixed_encoders, read_features, read_members, weights_in_one
 from ccl.io.errors import InputError, StageError
@@ -102,7 +102,7 @@ def _cluster_all(
 
 def _key(patient: str, rows: Sequence[ManifestRow], settings: ClusterSettings) -> str:
     """Return the digest of all that a patient's clusters depend on."""
-    return digest("cluster", VERSION, asdict(settings), patient, [(row.slide_id, row.key) for row in rows])
+    return digest("cluster", VERSION, recorded(settings), patient, [(row.slide_id, row.key) for row in rows])
 
 
 def _stored(path: Path, key: str) -> Clusters | None:

@@ -63,7 +63,7 @@ def init_config(out: Path, *, slides: Path, patients: Path, gmt: Path | None = N
     gmt : Path, optional
         Gene families; without them the omics stand in the config as comments.
     **omics : Path
-        Tables by their key in the config: ``wide``, ``rna``, ``cnv``, ``snv``.
+        Tables by their key in the config's ``omics``.
 
     Returns
     -------

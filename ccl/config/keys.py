@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, TypeVar, dataclass_transform
 
 import annotated_types
@@ -33,6 +34,12 @@ def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 Different = AfterValidator(_different)
 """A list that holds no value twice."""
+
+LATER = object()
+"""Marks a key that came when there were results already, and whose default does what was done before.
+
+At its default it is in no option and no record (:func:`stated`), so that these results stay valid.
+"""
 
 
 def key(default: Any, help: str, **limits: Any) -> Any:
@@ -73,6 +80,17 @@ def keys_of(cls: type) -> Mapping[str, FieldInfo]:
 def default_of(info: FieldInfo) -> Any:
     """Return a key's default; None for a key that is required or has none."""
     return None if info.is_required() else info.get_default(call_default_factory=True)
+
+
+def stated(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a section by key, without keys marked :data:`LATER` that have their default."""
+    later = {name: default_of(info) for name, info in keys_of(cls).items() if LATER in info.metadata}
+    return {name: value for name, value in values.items() if name not in later or value != later[name]}
+
+
+def recorded(settings: Any) -> dict[str, Any]:
+    """Return what a stage records of its settings, and makes the keys of its results of (see :data:`LATER`)."""
+    return stated(type(settings), asdict(settings))
 
 
 def wording(info: FieldInfo) -> str:

@@ -17,7 +17,7 @@ import click
 from pydantic import ValidationError
 
 from ccl.config.check import refused
-from ccl.config.keys import default_of, keys_of
+from ccl.config.keys import default_of, keys_of, stated
 
 Command = Callable[..., None]
 
@@ -78,6 +78,7 @@ def to_flags(cls: type, values: Mapping[str, Any]) -> str:
     '--patch-size 256 --mpp 0.5 --unit microns --min-tissue 0.5'
     """
     words: list[str] = []
+    values = stated(cls, values)
     for name in keys_of(cls):
         value, flag = values.get(name), _flag(name)
         if isinstance(value, bool):

@@ -18,6 +18,7 @@ TABLES: Mapping[str, Any] = {
     "top": sections.Config,
     "demo": sections.Demo,
     "cohorts": sections.Cohort,
+    "omics": sections.Omics,
     "encoders": sections.Weights,
     "models": sections.Model,
     **{

@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt
 from pydantic import BeforeValidator, model_validator
 from pydantic_core import PydanticCustomError
 
-from ccl.config.keys import REQUIRED, Different, Name, Text, key, keys_of, section, subsection
+from ccl.config.keys import LATER, REQUIRED, Different, Name, Text, key, keys_of, section, subsection
 from ccl.io.sheets import OnBadSlide
 
 Device = Literal["auto", "cpu", "cuda"]
@@ -58,20 +58,34 @@ class CohortSettings(Label, FoldDraw, FollowUpColumns):
     """How the user's tables are read, and how folds are drawn if none are given."""
 
 
+def _omics_table(what: str, suffix: str) -> Any:
+    """Declare a kind of omics: what it measures, and how its columns end where several kinds are in one table."""
+    help = f"table of {what}, a column for each gene; GENE{suffix} in a wide table"
+    return key(None, help, json_schema_extra={"suffix": suffix})
+
+
 @section
 class Omics:
-    """``omics`` of a cohort: one wide table, or up to three tables of genes."""
+    """``omics`` of a cohort: one wide table, or a table for each kind of omics."""
 
-    wide: Text | None = key(None, "one table with columns GENE_rnaseq, GENE_cnv and GENE_mut")
-    rna: Text | None = key(None, "table of expression, one column per gene")
-    cnv: Text | None = key(None, "table of copy numbers, one column per gene")
-    snv: Text | None = key(None, "table of mutations, one column per gene")
+    wide: Text | None = key(None, "one table of several kinds, a column for each gene and kind")
+    rna: Text | None = _omics_table("expression", "_rnaseq")
+    cnv: Text | None = _omics_table("copy numbers", "_cnv")
+    snv: Text | None = _omics_table("mutations", "_mut")
 
     @model_validator(mode="after")
     def _some(self) -> Omics:
         if not any(asdict(self).values()):
-            raise PydanticCustomError("incomplete", "name `wide`, or one or more of `rna`, `cnv` and `snv`")
+            raise PydanticCustomError("incomplete", f"name one or more of {', '.join(keys_of(Omics))}")
         return self
+
+
+OMICS_SUFFIXES = {
+    kind: str(info.json_schema_extra["suffix"])
+    for kind, info in keys_of(Omics).items()
+    if isinstance(info.json_schema_extra, dict)
+}
+"""Kind of omics to the ending of its columns in a wide table and in results, as MCAT and PORPOISE name them."""
 
 
 MISSING = (
@@ -157,7 +171,7 @@ class Cohort(Label, FollowUpColumns):
         None,
         "folder of splits_0.csv, splits_1.csv, ... with columns train and val (or test); without it folds are drawn",
     )
-    omics: Omics | None = key(None, "one wide table (GENE_rnaseq, GENE_cnv, GENE_mut) or up to three tables of genes")
+    omics: Omics | None = key(None, "omics tables: one wide table, or a table for each kind of omics")
     gmt: Text | None = key(None, "GMT file of gene families")
     clinical: Clinical | None = key(None, "covariates such as age and stage, and how the table codes them")
 
@@ -335,20 +349,13 @@ class TrainSettings:
         "one model per seed and fold; the seeds of a fold are trained side by side in one program",
         min_length=1,
     )
-    inner: float = key(
+    inner: Annotated[float, LATER] = key(
         0.0,
         "share of the training patients held out to choose the epoch, drawn for each fold with a fixed seed and"
         " stratified by censorship; 0 holds out nobody",
         ge=0,
         lt=1,
     )
-
-    def stated(self) -> dict[str, Any]:
-        """Return the settings by name, `inner` only if it holds out patients.
-
-        Runs from before this key existed were recorded without it, and stay valid.
-        """
-        return {name: value for name, value in asdict(self).items() if name != "inner" or value}
 
 
 @section

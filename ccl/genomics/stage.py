@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ccl.config.sections import GenomicsSettings
+from ccl.config.sections import OMICS_SUFFIXES, GenomicsSettings
 from ccl.genomics.gmt import read_gmt
-from ccl.genomics.tables import SUFFIXES, read_omics
+from ccl.genomics.tables import read_omics
 from ccl.io.errors import InputError
 from ccl.io.files import identified
 from ccl.io.formats import Family, Genomics
@@ -32,7 +32,7 @@ def group_genomics(out: Path, *, settings: GenomicsSettings, tables: Mapping[str
     known = set(table.columns)
     groups = []
     for name, members in genes.items():
-        columns = tuple(sorted(c for gene in members for s in SUFFIXES.values() if (c := gene + s) in known))
+        columns = tuple(sorted(c for gene in members for s in OMICS_SUFFIXES.values() if (c := gene + s) in known))
         if not columns:
             raise InputError(
                 "a gene family has no column in the omics tables",

@@ -1,4 +1,4 @@
-"""RNA, CNV and SNV tables, as one matrix with a column per gene and kind."""
+"""Omics tables, as one matrix with a column per gene and kind."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ccl.config.sections import GenomicsSettings
+from ccl.config.sections import OMICS_SUFFIXES, GenomicsSettings
 from ccl.io.errors import InputError
 from ccl.io.files import read_table, row_of
-
-SUFFIXES = {"rna": "_rnaseq", "cnv": "_cnv", "snv": "_mut"}
-"""Kind of omics to the ending of its columns, as MCAT and PORPOISE name them."""
 
 
 def read_omics(tables: Mapping[str, Path], settings: GenomicsSettings) -> pd.DataFrame:
@@ -22,8 +19,8 @@ def read_omics(tables: Mapping[str, Path], settings: GenomicsSettings) -> pd.Dat
     Parameters
     ----------
     tables : mapping
-        ``{"wide": path}`` for one table whose columns end in ``_rnaseq``, ``_cnv`` or ``_mut``, or any of
-        ``rna``, ``cnv`` and ``snv`` for tables whose columns are genes.
+        By their key in the config: ``{"wide": path}`` for one table whose columns end in :data:`OMICS_SUFFIXES`, or
+        kinds of omics for tables whose columns are genes.
 
     Returns
     -------
@@ -41,16 +38,17 @@ def read_omics(tables: Mapping[str, Path], settings: GenomicsSettings) -> pd.Dat
         raw = read_table(path, required=(settings.patient_column,), text=(settings.patient_column,))
         raw = raw.set_index(settings.patient_column)
         if kind == "wide":
-            part = raw[[name for name in raw.columns if str(name).endswith(tuple(SUFFIXES.values()))]]
+            part = raw[[name for name in raw.columns if str(name).endswith(tuple(OMICS_SUFFIXES.values()))]]
         else:
-            part = raw.add_suffix(SUFFIXES[kind])
+            part = raw.add_suffix(OMICS_SUFFIXES[kind])
         if part.shape[1] == 0:
+            columns = ", ".join(f"TP53{suffix}" for suffix in OMICS_SUFFIXES.values())
             raise InputError(
                 "no omics columns",
                 where=f"{path}, header",
                 found=", ".join(map(str, raw.columns[:8])),
-                expected="columns such as TP53_rnaseq, TP53_cnv, TP53_mut" if kind == "wide" else "a column per gene",
-                todo="check the config's `omics`: wide, rna, cnv or snv",
+                expected=f"columns such as {columns}" if kind == "wide" else "a column per gene",
+                todo="check which key of the config's `omics` names the table",
             )
         parts.append(_one_row_a_patient(path, _numbers(path, part, settings)))
     table = pd.concat(parts, axis=1).sort_index()

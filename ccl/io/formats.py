@@ -292,7 +292,7 @@ class Family:
 
     name: str
     columns: tuple[str, ...]
-    """``GENE_rnaseq``, ``GENE_cnv`` or ``GENE_mut``, sorted."""
+    """Such as ``TP53_rnaseq``, sorted."""
     values: NDArray[np.float32]
     """(P, n) raw values; NaN where missing. Scaling belongs to training, which knows the training patients."""
 

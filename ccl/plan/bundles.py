@@ -13,7 +13,8 @@ from ccl.methods import get_method
 from ccl.plan.cohorts import Cohort
 from ccl.predict.card import Card, read_card
 
-SECTIONS: Mapping[str, type] = {"tile": sections.TileSettings, "cluster": sections.ClusterSettings}
+FREE = {"tissue": set(keys_of(sections.TissueSettings)), "cluster": {"k"}}
+"""Keys that may differ from the bundle's: slides may need another search for tissue, and k is the bundle's own."""
 
 
 def bundle_folder(cohort: Cohort, bundle: str) -> Path:
@@ -78,17 +79,12 @@ def _differences(card: Card, cohort: Cohort, values: Mapping[str, Any]) -> Itera
 
     A key that did not exist when the bundle was made counts as its default.
     """
-    compared: list[tuple[str, tuple[str, ...]]] = []
-    if cohort.entry.features is None:
-        compared.append(("tile", ()))
-    if "clusters" in card.reads:
-        compared.append(("cluster", ("k",)))
-    for section, apart in compared:
+    for section in cohort.prepared_by(card.reads):
         if section not in card.preprocessing:
             continue
-        for key, info in keys_of(SECTIONS[section]).items():
+        for key, info in keys_of(type(getattr(cohort.config, section))).items():
             here, there = values[section][key], card.preprocessing[section].get(key, default_of(info))
-            if key not in apart and here != there:
+            if key not in FREE.get(section, ()) and here != there:
                 yield section, key, here, there
 
 

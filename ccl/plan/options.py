@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccl.config import sections
+from ccl.config.keys import stated
 from ccl.config.options import to_flags
 from ccl.plan.bundles import bundle_folder
 from ccl.plan.cohorts import Cohort
@@ -19,16 +20,6 @@ from ccl.train import version
 
 if TYPE_CHECKING:
     from ccl.plan.plan import Plan
-
-SETTINGS = {
-    "tissue": sections.TissueSettings,
-    "tile": sections.TileSettings,
-    "evaluate": sections.EvaluateSettings,
-    "bundle": sections.BundleSettings,
-    "predict": sections.PredictSettings,
-    "report": sections.ReportSettings,
-}
-"""Sections whose keys are exactly the options of their stage."""
 
 
 def input_options(input: Any, without: Sequence[str] = ()) -> str:
@@ -56,7 +47,7 @@ class Options:
 
     def section(self, name: str) -> str:
         """Return the options of a stage whose section of the config holds them all."""
-        return to_flags(SETTINGS[name], self.plan.values[name])
+        return to_flags(type(getattr(self.plan.config, name)), self.plan.values[name])
 
     def inputs(self, wildcards: Wildcards, input: Any) -> str:
         """Return all inputs of a job as options."""
@@ -152,12 +143,8 @@ class Options:
         return to_flags(sections.ClusterSettings, {**self.plan.values["cluster"], "k": int(wildcards.k)})
 
     def train(self, wildcards: Wildcards) -> str:
-        """Return the options of training, with `inner` only if it holds patients out.
-
-        Models that were trained before this key existed therefore stay valid.
-        """
-        train = self.plan.values["train"]
-        return to_flags(sections.TrainSettings, {**train, "inner": train["inner"] or None})
+        """Return the options of training."""
+        return to_flags(sections.TrainSettings, self.plan.values["train"])
 
     def method(self, wildcards: Wildcards) -> str:
         """Return a model's method."""
@@ -178,12 +165,9 @@ class Options:
 
     def preprocessing(self, wildcards: Wildcards) -> str:
         """Return the sections of the config that made a model's inputs, as JSON."""
-        model, names = self._model(wildcards), []
-        if model.reads_slides and self._cohort(wildcards).entry.features is None:
-            names += ["tissue", "tile"]
-        if "clusters" in model.reads:
-            names.append("cluster")
-        return json.dumps({name: self.plan.values[name] for name in names}, sort_keys=True)
+        names = self._cohort(wildcards).prepared_by(self._model(wildcards).reads)
+        settings = {name: stated(type(getattr(self.plan.config, name)), self.plan.values[name]) for name in names}
+        return json.dumps(settings, sort_keys=True)
 
     def explain(self, wildcards: Wildcards) -> str:
         """Return the options of the explain stage: the patients of this cohort among those that the config names."""

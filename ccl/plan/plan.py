@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from ccl.plan.inputs import Inputs
 from ccl.plan.models import Blank, Model, Run
 from ccl.plan.options import Options
 from ccl.plan.targets import Targets
-from ccl.plan.versions import VERSIONS
 from ccl.predict.card import Card
 
 
@@ -103,9 +103,13 @@ class Plan:
             "k": r"\d+",
         }
 
-    def version(self, stage: str) -> int:
-        """Return the version of a stage's output."""
-        return VERSIONS[stage]
+    def version(self, module: str) -> int:
+        """Return the version that a stage's module of ``ccl`` states, such as ``wsi.tile``.
+
+        It is a parameter of the stage's rule, as Snakemake does not see a change of the package's code.  What training
+        makes has a version for each method (:func:`ccl.train.version`).
+        """
+        return int(import_module(f"ccl.{module}").VERSION)
 
     @cached_property
     def inputs(self) -> Inputs:

@@ -8,6 +8,3 @@ from __future__ import annotations
 
 VERSION = 1
 """Raise it when the output of the stage changes for the same input."""
-
-BUNDLE_VERSION = 1
-"""Raise it when the content of a bundle changes for the same input."""

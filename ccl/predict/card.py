@@ -11,6 +11,9 @@ from ccl.io.errors import InputError
 from ccl.io.files import digest, existing, read_json, sha256, write_json
 from ccl.methods import get_method
 
+VERSION = 1
+"""Of bundles: raise it when ``ccl bundle`` makes another one of the same input."""
+
 FORMAT = 1
 """Format of the folder; a bundle of another format is refused."""
 

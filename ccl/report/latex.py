@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ccl.pages.numbers import MISSING, format_p
-from ccl.report.tables import records
+from ccl.report.tables import SHOWN, records
 from ccl.results.gather import Evaluation
 from ccl.results.latex import JUDGED, careful, judged, latex_table, mean_over, over
 
@@ -50,10 +50,7 @@ TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
         "integrated Brier score (lower is better) and that of one Kaplan-Meier curve for all.",
         {
             **BY_PROTOCOL,
-            "C-index": "{pooled:.3f}| [{lower:.3f}, {upper:.3f}]",
-            "Uno's C": "{uno:.3f}",
-            "Brier": "{integrated_brier:.3f}",
-            "Kaplan-Meier": "{integrated_brier_kaplan_meier:.3f}",
+            **{shown.column: shown.form for shown in SHOWN if shown.column},
         },
     ),
     "alignment": (
@@ -110,7 +107,7 @@ def latex_tables(tables: Mapping[str, pd.DataFrame], evaluations: Sequence[Evalu
     for name, (caption, columns) in TABLES.items():
         rows = records(tables[name])
         if rows:
-            cells = [[_cell(form, row) for form in columns.values()] for row in rows]
+            cells = [[cell(form, row) for form in columns.values()] for row in rows]
             shown = {row.get("protocol") for row in rows}
             sentences = [caption.format(**means), *(judged(protocol) for protocol in JUDGED if protocol in shown)]
             whole = " ".join(sentences) + careful(evaluations)
@@ -118,7 +115,8 @@ def latex_tables(tables: Mapping[str, pd.DataFrame], evaluations: Sequence[Evalu
     return written
 
 
-def _cell(form: str, row: Mapping[str, Any]) -> str:
+def cell(form: str, row: Mapping[str, Any]) -> str:
+    """Return a cell: a format in parts, filled in from a row, as :data:`TABLES` has them."""
     text = ""
     for part in form.split("|"):
         keys = [key for _, key, _, _ in Formatter().parse(part) if key]

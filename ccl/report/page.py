@@ -16,12 +16,14 @@ from ccl.config.sections import ReportSettings
 from ccl.evaluate import PROTOCOLS
 from ccl.methods import METHODS
 from ccl.pages.html import render
+from ccl.pages.numbers import MINUS
 from ccl.pages.provenance import provenance
 from ccl.report.comparisons import ALL_PAIRS_OF
 from ccl.report.components import components
 from ccl.report.figures import figure_name
+from ccl.report.latex import cell
 from ccl.report.patients import Explained
-from ccl.report.tables import headline, records
+from ccl.report.tables import SHOWN, headline, records, statistics
 from ccl.results.choices import choices
 from ccl.results.gather import Cohort, Evaluation, caveats_of, evaluations_of, protocols_of, warnings_of
 from ccl.wsi.encoders import ENCODERS
@@ -114,6 +116,7 @@ def _method(evaluation: Evaluation, drawn: Mapping[str, Markup]) -> dict[str, An
         "protocols": evaluation.protocols,
         "choices": choices(evaluation.method, evaluation.runs[0]["hyper"]),
         "facts": evaluation.facts,
+        "statistics": _statistics(evaluation),
         "run": evaluation.runs[0],
         "folds": _folds(evaluation),
         "seeds": _seeds(evaluation),
@@ -127,6 +130,16 @@ def _method(evaluation: Evaluation, drawn: Mapping[str, Markup]) -> dict[str, An
             },
         },
     }
+
+
+def _statistics(evaluation: Evaluation) -> list[tuple[str, list[str]]]:
+    """Return the statistics of all test patients together: heading, and a cell for each protocol."""
+    found = {name: evaluation.facts["protocols"][name] for name in evaluation.protocols}
+    rows = {name: statistics(facts) | facts["kaplan_meier"] for name, facts in found.items()}
+    return [
+        (cell(shown.row, rows["last"]), [cell(shown.form, row).replace("-", MINUS) for row in rows.values()])
+        for shown in SHOWN
+    ]
 
 
 def _folds(evaluation: Evaluation) -> list[dict[str, Any]]:

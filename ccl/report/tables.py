@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -22,6 +22,31 @@ STATISTICS = [
     "pooled", "lower", "upper", "uno", "tau_months", "integrated_brier", "integrated_brier_kaplan_meier", "brier_skill",
     "from_months", "to_months",
 ]  # fmt: skip
+
+
+class Shown(NamedTuple):
+    """A statistic as a reader sees it; a format in parts, as :func:`ccl.report.latex.cell` takes them."""
+
+    column: str
+    """Heading in the LaTeX table of statistics; empty for one that has a table of its own."""
+    row: str
+    """Heading on the page, a format too."""
+    form: str
+
+
+SHOWN = (
+    Shown("C-index", "C-index, 95 % interval", "{pooled:.3f}| [{lower:.3f}, {upper:.3f}]"),
+    Shown("Uno's C", "Uno’s C|, to {tau_months:.1f} months", "{uno:.3f}"),  # noqa: RUF001 (as printed)
+    Shown(
+        "",
+        "Hazard ratio, high to low risk",
+        "{hazard_ratio:.2f}| [{hazard_ratio_lower:.2f}, {hazard_ratio_upper:.2f}]",
+    ),
+    Shown("Brier", "Integrated Brier score", "{integrated_brier:.3f}"),
+    Shown("Kaplan-Meier", "Brier score of one curve for all", "{integrated_brier_kaplan_meier:.3f}"),
+)
+"""The statistics of all test patients together, of the columns in :data:`STATISTICS` and :data:`LOG_RANK`."""
+
 TIMES = ["months", "n_dead", "n_alive", "auc", "brier", "brier_kaplan_meier", "reason"]
 T_TEST = ["split_months", "split_from", "n_short", "n_long", "n_unknown", "t", "p"]
 ORIGIN = ["data", "weights"]
@@ -54,7 +79,7 @@ def make_tables(cohorts: Sequence[Cohort]) -> dict[str, pd.DataFrame]:
         "c_index": per_evaluation(c_index, _c_indices),
         "c_index_folds": per_protocol(FOLDS, lambda found: found["folds"]),
         "kaplan_meier": per_protocol(LOG_RANK, lambda found: [found["kaplan_meier"]]),
-        "statistics": per_protocol(STATISTICS, lambda found: [_statistics(found)]),
+        "statistics": per_protocol(STATISTICS, lambda found: [statistics(found)]),
         "times": per_protocol(TIMES, lambda found: found["months"]),
         "t_test": per_protocol(T_TEST, lambda found: [found["t_test"]]),
         "alignment": per_evaluation(ALIGNMENT, _alignment),
@@ -98,7 +123,7 @@ def _origin(evaluation: Evaluation) -> dict[str, str]:
     return {"data": evaluation.data, "weights": evaluation.weights}
 
 
-def _statistics(found: Mapping[str, Any]) -> dict[str, Any]:
+def statistics(found: Mapping[str, Any]) -> dict[str, Any]:
     """Return the statistics of the pooled out-of-fold risks of one protocol."""
     interval, uno, brier = found["pooled_interval"], found["uno"], found["integrated_brier"]
     return {

@@ -16,6 +16,7 @@ import pandas as pd
 import torch
 
 from ccl import __version__
+from ccl.config.keys import recorded
 from ccl.config.sections import Track, TrainSettings
 from ccl.data.fold import Fold, Inputs, load_fold
 from ccl.data.patients import Side
@@ -94,7 +95,7 @@ def train_fold(
     groups = [settings.seeds] if data.train.bags is None else [(seed,) for seed in settings.seeds]
     # The key is part of the name: a run with another config neither reads nor overwrites this one's checkpoint.
     code = version(method, track)
-    key = digest(code, method, asdict(chosen), settings.stated(), asdict(recipe), fold, *map(sha256, inputs.paths))
+    key = digest(code, method, asdict(chosen), recorded(settings), asdict(recipe), fold, *map(sha256, inputs.paths))
     with in_config_of(model):
         trained = {
             seeds: _train(method, chosen, data, recipe=recipe, seeds=seeds, key=digest(key, seeds), folder=out)
@@ -172,7 +173,7 @@ def _cost(trained: Trained, seeds: tuple[int, ...], device: torch.device, thread
 def _record(data: Fold, settings: TrainSettings) -> dict[str, Any]:
     """Return the part of ``run.json`` about the data and the settings."""
     return {
-        "settings": settings.stated(),
+        "settings": recorded(settings),
         "seeds": list(settings.seeds),
         "interval_edges": data.edges.tolist(),
         "families": {name: list(columns) for name, columns in data.families.items()},

@@ -47,7 +47,10 @@ def message(**sections: Any) -> str:
         ({"cohorts": {"a": {}}}, "cohorts: a: name the table of `patients`, or bundles to `predict_with`"),
         ({"cohorts": {"a": {**COHORT, "gmt": "g.gmt"}}}, "cohorts: a: `gmt` needs `omics` beside it"),
         ({"cohorts": {"a": {**COHORT, "features": {"uni": "f"}}}}, "cohorts: a: `features` needs `slides` beside it"),
-        ({"cohorts": {"a": {**COHORT, "omics": {}, "gmt": "g.gmt"}}}, "cohorts: a: omics: name `wide`, or one or more"),
+        (
+            {"cohorts": {"a": {**COHORT, "omics": {}, "gmt": "g.gmt"}}},
+            "cohorts: a: omics: name one or more of wide, rna",
+        ),
     ],
 )
 def test_a_mistake_is_one_short_message(sections: dict[str, Any], expected: str) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from typing import Literal
+from typing import Annotated, Literal
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from ccl.config.keys import REQUIRED, key, section
+from ccl.config.keys import LATER, REQUIRED, key, recorded, section
 from ccl.config.options import settings_options, to_flags
 
 
@@ -50,6 +50,20 @@ def test_flags_come_back_as_the_same_settings(
     result = CliRunner().invoke(command, shlex.split(to_flags(Settings, dataclasses.asdict(wanted))))
     assert result.exit_code == 0, result.output
     assert seen == [wanted]
+
+
+def test_a_later_key_at_its_default_leaves_no_trace() -> None:
+    @section
+    class Grown:
+        """A section with a key that came later."""
+
+        size_px: int = key(16, "size")
+        overlap: Annotated[float, LATER] = key(0.0, "overlap", ge=0)
+
+    assert to_flags(Grown, {"size_px": 32, "overlap": 0}) == "--size-px 32"
+    assert to_flags(Grown, {"size_px": 32, "overlap": 0.5}) == "--size-px 32 --overlap 0.5"
+    assert recorded(Grown()) == {"size_px": 16}
+    assert recorded(Grown(overlap=0.5)) == {"size_px": 16, "overlap": 0.5}
 
 
 def test_what_is_left_out_has_its_default(command: click.Command, seen: list[Settings]) -> None:

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from ccl.config.sections import GenomicsSettings
+from ccl.cli import cli
+from ccl.config.keys import keys_of
+from ccl.config.sections import OMICS_SUFFIXES, GenomicsSettings, Omics
 from ccl.genomics.stage import group_genomics
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.formats import Genomics
@@ -38,6 +41,22 @@ def test_families_take_their_genes_of_every_kind(tmp_path: Path, gmt: Path) -> N
     assert one.columns == ("KRAS_rnaseq", "TP53_mut", "TP53_rnaseq")
     assert two.columns == ("KRAS_rnaseq", "MYC_mut")
     np.testing.assert_array_equal(one.values, np.array([[-1, 0, 36900], [2.5, 1, 1.5]], dtype=np.float32))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in keys_of(Omics) if kind != "wide"])
+def test_every_kind_is_the_same_alone_and_in_a_wide_table(tmp_path: Path, gmt: Path, kind: str) -> None:
+    alone = write(tmp_path / "alone.csv", "patient_id,KRAS,TP53\nP1,1,2\n")
+    suffix = OMICS_SUFFIXES[kind]
+    wide = write(tmp_path / "wide.csv", f"patient_id,KRAS{suffix},TP53{suffix}\nP1,1,2\n")
+    made = []
+    for option, table in ((kind, alone), ("wide", wide)):
+        out = tmp_path / f"{option}.h5"
+        result = CliRunner().invoke(cli, ["genomics", f"--{option}", str(table), "--gmt", str(gmt), "--out", str(out)])
+        assert result.exit_code == 0, result.output
+        made.append(Genomics.read(out).families)
+    one, other = made
+    assert [family.columns for family in one] == [family.columns for family in other]
+    assert one[0].columns == (f"KRAS{suffix}", f"TP53{suffix}")
 
 
 def test_a_wide_table_with_a_row_per_slide(tmp_path: Path, gmt: Path) -> None:

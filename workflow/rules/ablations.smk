@@ -26,7 +26,7 @@ for number, table in plan.targets.ablations.items():
             mem_mb=4000,
             runtime=30,
         params:
-            version=plan.version("ablations"),
+            version=plan.version("paper.ablations"),
             base=plan.options.base,
             table=number,
             out=subpath(output[0], parent=True),
@@ -59,7 +59,7 @@ rule ablations:
         mem_mb=4000,
         runtime=30,
     params:
-        version=plan.version("ablations"),
+        version=plan.version("paper.ablations"),
         base=plan.options.base,
         without=plan.options.without,
         out=subpath(output.html, parent=True),

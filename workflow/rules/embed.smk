@@ -22,7 +22,7 @@ rule embed:
     params:
         shards=plan.config.shards,
         on_bad_slide=plan.config.on_bad_slide,
-        version=plan.version("embed"),
+        version=plan.version("wsi.embed"),
         flags=plan.options.embed,
         out=subpath(output.manifest, ancestor=2),
     shell:

@@ -46,7 +46,7 @@ rule draw_evaluations:
         mem_mb=4000,
         runtime=30,
     params:
-        version=plan.version("figures"),
+        version=plan.version("paper.figures"),
         out=subpath(output[0], parent=True),
     shell:
         "ccl figures --figure {wildcards.number} {input:q} --out {params.out:q} > {log:q} 2>&1"
@@ -67,7 +67,7 @@ rule draw_components:
         mem_mb=4000,
         runtime=30,
     params:
-        version=plan.version("figures"),
+        version=plan.version("paper.figures"),
         out=subpath(output[0], parent=True),
     shell:
         "ccl figures --figure 8 {input:q} --out {params.out:q} > {log:q} 2>&1"

@@ -15,7 +15,7 @@ rule import_features:
         runtime=240,
     params:
         on_bad_slide=plan.config.on_bad_slide,
-        version=plan.version("import"),
+        version=plan.version("io.interop"),
         features=plan.options.feature_folder,
         rows=plan.options.slide_names,
     shell:

@@ -23,7 +23,7 @@ rule bundle_model:
         mem_mb=8000,
         runtime=120,
     params:
-        version=plan.version("bundle"),
+        version=plan.version("predict.card"),
         owners=plan.options.owners_of_model,
         inputs=plan.options.network_inputs,
         preprocessing=plan.options.preprocessing,

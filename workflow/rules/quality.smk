@@ -20,7 +20,7 @@ rule quality:
         mem_mb=4000,
         runtime=60,
     params:
-        version=plan.version("quality"),
+        version=plan.version("wsi.quality"),
         inputs=plan.options.inputs,
         owners=plan.options.owners,
         kind=plan.options.label,

@@ -33,7 +33,7 @@ rule table1:
         mem_mb=4000,
         runtime=30,
     params:
-        version=plan.version("table1"),
+        version=plan.version("paper.table1"),
         blanks=plan.options.blanks,
         out=subpath(output.html, parent=True),
     shell:

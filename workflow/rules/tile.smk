@@ -16,7 +16,7 @@ rule tile:
     params:
         shards=plan.config.shards,
         on_bad_slide=plan.config.on_bad_slide,
-        version=plan.version("tile"),
+        version=plan.version("wsi.tile"),
         flags=plan.options.section("tile"),
         out=subpath(output.manifest, ancestor=2),
     shell:

@@ -16,7 +16,7 @@ rule tissue:
     params:
         shards=plan.config.shards,
         on_bad_slide=plan.config.on_bad_slide,
-        version=plan.version("tissue"),
+        version=plan.version("wsi.tissue"),
         flags=plan.options.section("tissue"),
         rows=plan.options.shard_rows,
         out=subpath(output.manifest, ancestor=2),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from ccl.config.keys import recorded
 from ccl.config.sections import TileSettings
 from ccl.io.errors import SlideError
 from ccl.io.files import digest
@@ -51,7 +52,7 @@ class TileStage(SlideStage):
     def key(self, slide: Slide, upstream: ManifestRow | None) -> str:
         """Return the digest of the outlines and the settings."""
         assert upstream is not None, "tile follows tissue"
-        return digest("tile", VERSION, upstream.key, asdict(self.settings))
+        return digest("tile", VERSION, upstream.key, recorded(self.settings))
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         """Return the key and the number of patches of a finished slide."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import Polygon
 
+from ccl.config.keys import recorded
 from ccl.config.sections import TissueSettings
 from ccl.io.errors import SlideError
 from ccl.io.files import digest
@@ -47,7 +48,7 @@ class TissueStage(SlideStage):
 
         How an annotation is used matters only to a slide that has one.
         """
-        settings = asdict(self.settings)
+        settings = recorded(self.settings)
         use = settings.pop("annotation")
         annotation = [use, annotation_digest(slide)] if slide.annotation else []
         return digest("tissue", VERSION, slide_fingerprint(slide), slide.mpp, settings, *annotation)
