@@ -31,6 +31,18 @@ def evaluate(runs: tuple[Path, ...], predictions: Path | None, out: Path, settin
         evaluate_runs(runs=runs, out=out, months=settings.months)
 
 
+@click.command("added")
+@click.argument("evaluation", type=PATH)
+@click.option("--clinical", type=PATH, required=True, help="clinical.csv of the clinical stage")
+@click.option("--out", type=PATH, required=True, help="folder of the results")
+@settings_options(EvaluateSettings)
+def added(settings: EvaluateSettings, **inputs: Any) -> None:
+    """Judge what a model adds to covariates, by the folder of its EVALUATION."""
+    from ccl.added.stage import judge_added
+
+    judge_added(months=settings.months, **inputs)
+
+
 @click.command("compare")
 @click.argument("evaluations", type=PATH, nargs=-1, required=True)
 @click.option("--out", type=PATH, required=True, help="table to write")
@@ -121,4 +133,4 @@ def figures(**options: Any) -> None:
     draw_figures(**options)
 
 
-COMMANDS = (evaluate, compare, report, ablations, table1, explain, components, figures)
+COMMANDS = (evaluate, added, compare, report, ablations, table1, explain, components, figures)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ccl import clinical, cluster, cohort, components, evaluate, explain, genomics, predict, report
+from ccl import added, clinical, cluster, cohort, components, evaluate, explain, genomics, predict, report
 from ccl.io import interop
 from ccl.paper import ablations, figures, table1
 from ccl.wsi import embed, quality, tile, tissue
@@ -20,6 +20,7 @@ VERSIONS: Mapping[str, int] = {
     "clinical": clinical.VERSION,
     "cluster": cluster.VERSION,
     "evaluate": evaluate.VERSION,
+    "added": added.VERSION,
     "explain": explain.VERSION,
     "components": components.VERSION,
     "report": report.VERSION,
