@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +33,14 @@ class CoxFit:
     """Survival of a patient with log-hazard 0."""
 
     @classmethod
-    def fit(cls, x: Array, months: Array, dead: NDArray[np.bool_]) -> CoxFit:
-        """Fit to the columns (P, C) of P patients, NaN where missing."""
+    def fit(cls, x: Array, months: Array, dead: NDArray[np.bool_], *, least: float = -np.inf) -> CoxFit:
+        """Fit to the columns (P, C) of P patients, NaN where missing; no weight is below `least`."""
         present = ~np.isnan(x)
         mean = np.where(present, x, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
         scale = np.where(present, x, mean).std(axis=0)
         scale[scale < 1e-12] = 1.0
         filled = np.where(present, x - mean, 0.0) / scale
-        weight = ridge_cox(filled, months, dead, np.full(x.shape[1], PENALTY))
+        weight = ridge_cox(filled, months, dead, np.full(x.shape[1], PENALTY), least=least)
         times = np.sort(months[dead])
         increments = 1 / at_risk(np.exp(filled @ weight), months)[dead][np.argsort(months[dead], kind="stable")]
         return cls(mean, scale, weight, Steps(times, np.exp(-np.cumsum(increments))))
@@ -50,55 +50,58 @@ class CoxFit:
         filled: Array = np.where(np.isnan(x), 0.0, x - self.mean) / self.scale @ self.weight
         return filled
 
-    def survival(self, x: Array, months: Array) -> Array:
-        """Return the probability (P, T) of patients to be alive at some times."""
-        curves: Array = self.baseline(months) ** np.exp(self.log_hazard(x))[:, None]
-        return curves
-
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one arm predicts of P patients, each from models that did not see the patient's follow-up."""
+    """What one arm predicts of P patients, each from fits to the patients of other folds."""
 
-    order: Array
-    """(P,) orders the patients of one fold by risk."""
-    score: Array
-    """(P,) orders all patients by risk."""
-    columns: Array
-    """(P, C) what its Cox models read."""
+    fold: NDArray[np.int64]
+    """(P,) the fold that tested each patient."""
     fits: Mapping[int, CoxFit]
     """By fold: the Cox model fitted to all patients of the other folds."""
-    fold: NDArray[np.int64]
+    log_hazard: Array
+    """(P,) by the Cox model of the patient's fold."""
+    own: Array | None = None
+    """(P,) a risk that orders the patients in the place of the log-hazard."""
+
+    @property
+    def risk(self) -> Array:
+        """(P,) what orders the patients."""
+        return self.log_hazard if self.own is None else self.own
 
     def survival(self, months: Array) -> Array:
         """Return the probability (P, T) of each patient to be alive at some times."""
         found = np.empty((len(self.fold), len(months)))
         for fold, fit in self.fits.items():
             here = self.fold == fold
-            found[here] = fit.survival(self.columns[here], months)
+            found[here] = fit.baseline(months) ** np.exp(self.log_hazard[here])[:, None]
         return found
 
 
 def predict_arms(patients: Patients) -> dict[Arm, Prediction]:
     """Return what each arm predicts.
 
-    Patients are ordered by the log-hazard of the arm's Cox models.  The model alone orders them by its own risk
-    instead, so that a model whose risk points the wrong way is not turned round by a fit.
+    The model alone orders patients by its own risk.  Both together are a Cox model of two columns: the log-hazard of
+    the covariates alone, and the risk.  The covariates are not fitted anew beside the risk, because the risks of the
+    other folds come from networks that were trained on this fold: several free weights could recover its outcome from
+    the differences between networks.  No weight is negative (Breiman, Machine Learning 1996), so a risk that points the
+    wrong way is not turned round by a fit.
     """
-    risk = patients.standardised[:, None]
-    columns: dict[Arm, Array] = {
-        "clinical": patients.covariates,
-        "model": risk,
-        "both": np.hstack([patients.covariates, risk]),
+    risk, known = patients.standardised, patients.covariates
+    clinical = _predict(patients, dict.fromkeys(patients.folds, known))
+    scores = {fold: fit.log_hazard(known) for fold, fit in clinical.fits.items()}
+    return {
+        "clinical": clinical,
+        "model": replace(_predict(patients, dict.fromkeys(patients.folds, risk[:, None]), least=0.0), own=risk),
+        "both": _predict(patients, {f: np.column_stack([score, risk]) for f, score in scores.items()}, least=0.0),
     }
-    return {arm: _predict(patients, arm, x) for arm, x in columns.items()}
 
 
-def _predict(patients: Patients, arm: Arm, x: Array) -> Prediction:
-    fits, log_hazard = {}, np.empty(len(x))
-    for fold in patients.folds:
+def _predict(patients: Patients, columns: Mapping[int, Array], *, least: float = -np.inf) -> Prediction:
+    """Fit a Cox model for each fold to its columns (P, C) of the patients of the other folds."""
+    fits, log_hazard = {}, np.empty(len(patients.fold))
+    for fold, x in columns.items():
         here = patients.fold == fold
-        fits[fold] = CoxFit.fit(x[~here], patients.months[~here], patients.dead[~here])
+        fits[fold] = CoxFit.fit(x[~here], patients.months[~here], patients.dead[~here], least=least)
         log_hazard[here] = fits[fold].log_hazard(x[here])
-    order, score = (patients.risk, patients.standardised) if arm == "model" else (log_hazard, log_hazard)
-    return Prediction(order, score, x, fits, patients.fold)
+    return Prediction(patients.fold, fits, log_hazard)

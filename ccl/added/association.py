@@ -103,7 +103,7 @@ def associate(patients: Patients) -> dict[str, Any]:
     dict
         ``likelihood_ratio`` (as :func:`likelihood_ratio` returns), ``hazard_ratio`` (of one standard deviation of the
         risk, with ``lower``, ``upper`` and ``reason``) and ``proportional_hazards`` (a list of ``column``,
-        ``statistic``, ``p`` of Schoenfeld residuals against the rank of time).
+        ``statistic``, ``p`` of Schoenfeld residuals against the Kaplan-Meier curve of time).
     """
     covariates = covariate_columns(patients)
     base = Design.of(patients, covariates)
@@ -125,6 +125,7 @@ def associate(patients: Patients) -> dict[str, Any]:
 def _proportional(fitted: CoxPHFitter, design: Design) -> list[dict[str, Any]]:
     """Return Schoenfeld's test of each column."""
     with catch_warnings(action="ignore"):
-        found = proportional_hazard_test(fitted, design.table, time_transform="rank").summary
+        # Not by rank: lifelines ranks the rows, which are sorted by time only within folds.
+        found = proportional_hazard_test(fitted, design.table, time_transform="km").summary
     rows = zip(found.index, found["test_statistic"].astype(float), found["p"].astype(float), strict=True)
     return [{"column": name, "statistic": statistic, "p": p} for name, statistic, p in rows if np.isfinite(p)]

@@ -43,8 +43,10 @@ def concordances(patients: Patients, arms: Mapping[Arm, Prediction]) -> dict[Arm
         counts = resample(int(here.sum()), SEED + place)
         follow_up = patients.months[here], ~patients.dead[here]
         for arm, (whole, resampled) in found.items():
-            whole.append(concordance_index(*follow_up, arms[arm].order[here]))
-            resampled.append(resampled_concordance(*follow_up, arms[arm].order[here], counts))
+            # Within a fold the model's risk needs no common scale, and what it leaves tied stays tied.
+            risk = patients.risk if arm == "model" else arms[arm].risk
+            whole.append(concordance_index(*follow_up, risk[here]))
+            resampled.append(resampled_concordance(*follow_up, risk[here], counts))
     return {arm: Concordance(np.array(w), _mean_of_rows(np.stack(r, axis=1))) for arm, (w, r) in found.items()}
 
 

@@ -112,7 +112,7 @@ def judge_protocol(risks: pd.DataFrame, clinical: Clinical, months: Sequence[flo
         "differences": differences(concordance),
         **associate(patients),
     }
-    log_hazards = patients.table[["fold", "patient_id"]].assign(**{arm: arms[arm].score for arm in ARMS})
+    log_hazards = patients.table[["fold", "patient_id"]].assign(**{arm: arms[arm].risk for arm in ARMS})
     tables = {
         "log_hazards": log_hazards,
         "calibration": pd.concat([_calibrate(patients, arms[arm], at).assign(arm=arm) for arm in ARMS]),
@@ -125,7 +125,7 @@ def judge_protocol(risks: pd.DataFrame, clinical: Clinical, months: Sequence[flo
 
 def _judge_times(patients: Patients, arm: Prediction, at: np.ndarray) -> dict[str, Any]:
     """Return Uno's C, AUC and Brier scores of an arm, all test patients together."""
-    risks = patients.table.assign(risk=arm.score)
+    risks = patients.table.assign(risk=arm.risk)
     grid = brier_grid(patients.months)
     survival = arm.survival(at)
     return {

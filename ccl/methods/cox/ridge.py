@@ -10,7 +10,9 @@ Array = NDArray[np.float64]
 Deaths = NDArray[np.bool_]
 
 
-def ridge_cox(x: Array, months: Array, dead: Deaths, penalties: Array, start: Array | None = None) -> Array:
+def ridge_cox(
+    x: Array, months: Array, dead: Deaths, penalties: Array, start: Array | None = None, *, least: float = -np.inf
+) -> Array:
     """Return the coefficients (d,) of a ridge Cox model.
 
     Parameters
@@ -23,6 +25,8 @@ def ridge_cox(x: Array, months: Array, dead: Deaths, penalties: Array, start: Ar
         Of each column, above 0.
     start : (d,) array, optional
         Coefficients to start from.
+    least : float
+        No coefficient is below it.
     """
 
     def loss(b: Array) -> tuple[float, Array]:
@@ -31,7 +35,9 @@ def ridge_cox(x: Array, months: Array, dead: Deaths, penalties: Array, start: Ar
         return float(-value / len(x) + (penalties * b) @ b / 2), gradient
 
     first = np.zeros(x.shape[1]) if start is None else start
-    found: Array = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": 5000, "ftol": 1e-14}).x
+    bounds = [(least, None)] * x.shape[1] if np.isfinite(least) else None
+    options = {"maxiter": 5000, "ftol": 1e-14}
+    found: Array = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
     return found
 
 
