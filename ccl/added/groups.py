@@ -54,6 +54,8 @@ def groups_of(patients: Patients, covariate: Covariate) -> Iterator[Group]:
         for level in covariate.levels:
             yield Group(level, values.eq(level).to_numpy())
         return
+    if values.isna().all():
+        return
     median = float(values.median())
     unit = f" {covariate.unit}" if covariate.unit else ""
     yield Group(f"up to {median:g}{unit}", values.le(median).to_numpy())

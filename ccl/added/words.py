@@ -52,11 +52,10 @@ def sentence(model: str, covariates: Sequence[str], found: Mapping[str, Any], re
     if gain["lower"] is None:
         return f"What {model} adds to {known} is not known: no two patients of a fold can be compared."
     size = number(abs(gain["difference"]))
-    change = "raises" if gain["difference"] > 0 else "lowers"
+    verb = "raises" if gain["difference"] > 0 else "lowers"
+    change = f"{verb} the C-index by {size}" if float(size) else "does not change the C-index"
     verdict = "a gain" if gain["lower"] > 0 else "a loss" if gain["upper"] < 0 else "no clear gain"
-    found_out = (
-        f"{change} the C-index by {size} (95 % interval {number(gain['lower'])} to {number(gain['upper'])}): {verdict}."
-    )
+    found_out = f"{change} (95 % interval {number(gain['lower'])} to {number(gain['upper'])}): {verdict}."
     if reads == "other":
         return f"Adding {model} to {known} {found_out}"
     return f"{model} reads {known} too. In their place, it {found_out}"

@@ -47,11 +47,21 @@ def added(settings: EvaluateSettings, **inputs: Any) -> None:
 @click.argument("evaluations", type=PATH, nargs=-1, required=True)
 @click.option("--out", type=PATH, required=True, help="table to write")
 @click.option("--protocol", default="last", show_default=True, help="whose risks are compared")
-def compare(evaluations: tuple[Path, ...], out: Path, protocol: str) -> None:
-    """Compare models judged on the same patients, by the folders of their EVALUATIONS."""
+@click.option("--clinical", type=PATH, help="clinical.csv, to compare each model with covariates too")
+def compare(clinical: Path | None, out: Path, **options: Any) -> None:
+    """Compare models judged on the same patients, by the folders of their EVALUATIONS.
+
+    With --clinical, a second table beside OUT, whose name ends in .added, tells what each model adds to covariates.
+    """
     from ccl.evaluate.compare import compare_evaluations
 
-    click.echo("\n".join(compare_evaluations(evaluations=evaluations, out=out, protocol=protocol)))
+    lines = compare_evaluations(out=out, **options)
+    if clinical:
+        from ccl.added.compare import compare_with_covariates
+
+        beside = out.with_suffix(f".added{out.suffix}")
+        lines += compare_with_covariates(clinical=clinical, out=beside, **options)
+    click.echo("\n".join(lines))
 
 
 @click.command("report")

@@ -8,18 +8,15 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from ccl.added import ARMS
+from ccl.added.rows import ARM_COLUMNS, TEST_COLUMNS, arm_columns, tested_columns
 from ccl.added.words import headline_arm, listed, sentence
 from ccl.report.figures import figure_name
 from ccl.results.added import Added
 from ccl.results.gather import PROTOCOLS_SHOWN, Cohort, Evaluation, caveats_of
 
-RATIO = {"hazard_ratio": "hazard_ratio", "hazard_ratio_lower": "lower", "hazard_ratio_upper": "upper"}
-
 ADDED = [
-    "protocol", "n_patients", "n_events", "reads_covariates", *(f"c_{arm}" for arm in ARMS), "compared", "difference",
-    "lower", "upper", "likelihood_ratio_p", *RATIO, *(f"uno_{arm}" for arm in ARMS), *(f"brier_{arm}" for arm in ARMS),
-    "reason", "data", "weights",
+    "protocol", "n_patients", "n_events", "reads_covariates", *ARM_COLUMNS, "compared", "difference", "lower", "upper",
+    *TEST_COLUMNS, "reason", "data", "weights",
 ]  # fmt: skip
 """Columns of ``added.csv`` after the names of the evaluation."""
 
@@ -53,14 +50,8 @@ def _row(evaluation: Evaluation, added: Added, protocol: str) -> dict[str, Any]:
     if found["reason"]:
         return row
     compared = headline_arm(evaluation.reads)
-    row |= {f"c_{arm}": found["arms"][arm]["c_index"] for arm in ARMS}
-    row |= {"compared": compared, **found["differences"][compared]}
-    row |= {f"uno_{arm}": found["arms"][arm]["uno"]["c_index"] for arm in ARMS}
-    row |= {f"brier_{arm}": found["arms"][arm]["integrated_brier"]["score"] for arm in ARMS}
-    if own:
-        return row
-    ratio = {name: found["hazard_ratio"][key] for name, key in RATIO.items()}
-    return row | {"likelihood_ratio_p": found["likelihood_ratio"]["p"], **ratio}
+    row |= {**arm_columns(found), "compared": compared, **found["differences"][compared]}
+    return row if own else row | tested_columns(found)
 
 
 def describe(cohort: Cohort, drawn: Mapping[str, Markup]) -> dict[str, Any]:

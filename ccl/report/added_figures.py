@@ -31,9 +31,9 @@ def draw_added(cohorts: Sequence[Cohort]) -> Iterator[tuple[str, Figure, str]]:
     """Yield name, figure and alt text of every figure, all after the last epoch."""
     for cohort in cohorts:
         judged = [one for one in cohort.evaluations if one.added and not one.added.protocols["last"]["reason"]]
-        if judged:
+        if adding := [one for one in judged if one.reads != "covariates alone"]:
             alt = f"What each model adds to the covariates of {cohort.name}, as listed in the table above."
-            yield f"added.{cohort.name}", draw_differences(cohort.name, judged), alt
+            yield f"added.{cohort.name}", draw_differences(cohort.name, adding), alt
         for evaluation in judged:
             assert evaluation.added is not None
             alt = f"Net benefit of {evaluation.full_title} and of the covariates, as listed in the file benefit.csv."
@@ -45,7 +45,7 @@ def draw_added(cohorts: Sequence[Cohort]) -> Iterator[tuple[str, Figure, str]]:
 
 def draw_differences(cohort: str, evaluations: Sequence[Evaluation]) -> Figure:
     """Draw the difference of each model to the covariates, with its interval."""
-    figure = panel(5.6, 1.15 + 2 * ROW_IN * len(evaluations))
+    figure = panel(5.6, 1.5 + 1.5 * ROW_IN * len(evaluations))
     axes = figure.subplots()
     for place, evaluation in enumerate(evaluations):
         assert evaluation.added is not None
@@ -62,8 +62,8 @@ def draw_differences(cohort: str, evaluations: Sequence[Evaluation]) -> Figure:
     axes.set_yticks([-place for place in range(len(evaluations))], [one.title for one in evaluations])
     axes.grid(False, axis="y")
     axes.set(ylim=(-len(evaluations) + 0.4, 0.6), xlabel="Difference in C-index to the covariates alone, 95 % interval")
-    notes = ["filled: covariates and model", "hollow: a model that reads the covariates", *caveats_of(evaluations)]
-    set_title(axes, f"What each model adds on {cohort}", notes)
+    notes = ["last epoch", "filled: covariates and model", "hollow: a model that reads the covariates itself"]
+    set_heading(figure, f"What each model adds on {cohort}", [*notes, *caveats_of(evaluations)])
     return figure
 
 
@@ -106,6 +106,6 @@ def draw_groups(evaluation: Evaluation, added: Added) -> Figure:
     axes.set_yticks([height for height, _ in labels], [text for _, text in labels])
     axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")
-    axes.set(ylim=(-len(labels) + 0.4, 0.6), xlabel="C-index of the model alone, 95 % interval (dotted: chance)")
+    axes.set(ylim=(-len(labels) + 0.4, 0.6), xlabel="C-index of the model (dotted: chance)")
     set_title(axes, evaluation.full_title, ["last epoch", *evaluation.caveats])
     return figure

@@ -60,3 +60,11 @@ def test_a_risk_that_works_in_one_half_interacts(draw):
         none.append(tests.set_index("covariate").loc["age", "p"])
     assert np.mean(np.array(found) < 0.05) >= 0.8
     assert np.mean(np.array(none) < 0.05) <= 0.3
+
+
+def test_a_covariate_that_nobody_has_forms_no_groups(draw):
+    drawn = draw(0)
+    drawn.clinical.table["age"] = np.nan
+    table, tests = judge_groups(drawn.patients(drawn.hidden))
+    assert "age" not in set(table["covariate"])
+    assert tests.set_index("covariate").loc["age", "reason"] == "fewer than two groups with 10 deaths"
