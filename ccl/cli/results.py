@@ -31,15 +31,37 @@ def evaluate(runs: tuple[Path, ...], predictions: Path | None, out: Path, settin
         evaluate_runs(runs=runs, out=out, months=settings.months)
 
 
+@click.command("added")
+@click.argument("evaluation", type=PATH)
+@click.option("--clinical", type=PATH, required=True, help="clinical.csv of the clinical stage")
+@click.option("--out", type=PATH, required=True, help="folder of the results")
+@settings_options(EvaluateSettings)
+def added(settings: EvaluateSettings, **inputs: Any) -> None:
+    """Judge what a model adds to covariates, by the folder of its EVALUATION."""
+    from ccl.added.stage import judge_added
+
+    judge_added(months=settings.months, **inputs)
+
+
 @click.command("compare")
 @click.argument("evaluations", type=PATH, nargs=-1, required=True)
 @click.option("--out", type=PATH, required=True, help="table to write")
 @click.option("--protocol", default="last", show_default=True, help="protocol of the risks to compare")
-def compare(evaluations: tuple[Path, ...], out: Path, protocol: str) -> None:
-    """Compare models evaluated on the same patients, by the folders of their EVALUATIONS."""
+@click.option("--clinical", type=PATH, help="clinical.csv, to compare each model with covariates too")
+def compare(clinical: Path | None, out: Path, **options: Any) -> None:
+    """Compare models evaluated on the same patients, by the folders of their EVALUATIONS.
+
+    With --clinical, a second table beside OUT, whose name ends in .added, tells what each model adds to covariates.
+    """
     from ccl.evaluate.compare import compare_evaluations
 
-    click.echo("\n".join(compare_evaluations(evaluations=evaluations, out=out, protocol=protocol)))
+    lines = compare_evaluations(out=out, **options)
+    if clinical:
+        from ccl.added.compare import compare_with_covariates
+
+        beside = out.with_suffix(f".added{out.suffix}")
+        lines += compare_with_covariates(clinical=clinical, out=beside, **options)
+    click.echo("\n".join(lines))
 
 
 @click.command("report")
@@ -48,6 +70,7 @@ def compare(evaluations: tuple[Path, ...], out: Path, protocol: str) -> None:
 @click.option("--config", default="{}", help="the workflow's config as JSON, shown in the report")
 @click.option("--explained", type=PATH, multiple=True, help="folder of `ccl explain` with patients to show (repeat)")
 @click.option("--components", type=PATH, multiple=True, help="components.json of an evaluation (repeat)")
+@click.option("--added", type=PATH, multiple=True, help="added.json of an evaluation (repeat)")
 @settings_options(ReportSettings)
 def report(evaluations: tuple[Path, ...], config: str, **options: Any) -> None:
     """Write the report on EVALUATIONS."""
@@ -121,4 +144,4 @@ def figures(**options: Any) -> None:
     draw_figures(**options)
 
 
-COMMANDS = (evaluate, compare, report, ablations, table1, explain, components, figures)
+COMMANDS = (evaluate, added, compare, report, ablations, table1, explain, components, figures)

@@ -15,9 +15,9 @@ SEED = 0
 CONFIDENCE = 0.95
 
 
-def resample(patients: int) -> NDArray[np.int64]:
+def resample(patients: int, seed: int = SEED) -> NDArray[np.int64]:
     """Return how often each patient is in each resample, (R, P); always the same for the same number of patients."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     return rng.multinomial(patients, np.full(patients, 1 / patients), size=RESAMPLES)
 
 

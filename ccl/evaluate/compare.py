@@ -59,22 +59,31 @@ def compare_evaluations(*, evaluations: Sequence[Path], out: Path, protocol: str
             expected="two different folders or more that `ccl evaluate` wrote",
             todo="name them",
         )
-    judged = [_read(folder, protocol) for folder in evaluations]
-    patients, left = _common(judged)
+    judged = [read_judged(folder, protocol) for folder in evaluations]
+    patients, left = common_patients(judged)
     table = _compare(judged, patients)
     write_table(out, table)
     return [*left, *(_line(row) for row in table.to_dict("records"))]
 
 
 @dataclass(frozen=True)
-class _Judged:
+class Judged:
+    """The risks of one evaluation that are compared."""
+
     folder: Path
     protocol: str
     risks: pd.DataFrame
     """By patient: ``months``, ``censorship``, ``risk``."""
 
 
-def _read(folder: Path, protocol: str) -> _Judged:
+def read_judged(folder: Path, protocol: str) -> Judged:
+    """Read the risks of a protocol; predictions made elsewhere have only one, whichever is asked for.
+
+    Raises
+    ------
+    InputError
+        The evaluation does not have the protocol.
+    """
     path = folder / "risks.csv"
     columns = ("patient_id", "months", "censorship", "risk")
     risks = read_table(path, required=("protocol", *columns), text=("patient_id",))
@@ -89,11 +98,17 @@ def _read(folder: Path, protocol: str) -> _Judged:
             todo="choose it by --protocol",
         )
     rows = risks.loc[risks["protocol"] == wanted, list(columns)]
-    return _Judged(folder, wanted, rows.set_index("patient_id").sort_index())
+    return Judged(folder, wanted, rows.set_index("patient_id").sort_index())
 
 
-def _common(judged: Sequence[_Judged]) -> tuple[pd.Index[str], list[str]]:
-    """Return the patients that all evaluations have, and a line for each that has more; follow-up must be the same."""
+def common_patients(judged: Sequence[Judged]) -> tuple[pd.Index[str], list[str]]:
+    """Return the patients that all evaluations have, and a line for each that has more.
+
+    Raises
+    ------
+    InputError
+        Follow-up differs, or no patients can be compared.
+    """
     first, *others = judged
     patients = first.risks.index
     for other in others:
@@ -130,7 +145,7 @@ def _common(judged: Sequence[_Judged]) -> tuple[pd.Index[str], list[str]]:
     return patients, left
 
 
-def _compare(judged: Sequence[_Judged], patients: pd.Index[str]) -> pd.DataFrame:
+def _compare(judged: Sequence[Judged], patients: pd.Index[str]) -> pd.DataFrame:
     pairs = list(combinations(range(len(judged)), 2))
     table = differences([one.risks.loc[patients] for one in judged], pairs)
     for column, place in (("second", 1), ("first", 0)):

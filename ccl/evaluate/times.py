@@ -41,12 +41,11 @@ def judge_times(
     folds, scores, risks
         The folds, their scores at the epoch that is evaluated, and the pooled risks.
     months : sequence of float
-        The times; if there are none, those of :data:`ccl.evaluate.MONTHS` that lie within follow-up.
+        The times, as in :func:`chosen_months`.
     """
-    longest = float(risks["months"].max())
-    chosen = np.array(sorted(set(months)) or [month for month in MONTHS if month < longest], dtype=np.float64)
+    chosen = chosen_months(months, risks["months"])
     ends = [run.edges[-1] if len(run.edges) else 0.0 for run in folds]
-    grid = _grid(risks["months"], min(ends))
+    grid = brier_grid(risks["months"], min(ends))
     survival = pool_survival(folds, scores, chosen)
     facts = {
         "uno": uno(risks),
@@ -61,8 +60,14 @@ def judge_times(
     return facts, pd.concat(tables) if tables else pd.DataFrame(columns=CALIBRATION)
 
 
-def _grid(months: ArrayLike, end: float) -> NDArray[np.float64]:
-    """Return evenly spaced times that the Brier score is integrated over; maybe none."""
+def chosen_months(asked: Sequence[float], months: ArrayLike) -> NDArray[np.float64]:
+    """Return the times that are asked for; if none, those of :data:`ccl.evaluate.MONTHS` that lie within follow-up."""
+    longest = float(np.max(months))
+    return np.array(sorted(set(asked)) or [month for month in MONTHS if month < longest], dtype=np.float64)
+
+
+def brier_grid(months: ArrayLike, end: float = np.inf) -> NDArray[np.float64]:
+    """Return evenly spaced times, up to `end`, that the Brier score is integrated over; maybe none."""
     first, last = float(np.min(months)), min(truncation(months), end)
     return np.linspace(first, last, GRID) if first < last else np.empty(0)
 

@@ -133,6 +133,12 @@ class Inputs:
         folds = range(self._cohort(wildcards).n_folds)
         return [f"<results>/{{cohort}}/train/{{encoder}}/{{model}}/fold{fold}/run.json" for fold in folds]
 
+    @property
+    def added(self) -> dict[str, str]:
+        """What a run is compared with the covariates by."""
+        folder = "<results>/{cohort}/evaluate/{encoder}/{model}"
+        return {"evaluation": f"{folder}/evaluation.json", "risks": f"{folder}/risks.csv", "clinical": CLINICAL}
+
     def _networks(self, wildcards: Wildcards) -> list[str]:
         return [
             f"<results>/{{cohort}}/train/{{encoder}}/{{model}}/fold{fold}/{name}"

@@ -72,6 +72,14 @@ class Targets:
         """Return the evaluations of all runs."""
         return [evaluation(run) for run in self.plan.runs]
 
+    def added(self) -> list[str]:
+        """Return what every run adds to the covariates of its cohort, if this has covariates."""
+        return [
+            f"<results>/{cohort}/added/{encoder}/{model}/added.json"
+            for cohort, encoder, model in self.plan.runs
+            if self.plan.cohorts[cohort].entry.clinical
+        ]
+
     def table1(self, wildcards: Wildcards) -> list[str]:
         """Return the evaluations for Tables I to III."""
         if not self.plan.runs:

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-VERSION = 6
+VERSION = 7
 """Bumped when the stage's output changes for the same input."""

@@ -18,6 +18,7 @@ from ccl.methods import METHODS
 from ccl.pages.html import render
 from ccl.pages.numbers import MINUS
 from ccl.pages.provenance import provenance
+from ccl.report.added import describe
 from ccl.report.comparisons import ALL_PAIRS_OF
 from ccl.report.components import components
 from ccl.report.figures import figure_name
@@ -68,6 +69,7 @@ def render_report(
         protocols=protocols_of(cohorts),
         methods=list(dict.fromkeys(evaluation.title for evaluation in evaluations)),
         headline=headline(cohorts),
+        added=[describe(cohort, drawn) for cohort in cohorts],
         caveats_of=caveats_of,
         results=[
             (one.full_title if len(cohorts) > 1 else one.title, one.facts["protocols"]["last"]) for one in evaluations

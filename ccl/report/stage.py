@@ -16,13 +16,14 @@ from ccl.io.progress import progress
 from ccl.pages.numbers import format_p
 from ccl.pages.style import house_style, inline, save
 from ccl.report import figures
+from ccl.report.added_figures import draw_added
 from ccl.report.latex import latex_tables
 from ccl.report.page import render_report
 from ccl.report.patients import read_explained
 from ccl.report.tables import make_tables
 from ccl.results.components import draw_one
 from ccl.results.figures import PROTOCOL_WORDS, draw
-from ccl.results.gather import Evaluation, evaluations_of, gather
+from ccl.results.gather import Cohort, Evaluation, evaluations_of, gather
 
 
 def write_report(
@@ -33,6 +34,7 @@ def write_report(
     settings: ReportSettings,
     explained: Sequence[Path] = (),
     components: Sequence[Path] = (),
+    added: Sequence[Path] = (),
 ) -> None:
     """Write ``report.html``, ``tables/*.csv`` and ``*.tex``, and ``figures/*.{svg,png}``.
 
@@ -52,16 +54,18 @@ def write_report(
         Folders of the explain stage, one for each cohort and model, whose patients the page shows.
     components : sequence of Path
         ``components.json`` of those evaluations that have one.
+    added : sequence of Path
+        ``added.json`` of those evaluations that have one.
 
     Raises
     ------
     InputError
         No evaluation is named, or a file is missing or damaged.
     """
-    cohorts = gather(evaluations, components)
+    cohorts = gather(evaluations, components, added)
     patients = read_explained(explained, out=out)
     tables = make_tables(cohorts)
-    drawn = _draw(evaluations_of(cohorts), out / "figures")
+    drawn = _draw(cohorts, out / "figures")
     for name, table in tables.items():
         write_table(out / "tables" / f"{name}.csv", table)
     for_paper = latex_tables(tables, evaluations_of(cohorts))
@@ -77,12 +81,14 @@ def write_report(
         _remove_others(out / "figures", {f"{name}.{suffix}" for name in drawn}, f"*.{suffix}")
 
 
-def _draw(evaluations: Sequence[Evaluation], folder: Path) -> dict[str, Markup]:
+def _draw(cohorts: Sequence[Cohort], folder: Path) -> dict[str, Markup]:
     """Draw and save every figure; return them as elements of the page, by the names of their files."""
-    drawn = {}
+    drawn, evaluations = {}, evaluations_of(cohorts)
     with house_style():
         svg = save(figures.draw_c_index(evaluations), folder, "c_index")
         drawn["c_index"] = inline(svg, "c_index", "C-index of every fold, as listed in the tables of this page.")
+        for name, figure, alt in draw_added(cohorts):
+            drawn[name] = inline(save(figure, folder, name), name, alt)
         for evaluation in progress(evaluations, "figures", unit="method"):
             for name, figure, alt in _draw_evaluation(evaluation):
                 drawn[name] = inline(save(figure, folder, name), name, alt)

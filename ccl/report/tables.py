@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from ccl.report.added import ADDED, added_rows
 from ccl.report.comparisons import comparisons
 from ccl.results.cells import OVERALL_COLUMN, Row, fill, measure_c_index
 from ccl.results.gather import Cohort, Evaluation, evaluations_of, protocols_of
@@ -92,8 +93,8 @@ def make_tables(cohorts: Sequence[Cohort]) -> dict[str, pd.DataFrame]:
         ),
         "inputs": pd.DataFrame(files, columns=["cohort", "what", "file", "sha256"]),
     }
-    compared = per_evaluation(PUBLISHED, _compare_published)
-    return tables | ({"published": compared} if len(compared) else {})
+    some = {"published": per_evaluation(PUBLISHED, _compare_published), "added": per_evaluation(ADDED, added_rows)}
+    return tables | {name: table for name, table in some.items() if len(table)}
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

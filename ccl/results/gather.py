@@ -9,10 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from ccl.added.words import Reads
 from ccl.evaluate import INNER
 from ccl.io.errors import InputError
 from ccl.io.files import digest, read_json, read_table
 from ccl.io.formats import Genomics, ManifestRow, newest_rows
+from ccl.methods import get_method
+from ccl.results.added import Added, read_added
 from ccl.results.components import Components, read_components
 from ccl.results.described import Described
 
@@ -36,11 +39,21 @@ class Evaluation(Described):
     """``history.csv`` of all folds, with a column ``fold``."""
     components: Components | None = None
     """The model's knowledge components; None if the stage ``components`` was not run for it."""
+    added: Added | None = None
+    """What the model adds to covariates; None if its cohort has none."""
 
     @property
     def name(self) -> str:
         """Name of the evaluation; the names of its figures start with it."""
         return ".".join(self.key)
+
+    @property
+    def reads(self) -> Reads:
+        """What the model reads beside, or in the place of, the covariates."""
+        read = get_method(self.method, clinical="covariates" in self.runs[0]).reads
+        if "clinical" not in read:
+            return "other"
+        return "covariates alone" if read == ("clinical",) else "covariates too"
 
     @property
     def track(self) -> str:
@@ -108,7 +121,7 @@ class Cohort:
         return any(evaluation.synthetic for evaluation in self.evaluations)
 
 
-def gather(evaluations: Sequence[Path], components: Sequence[Path] = ()) -> list[Cohort]:
+def gather(evaluations: Sequence[Path], components: Sequence[Path] = (), added: Sequence[Path] = ()) -> list[Cohort]:
     """Read evaluations and their cohorts, in the order in which they are first named.
 
     Parameters
@@ -117,6 +130,8 @@ def gather(evaluations: Sequence[Path], components: Sequence[Path] = ()) -> list
         Files ``evaluation.json``.
     components : sequence of Path
         Files ``components.json`` of those evaluations that have one.
+    added : sequence of Path
+        Files ``added.json`` of those evaluations that have one.
 
     Raises
     ------
@@ -130,11 +145,13 @@ def gather(evaluations: Sequence[Path], components: Sequence[Path] = ()) -> list
             todo="name the files",
         )
     decomposed = {found.key: found for found in (read_components(Path(path).parent) for path in components)}
+    beside = {found.key: found for found in (read_added(Path(path).parent) for path in added)}
     members: dict[Path, list[Evaluation]] = {}
     for path in evaluations:
         folder = Path(path).absolute().parents[3]
         found = _read_evaluation(Path(path).absolute(), folder)
-        members.setdefault(folder, []).append(replace(found, components=decomposed.get(found.key)))
+        whole = replace(found, components=decomposed.get(found.key), added=beside.get(found.key))
+        members.setdefault(folder, []).append(whole)
     _check_names([one for found in members.values() for one in found])
     return [_read_cohort(folder, tuple(found)) for folder, found in members.items()]
 

@@ -11,7 +11,8 @@ import torch
 from ccl.data.batch import Batch, Outcomes, Shape
 from ccl.data.intervals import interval_edges, interval_labels
 from ccl.methods import hyper
-from ccl.methods.cox.network import PENALTIES, Model, choose_penalty, ridge_cox
+from ccl.methods.cox.network import PENALTIES, Model, choose_penalty
+from ccl.methods.cox.ridge import ridge_cox
 from ccl.methods.interface import risk, survival
 from ccl.nn.replicas import Replicas
 

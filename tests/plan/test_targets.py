@@ -80,3 +80,12 @@ def test_a_figure_is_drawn_for_each_encoder_model_and_protocol(plan: Make) -> No
     files = plan().targets.judged_figure("6")(job())
     assert len(files) == 5 * 2 * 2
     assert len(plan().targets.figure8(job())) == 2 * 2
+
+
+def test_what_is_added_is_judged_where_there_are_covariates_and_follow_up(plan: Make, config: dict[str, Any]) -> None:
+    assert plan().targets.added() == []
+    clinical = {"covariates": {"age": {"kind": "numeric"}}}
+    cohorts = {name: {**cohort, "clinical": clinical} for name, cohort in config["cohorts"].items() if name == "genes"}
+    made = plan(cohorts={**config["cohorts"], **cohorts})
+    assert made.targets.added() == ["<results>/genes/added/none/snn/added.json"]
+    assert set(made.inputs.added) == {"evaluation", "risks", "clinical"}

@@ -3,6 +3,7 @@ rule report:
         evaluations=plan.targets.evaluations(),
         explained=plan.targets.explained_in_report,
         components=plan.targets.components(),
+        added=plan.targets.added(),
     output:
         html=report(
             "<results>/report/report.html",

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from torch import Tensor, nn
 
 from ccl.data.batch import Batch, Outcomes, Shape
 from ccl.methods.cox import Hyper
+from ccl.methods.cox.ridge import Array, Deaths, at_risk, log_likelihood, ridge_cox
 from ccl.methods.interface import ClosedForm, Output
 from ccl.nn.replicas import Replicas
 
@@ -25,9 +25,6 @@ RANK_TOLERANCE = 1e-10
 
 LEAST_HAZARD = 1e-6
 """Baseline hazard of an interval in which nobody died."""
-
-Array = NDArray[np.float64]
-Deaths = NDArray[np.bool_]
 
 
 class Model(ClosedForm):
@@ -102,31 +99,6 @@ class Model(ClosedForm):
         return torch.cat([*clinical, *genes, *slides], dim=-1)
 
 
-def ridge_cox(x: Array, months: Array, dead: Deaths, penalties: Array, start: Array | None = None) -> Array:
-    """Return the coefficients (d,) of a ridge Cox model.
-
-    Parameters
-    ----------
-    x : (n, d) array
-        Standardised columns.
-    months, dead : (n,) arrays
-        Follow-up, and whether it ended in death.
-    penalties : (d,) array
-        Of each column, above 0.
-    start : (d,) array, optional
-        Coefficients to start from.
-    """
-
-    def loss(b: Array) -> tuple[float, Array]:
-        value, slope = _log_likelihood(x @ b, months, dead)
-        gradient: Array = -(x.T @ slope) / len(x) + penalties * b
-        return float(-value / len(x) + (penalties * b) @ b / 2), gradient
-
-    first = np.zeros(x.shape[1]) if start is None else start
-    found: Array = minimize(loss, first, jac=True, method="L-BFGS-B", options={"maxiter": 5000, "ftol": 1e-14}).x
-    return found
-
-
 def choose_penalty(light: Array, gram: Array, months: Array, dead: Deaths, light_penalty: float) -> float:
     """Return the penalty with the highest cross-validated likelihood (Verweij, van Houwelingen, Stat. Med. 1993).
 
@@ -153,8 +125,8 @@ def choose_penalty(light: Array, gram: Array, months: Array, dead: Deaths, light
             x, penalties = _with_components(light, components, light_penalty, penalty)
             found = ridge_cox(x[kept], months[kept], dead[kept], penalties, start=found)
             eta = x @ found
-            likelihood[penalty] += _log_likelihood(eta, months, dead)[0]
-            likelihood[penalty] -= _log_likelihood(eta[kept], months[kept], dead[kept])[0]
+            likelihood[penalty] += log_likelihood(eta, months, dead)[0]
+            likelihood[penalty] -= log_likelihood(eta[kept], months[kept], dead[kept])[0]
     return max(PENALTIES, key=lambda penalty: likelihood[penalty])
 
 
@@ -172,26 +144,6 @@ def _with_components(light: Array, components: Array, light_penalty: float, pena
     return np.hstack([light, components]), penalties
 
 
-def _log_likelihood(eta: Array, months: Array, dead: Deaths) -> tuple[float, Array]:
-    """Return Breslow's partial log-likelihood of log-hazards (n,), and its gradient."""
-    shifted = np.exp(eta - eta.max())
-    at_risk = _at_risk(shifted, months)
-    value = float((eta[dead] - eta.max() - np.log(at_risk[dead])).sum())
-    # Each death reduces the gradient of everyone at risk, those followed at least as long, by their hazard.
-    order = np.argsort(months, kind="stable")
-    taken = np.cumsum(np.where(dead, 1 / at_risk, 0.0)[order])
-    last = np.searchsorted(months[order], months, side="right") - 1
-    return value, dead - shifted * taken[last]
-
-
-def _at_risk(hazards: Array, months: Array) -> Array:
-    """Return the sum of the hazards of all patients followed at least as long as each patient."""
-    order = np.argsort(months, kind="stable")
-    behind = np.cumsum(hazards[order][::-1])[::-1]
-    sums: Array = behind[np.searchsorted(months[order], months, side="left")]
-    return sums
-
-
 def _baseline(
     eta: Array,
     months: Array,
@@ -200,5 +152,5 @@ def _baseline(
     count: int,
 ) -> Array:
     """Return Breslow's baseline hazard of each survival interval, (count,)."""
-    at_risk = _at_risk(np.exp(eta), months)
-    return np.maximum(np.bincount(labels[dead], weights=1 / at_risk[dead], minlength=count), LEAST_HAZARD)
+    increments = 1 / at_risk(np.exp(eta), months)[dead]
+    return np.maximum(np.bincount(labels[dead], weights=increments, minlength=count), LEAST_HAZARD)

@@ -1,0 +1,131 @@
+"""Whether the risk tells of survival what the covariates do not: Cox models of all out-of-fold patients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from warnings import catch_warnings
+
+import numpy as np
+import pandas as pd
+from lifelines import CoxPHFitter
+from lifelines.exceptions import ConvergenceError
+from lifelines.statistics import proportional_hazard_test
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from ccl.added.patients import Patients
+
+RISK = "risk of the model"
+MONTHS, DEAD, FOLD = "months of follow-up", "died", "test fold"
+"""Columns of a design beside the covariates, none of which is likely to have such a name."""
+
+TOLERANCE = 1e-8
+"""A standardised column that differs by less than this from a combination of those before it says nothing new."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Columns of a Cox model with a baseline hazard for each fold: Efron's ties, no penalty."""
+
+    patients: Patients
+    columns: pd.DataFrame
+    """(P, C) without missing values; no column is a combination of those before it."""
+
+    @classmethod
+    def of(cls, patients: Patients, columns: pd.DataFrame) -> Design:
+        """Return the design of some columns, each with mean 0 and deviation 1, without those that say nothing new."""
+        values = columns.fillna(columns.mean()).fillna(0.0).to_numpy(dtype=np.float64)
+        values = values - values.mean(axis=0)
+        values /= np.maximum(values.std(axis=0), TOLERANCE)
+        kept: list[int] = []
+        for place in range(values.shape[1]):
+            chosen = values[:, [*kept, place]]
+            if np.linalg.matrix_rank(chosen, tol=TOLERANCE * np.sqrt(len(values))) > len(kept):
+                kept.append(place)
+        return cls(patients, pd.DataFrame(values[:, kept], columns=columns.columns[kept]))
+
+    def fit(self) -> CoxPHFitter:
+        """Fit the model.
+
+        Raises
+        ------
+        ConvergenceError
+            The likelihood has no maximum.
+        """
+        with catch_warnings(action="ignore"):  # of levels in which nobody died: their likelihood has a limit
+            return CoxPHFitter().fit(self.table, duration_col=MONTHS, event_col=DEAD, strata=[FOLD])
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The columns with follow-up and fold."""
+        known = self.patients
+        return self.columns.assign(**{MONTHS: known.months, DEAD: known.dead, FOLD: known.fold})
+
+
+def covariate_columns(patients: Patients) -> pd.DataFrame:
+    """Return the coded covariates (P, C), a missing value as the mean of all."""
+    return pd.DataFrame(patients.covariates, columns=list(patients.clinical.columns))
+
+
+def likelihood_ratio(smaller: Design, larger: Design) -> dict[str, Any]:
+    """Return the likelihood-ratio test of the columns that `larger` has beyond `smaller`.
+
+    Returns
+    -------
+    dict
+        ``statistic``, ``df``, ``p``; if these are None, ``reason``.
+    """
+    df = larger.columns.shape[1] - smaller.columns.shape[1]
+    reason = None
+    if df == 0:
+        reason = "what is tested is a combination of the covariates"
+    elif smaller.columns.empty:
+        reason = "no covariate varies"
+    else:
+        try:
+            statistic = 2 * (larger.fit().log_likelihood_ - smaller.fit().log_likelihood_)
+        except ConvergenceError:
+            reason = "the Cox model has no finite solution"
+    if reason:
+        return {"statistic": None, "df": df, "p": None, "reason": reason}
+    statistic = max(float(statistic), 0.0)
+    return {"statistic": statistic, "df": df, "p": float(chi2.sf(statistic, df)), "reason": None}
+
+
+def associate(patients: Patients) -> dict[str, Any]:
+    """Return the association of the standardised risk with survival, given the covariates.
+
+    Returns
+    -------
+    dict
+        ``likelihood_ratio`` (as :func:`likelihood_ratio` returns), ``hazard_ratio`` (of one standard deviation of the
+        risk, with ``lower``, ``upper`` and ``reason``) and ``proportional_hazards`` (a list of ``column``,
+        ``statistic``, ``p`` of Schoenfeld residuals against the Kaplan-Meier curve of time).
+    """
+    covariates = covariate_columns(patients)
+    base = Design.of(patients, covariates)
+    whole = Design.of(patients, covariates.assign(**{RISK: patients.standardised}))
+    test = likelihood_ratio(base, whole)
+    ratio: dict[str, Any] = {"hazard_ratio": None, "lower": None, "upper": None, "reason": test["reason"]}
+    if test["reason"]:
+        return {"likelihood_ratio": test, "hazard_ratio": ratio, "proportional_hazards": []}
+    fitted = whole.fit()
+    values = fitted.summary.loc[RISK, ["exp(coef)", "exp(coef) lower 95%", "exp(coef) upper 95%"]]
+    ratio |= dict(zip(("hazard_ratio", "lower", "upper"), map(float, values), strict=True))
+    return {
+        "likelihood_ratio": test,
+        "hazard_ratio": ratio,
+        "proportional_hazards": _proportional(fitted, whole),
+    }
+
+
+def _proportional(fitted: CoxPHFitter, design: Design) -> list[dict[str, Any]]:
+    """Return Schoenfeld's test of each column."""
+    with catch_warnings(action="ignore"):
+        # Not by rank: lifelines ranks the rows, which are sorted by time only within folds.
+        found = proportional_hazard_test(fitted, design.table, time_transform="km").summary
+    rows = zip(found.index, found["test_statistic"].astype(float), found["p"].astype(float), strict=True)
+    return [{"column": name, "statistic": statistic, "p": p} for name, statistic, p in rows if np.isfinite(p)]

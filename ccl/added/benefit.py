@@ -1,0 +1,74 @@
+"""Net benefit: what it is worth to treat those whose predicted risk is above a threshold.
+
+Vickers et al., BMC Medical Informatics and Decision Making 2008: of those above the threshold, Kaplan-Meier estimates
+the share who die by the chosen time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from ccl.added import ARMS, Arm
+from ccl.added.arms import Prediction
+from ccl.added.patients import Patients
+from ccl.evaluate.censoring import survived_share
+
+THRESHOLDS = np.arange(1, 100) / 100
+
+LEAST_ABOVE = 10
+"""Curves end at the last threshold with so many patients above it in one of the arms."""
+
+COLUMNS = ["months", "threshold", *ARMS, "all", "none"]
+
+
+def net_benefit(
+    months: ArrayLike, censorship: ArrayLike, death: NDArray[np.float64], at: float, threshold: float
+) -> float:
+    """Return the net benefit of treating patients above a threshold, in true positives per patient.
+
+    Parameters
+    ----------
+    months, censorship : array_like, shape (P,)
+        Follow-up; 1 = censored, 0 = death observed.
+    death : ndarray, shape (P,)
+        Predicted probability to die by `at`.
+    at : float
+        The time (months).
+    threshold : float
+        Between 0 and 1; its odds are the harm of treating somebody in vain, relative to the good of treating somebody
+        who would die.
+
+    Returns
+    -------
+    float
+        0 if nobody is above; NaN if nobody above is followed as long as `at` and the last of them did not die.
+    """
+    time, censored, above = np.asarray(months, dtype=np.float64), np.asarray(censorship), death > threshold
+    if not above.any():
+        return 0.0
+    alive = float(survived_share(time[above], censored[above])(at))
+    if alive > 0 and time[above].max() < at:
+        return float("nan")
+    treated = float(above.mean())
+    return (1 - alive) * treated - alive * treated * threshold / (1 - threshold)
+
+
+def decision_curves(patients: Patients, arms: Mapping[Arm, Prediction], at: NDArray[np.float64]) -> pd.DataFrame:
+    """Return the net benefit of each arm, of treating all and of treating nobody, at each time and threshold."""
+    death = {str(arm): 1 - prediction.survival(at) for arm, prediction in arms.items()}
+    everybody = np.ones(len(patients.months))
+    follow_up = patients.months, ~patients.dead
+    rows = []
+    for place, month in enumerate(at.tolist()):
+        predicted = {arm: values[:, place] for arm, values in death.items()}
+        for threshold in THRESHOLDS.tolist():
+            if max(int((values > threshold).sum()) for values in predicted.values()) < LEAST_ABOVE:
+                break
+            treated = {**predicted, "all": everybody}
+            benefit = {name: net_benefit(*follow_up, values, month, threshold) for name, values in treated.items()}
+            rows.append({"months": month, "threshold": threshold, **benefit, "none": 0.0})
+    return pd.DataFrame(rows, columns=COLUMNS)

@@ -1,0 +1,87 @@
+"""C-index of the arms, and the differences between them, on the same resamples of the test patients of each fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ccl.added import ARMS, Arm
+from ccl.added.arms import Prediction
+from ccl.added.patients import Patients
+from ccl.evaluate.bootstrap import SEED, percentile_interval, resample
+from ccl.evaluate.concordance import concordance_index, resampled_concordance
+
+
+@dataclass(frozen=True)
+class Concordance:
+    """The C-index of one arm."""
+
+    folds: NDArray[np.float64]
+    """(F,) of each fold; NaN where no two patients are comparable."""
+    resampled: NDArray[np.float64]
+    """(R,) mean over folds of each resample."""
+
+    @property
+    def mean(self) -> float:
+        """Mean over folds."""
+        return _mean(self.folds)
+
+
+def concordances(patients: Patients, arms: Mapping[Arm, Prediction]) -> dict[Arm, Concordance]:
+    """Return the C-index of each arm.
+
+    Patients are drawn within each fold, and the same draws count for all arms.  Fits are not repeated: the resamples
+    tell how the numbers vary with the patients that they are computed on.
+    """
+    found: dict[Arm, tuple[list[float], list[NDArray[np.float64]]]] = {arm: ([], []) for arm in arms}
+    for place, fold in enumerate(patients.folds):
+        here = patients.fold == fold
+        counts = resample(int(here.sum()), SEED + place)
+        follow_up = patients.months[here], ~patients.dead[here]
+        for arm, (whole, resampled) in found.items():
+            # Within a fold the model's risk needs no common scale, and what it leaves tied stays tied.
+            risk = patients.risk if arm == "model" else arms[arm].risk
+            whole.append(concordance_index(*follow_up, risk[here]))
+            resampled.append(resampled_concordance(*follow_up, risk[here], counts))
+    return {arm: Concordance(np.array(w), _mean_of_rows(np.stack(r, axis=1))) for arm, (w, r) in found.items()}
+
+
+def _mean_of_rows(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of each row without NaN; NaN where there is nothing else."""
+    known = ~np.isnan(values)
+    sums, counts = np.where(known, values, 0.0).sum(axis=1), known.sum(axis=1)
+    means = np.full(len(values), np.nan)
+    np.divide(sums, counts, out=means, where=counts > 0)
+    return means
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(_mean_of_rows(values[None])[0])
+
+
+def arm_facts(found: Concordance) -> dict[str, Any]:
+    """Return ``c_index`` with its interval, and ``folds``, for JSON."""
+    return {"c_index": _number(found.mean), **_interval(found.resampled), "folds": [_number(c) for c in found.folds]}
+
+
+def difference(first: Concordance, second: Concordance) -> dict[str, Any]:
+    """Return ``difference`` in C-index, first minus second, with its 95 % interval, for JSON."""
+    return {"difference": _number(first.mean - second.mean), **_interval(first.resampled - second.resampled)}
+
+
+def differences(found: Mapping[Arm, Concordance]) -> dict[str, dict[str, Any]]:
+    """Return the differences of the arms with the model to the covariates alone."""
+    return {arm: difference(found[arm], found["clinical"]) for arm in ARMS if arm != "clinical"}
+
+
+def _interval(values: NDArray[np.float64]) -> dict[str, float | None]:
+    lower, upper = percentile_interval(values) or (None, None)
+    return {"lower": lower, "upper": upper}
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

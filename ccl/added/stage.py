@@ -1,0 +1,141 @@
+"""The added stage: out-of-fold risks and covariates in, what the model adds to the covariates out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ccl.added import ARMS
+from ccl.added.arms import Prediction, predict_arms
+from ccl.added.association import associate
+from ccl.added.benefit import decision_curves
+from ccl.added.groups import judge_groups
+from ccl.added.patients import Patients, select
+from ccl.added.resample import arm_facts, concordances, differences
+from ccl.evaluate.bootstrap import CONFIDENCE, RESAMPLES
+from ccl.evaluate.times import at_months, brier_grid, calibration, chosen_months, integrated_brier, uno
+from ccl.io.covariates import Clinical
+from ccl.io.files import read_json, read_table, write_json, write_table
+
+NAMES = ("cohort", "encoder", "model", "method", "weights", "synthetic")
+"""Entries of ``evaluation.json`` that ``added.json`` repeats."""
+
+CHOSEN_ON_TEST = "best-on-test"
+"""The protocol whose sub-groups are not judged: its risks were chosen by the patients that they would be judged on."""
+
+TABLES = ("log_hazards", "calibration", "benefit", "groups", "interactions")
+
+
+@dataclass(frozen=True)
+class Added:
+    """The results of one protocol."""
+
+    facts: dict[str, Any]
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    """Those of :data:`TABLES` that there are."""
+
+
+def judge_added(*, evaluation: Path, clinical: Path, out: Path, months: Sequence[float] = ()) -> None:
+    """Write ``out`` as docs/formats.md describes the stage ``added``.
+
+    Parameters
+    ----------
+    evaluation : Path
+        Folder that ``ccl evaluate`` wrote.
+    clinical : Path
+        ``clinical.csv``.
+    out : Path
+        Folder of the results.
+    months : sequence of float
+        Times of the time-dependent statistics; if there are none, the default ones.
+
+    Raises
+    ------
+    InputError
+        A file is missing or damaged, or no patient has both covariates and a risk.
+    """
+    facts = read_json(evaluation / "evaluation.json", required=(*NAMES, "left_out"), todo="run `ccl evaluate` again")
+    columns = ("protocol", "fold", "patient_id", "months", "censorship", "risk")
+    risks = read_table(evaluation / "risks.csv", required=columns, text=("patient_id", "fold"))
+    covariates = Clinical.read(clinical)
+    found = {
+        str(protocol): judge_protocol(rows, covariates, months, groups=protocol != CHOSEN_ON_TEST)
+        for protocol, rows in risks.groupby("protocol", sort=False)
+    }
+    patients, left_out = select(risks[risks["protocol"] == next(iter(found))], covariates)
+    for name in TABLES:
+        tables = [one.tables[name].assign(protocol=p) for p, one in found.items() if name in one.tables]
+        table = pd.concat(tables) if tables else pd.DataFrame(columns=["protocol"])
+        write_table(out / f"{name}.csv", table[["protocol", *table.columns.drop("protocol")]])
+    described = {
+        **{name: facts[name] for name in NAMES},
+        "covariates": [vars(covariate) for covariate in covariates.covariates],
+        "warnings": covariates.facts["warnings"],
+        "n_patients": len(patients.table),
+        "n_events": int(patients.dead.sum()),
+        "left_out": {**facts["left_out"], **left_out},
+        "confidence": CONFIDENCE,
+        "resamples": RESAMPLES,
+    }
+    write_json(out / "added.json", {**described, "protocols": {protocol: one.facts for protocol, one in found.items()}})
+
+
+def judge_protocol(risks: pd.DataFrame, clinical: Clinical, months: Sequence[float], *, groups: bool) -> Added:
+    """Return what the risks of one protocol add to the covariates.
+
+    Parameters
+    ----------
+    risks : DataFrame
+        Rows of ``risks.csv``.
+    clinical : Clinical
+        The covariates.
+    months : sequence of float
+        As in :func:`judge_added`.
+    groups : bool
+        Whether sub-groups are judged.
+    """
+    patients, _ = select(risks, clinical)
+    if patients.problem:
+        return Added({"reason": patients.problem})
+    arms = predict_arms(patients)
+    concordance = concordances(patients, arms)
+    at = chosen_months(months, patients.months)
+    facts = {
+        "reason": None,
+        "notes": patients.notes,
+        "arms": {arm: arm_facts(concordance[arm]) | _judge_times(patients, arms[arm], at) for arm in ARMS},
+        "differences": differences(concordance),
+        **associate(patients),
+    }
+    log_hazards = patients.table[["fold", "patient_id"]].assign(**{arm: arms[arm].risk for arm in ARMS})
+    tables = {
+        "log_hazards": log_hazards,
+        "calibration": pd.concat([_calibrate(patients, arms[arm], at).assign(arm=arm) for arm in ARMS]),
+        "benefit": decision_curves(patients, arms, at),
+    }
+    if groups:
+        tables["groups"], tables["interactions"] = judge_groups(patients)
+    return Added(facts, tables)
+
+
+def _judge_times(patients: Patients, arm: Prediction, at: np.ndarray) -> dict[str, Any]:
+    """Return Uno's C, AUC and Brier scores of an arm, all test patients together."""
+    risks = patients.table.assign(risk=arm.risk)
+    grid = brier_grid(patients.months)
+    survival = arm.survival(at)
+    return {
+        "uno": uno(risks),
+        "months": [at_months(risks, month, survival[:, place]) for place, month in enumerate(at.tolist())],
+        "integrated_brier": integrated_brier(risks, grid, arm.survival(grid)),
+    }
+
+
+def _calibrate(patients: Patients, arm: Prediction, at: np.ndarray) -> pd.DataFrame:
+    survival = arm.survival(at)
+    tables = [calibration(patients.table, month, survival[:, place]) for place, month in enumerate(at.tolist())]
+    return pd.concat(tables) if tables else pd.DataFrame()

@@ -1,0 +1,111 @@
+"""Figures of what models add to clinical covariates: differences, decision curves, and sub-groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ccl.added.words import headline_arm
+from ccl.pages.numbers import format_p
+from ccl.pages.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, panel, set_heading, set_title
+from ccl.report.figures import figure_name
+from ccl.results.added import Added
+from ccl.results.gather import Cohort, Evaluation, caveats_of
+
+CURVES: Mapping[str, tuple[str, str, Any]] = {
+    "both": ("covariates and model", ORANGE, "-"),
+    "clinical": ("covariates", BLUE, (0, (5, 1.2))),
+    "model": ("model", GREEN, (0, (1, 1))),
+    "all": ("treat all", MUTED, "-"),
+    "none": ("treat nobody", INK, "-"),
+}
+"""Label, colour and dashes of each decision curve."""
+
+ROW_IN = 0.27
+
+
+def draw_added(cohorts: Sequence[Cohort]) -> Iterator[tuple[str, Figure, str]]:
+    """Yield name, figure and alt text of every figure, all after the last epoch."""
+    for cohort in cohorts:
+        judged = [one for one in cohort.evaluations if one.added and not one.added.protocols["last"]["reason"]]
+        if adding := [one for one in judged if one.reads != "covariates alone"]:
+            alt = f"What each model adds to the covariates of {cohort.name}, as listed in the table above."
+            yield f"added.{cohort.name}", draw_differences(cohort.name, adding), alt
+        for evaluation in judged:
+            assert evaluation.added is not None
+            alt = f"Net benefit of {evaluation.full_title} and of the covariates, as listed in the file benefit.csv."
+            yield figure_name(evaluation, "benefit"), draw_benefit(evaluation, evaluation.added), alt
+            if evaluation.added.groups["c_index"].notna().any():
+                alt = f"C-index of {evaluation.full_title} in sub-groups, as listed in the file groups.csv."
+                yield figure_name(evaluation, "groups"), draw_groups(evaluation, evaluation.added), alt
+
+
+def draw_differences(cohort: str, evaluations: Sequence[Evaluation]) -> Figure:
+    """Draw the difference of each model to the covariates, with its interval."""
+    figure = panel(5.6, 1.5 + 1.5 * ROW_IN * len(evaluations))
+    axes = figure.subplots()
+    for place, evaluation in enumerate(evaluations):
+        assert evaluation.added is not None
+        arm = headline_arm(evaluation.reads)
+        gain = evaluation.added.protocols["last"]["differences"][arm]
+        if gain["lower"] is None:
+            continue
+        sides = [[gain["difference"] - gain["lower"]], [gain["upper"] - gain["difference"]]]
+        axes.errorbar(
+            [gain["difference"]], [-place], xerr=sides, fmt="o" if arm == "both" else "s", markersize=6, capsize=3,
+            color=ORANGE if arm == "both" else BLUE, markerfacecolor=ORANGE if arm == "both" else PAPER,
+        )  # fmt: skip
+    axes.axvline(0, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
+    axes.set_yticks([-place for place in range(len(evaluations))], [one.title for one in evaluations])
+    axes.grid(False, axis="y")
+    axes.set(ylim=(-len(evaluations) + 0.4, 0.6), xlabel="Difference in C-index to the covariates alone, 95 % interval")
+    notes = ["last epoch", "filled: covariates and model", "hollow: a model that reads the covariates itself"]
+    set_heading(figure, f"What each model adds on {cohort}", [*notes, *caveats_of(evaluations)])
+    return figure
+
+
+def draw_benefit(evaluation: Evaluation, added: Added) -> Figure:
+    """Draw decision curves, a panel for each time."""
+    table = added.benefit[added.benefit["protocol"] == "last"]
+    times = table["months"].unique()
+    figure = panel(max(3.4, 2.5 * len(times)), 3.1)
+    places = figure.subplots(1, max(1, len(times)), squeeze=False)[0]
+    for axes, month in zip(places, times, strict=False):
+        rows = table[table["months"] == month]
+        for name, (label, colour, dashes) in CURVES.items():
+            width = 1.0 if name in ("all", "none") else 1.7
+            axes.plot(rows["threshold"], rows[name], color=colour, linestyle=dashes, linewidth=width, label=label)
+        highest = float(rows[["both", "clinical", "model", "all"]].max().max())
+        axes.set(ylim=(-0.25 * highest, 1.08 * highest), xlabel=f"Threshold: risk of death\nby {month:g} months")
+    places[0].set_ylabel("Net benefit")
+    figure.legend(*places[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    set_heading(figure, evaluation.full_title, ["last epoch", *evaluation.caveats])
+    return figure
+
+
+def draw_groups(evaluation: Evaluation, added: Added) -> Figure:
+    """Draw the C-index of the model in each sub-group with enough deaths."""
+    groups = added.groups[(added.groups["protocol"] == "last") & added.groups["c_index"].notna()]
+    tests = added.interactions[added.interactions["protocol"] == "last"].set_index("covariate")["p"]
+    covariates = list(dict.fromkeys(groups["covariate"]))
+    figure = panel(5.6, 1.1 + ROW_IN * (len(groups) + len(covariates)))
+    axes = figure.subplots()
+    labels: list[tuple[float, str]] = []
+    for covariate in covariates:
+        p = tests.get(covariate)
+        labels.append((-len(labels), covariate if pd.isna(p) else f"{covariate} (interaction p {format_p(p)})"))
+        for row in groups[groups["covariate"] == covariate].to_dict("records"):
+            sides = [[row["c_index"] - row["lower"]], [row["upper"] - row["c_index"]]]
+            height = -len(labels)
+            axes.errorbar([row["c_index"]], [height], xerr=sides, fmt="o", markersize=5, capsize=3, color=BLUE)
+            labels.append((height, f"{row['group']}: {row['n_events']} deaths of {row['n_patients']}"))
+    axes.axvline(0.5, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
+    axes.set_yticks([height for height, _ in labels], [text for _, text in labels])
+    axes.tick_params(axis="y", length=0)
+    axes.grid(False, axis="y")
+    axes.set(ylim=(-len(labels) + 0.4, 0.6), xlabel="C-index of the model (dotted: chance)")
+    set_title(axes, evaluation.full_title, ["last epoch", *evaluation.caveats])
+    return figure
