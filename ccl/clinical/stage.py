@@ -48,10 +48,9 @@ def read_covariates(
         As :func:`read_clinical`, :func:`check_names` and :func:`check_association` say.
     """
     check_names(clinical, outcome_columns)
-    values = read_clinical(table, clinical, patient_column=patient_column)
     followed = _followed(patients)
-    if followed is not None:
-        values = values[values.index.isin(followed["patient_id"])]
+    known = None if followed is None else set(followed["patient_id"])
+    values = read_clinical(table, clinical, patient_column=patient_column, patients=known)
     read = Clinical(values, covariates_of(clinical), {"inputs": {"table": identified([table])}, "warnings": []})
     if followed is not None:
         check_association(read, followed)

@@ -141,7 +141,10 @@ def test_the_authors_schedules(method, first, last):
 
 def test_only_the_native_track_of_a_method_that_has_changed_is_made_again():
     assert {version(method, "unified") - METHODS[method].version for method in METHODS} == {VERSION}
-    assert {method for method in METHODS if version(method, "native") != version(method, "unified")} == {"dtfd-mil", "gpdbn"}
+    assert {method for method in METHODS if version(method, "native") != version(method, "unified")} == {
+        "dtfd-mil",
+        "gpdbn",
+    }
 
 
 def test_a_fix_of_one_method_makes_its_runs_alone_again(monkeypatch):
