@@ -48,6 +48,7 @@ def compare(evaluations: tuple[Path, ...], out: Path, protocol: str) -> None:
 @click.option("--config", default="{}", help="the workflow's config as JSON, shown in the report")
 @click.option("--explained", type=PATH, multiple=True, help="folder of `ccl explain`, whose patients to show (repeat)")
 @click.option("--components", type=PATH, multiple=True, help="components.json of an evaluation (repeat)")
+@click.option("--characteristics", type=PATH, multiple=True, help="characteristics.csv of a cohort (repeat)")
 @settings_options(ReportSettings)
 def report(evaluations: tuple[Path, ...], config: str, **options: Any) -> None:
     """Write the report on EVALUATIONS."""

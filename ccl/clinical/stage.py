@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from ccl.clinical.characteristics import characteristics, groups_of
 from ccl.clinical.checks import check_association, check_names, warnings
 from ccl.clinical.table import covariates_of, read_clinical
 from ccl.config import sections
 from ccl.io.covariates import Clinical
-from ccl.io.files import identified, read_table
+from ccl.io.files import identified, read_table, write_table
 
 
 def read_covariates(
@@ -24,7 +25,7 @@ def read_covariates(
     patients: Path | None,
     folds: Path | None,
 ) -> None:
-    """Write ``clinical.csv`` and ``covariates.json``.
+    """Write ``clinical.csv``, ``covariates.json`` and ``characteristics.csv``.
 
     Parameters
     ----------
@@ -57,7 +58,11 @@ def read_covariates(
         read.facts["warnings"] = warnings(read, followed)
         for line in read.facts["warnings"]:
             print(f"warning: {line}", file=sys.stderr)
+    groups = {"all": read.patients}
+    if followed is not None and folds is not None:
+        groups = groups_of(followed, read_table(folds, required=("fold", "patient_id", "role"), text=("patient_id",)))
     read.write(out / "clinical.csv")
+    write_table(out / "characteristics.csv", characteristics(read, groups))
 
 
 def _followed(patients: Path | None) -> pd.DataFrame | None:

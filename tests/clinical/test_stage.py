@@ -59,6 +59,18 @@ def test_the_covariates_of_the_cohort_are_written(tmp_path: Path, clinical_table
     assert f"warning: {facts['warnings'][0]}" in done.stderr
 
 
+def test_the_patients_of_the_cohort_are_described(tmp_path: Path, clinical_table: Path, patients: Path) -> None:
+    folds = [f"{fold},P{n:03d},{'test' if n % 2 == fold else 'train'}" for fold in range(2) for n in range(COUNT)]
+    (tmp_path / "folds.csv").write_text("\n".join(["fold,patient_id,role", *folds, ""]))
+    assert run(tmp_path, clinical_table, patients=patients, folds=tmp_path / "folds.csv").exit_code == 0
+    table = (tmp_path / "out" / "characteristics.csv").read_text().splitlines()
+    assert table[:3] == [
+        "covariate,value,all,dead,alive,fold0,fold1",
+        "patients,n,44,22,22,22,22",
+        "age (years),n,43,21,22,22,21",
+    ]
+
+
 def test_new_patients_have_no_follow_up_to_compare_with(tmp_path: Path, table: Write) -> None:
     assert run(tmp_path, table("case,age,er", "N1,50,+")).exit_code == 0
     assert Clinical.read(tmp_path / "out" / "clinical.csv").patients == ["N1"]

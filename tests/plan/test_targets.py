@@ -80,3 +80,11 @@ def test_a_figure_is_drawn_for_each_encoder_model_and_protocol(plan: Make) -> No
     files = plan().targets.judged_figure("6")(job())
     assert len(files) == 5 * 2 * 2
     assert len(plan().targets.figure8(job())) == 2 * 2
+
+
+def test_the_report_describes_the_cohorts_with_covariates(plan: Make, config: dict[str, Any]) -> None:
+    genes = config["cohorts"]["genes"]
+    described = {**genes, "clinical": {"covariates": {"age": {"kind": "numeric"}}}}
+    made = plan(cohorts={"a": described, "b": genes, "c": described}, models={"snn": {}})
+    assert made.targets.characteristics() == [f"<results>/{name}/clinical/characteristics.csv" for name in "ac"]
+    assert plan(cohorts={"a": described}, models={}).targets.characteristics() == []

@@ -3,6 +3,7 @@ rule report:
         evaluations=plan.targets.evaluations(),
         explained=plan.targets.explained_in_report,
         components=plan.targets.components(),
+        characteristics=plan.targets.characteristics(),
     output:
         html=report(
             "<results>/report/report.html",
