@@ -18,6 +18,8 @@ TABLES: Mapping[str, Any] = {
     "top": sections.Config,
     "demo": sections.Demo,
     "cohorts": sections.Cohort,
+    "clinical": sections.Clinical,
+    "covariate": sections.Covariate,
     "encoders": sections.Weights,
     "models": sections.Model,
     **{
