@@ -36,6 +36,7 @@ def demo(out: Path, settings: DemoSettings) -> None:
 @click.option("--cnv", type=FILE, help="table of copy numbers, a column per gene")
 @click.option("--snv", type=FILE, help="table of mutations, a column per gene")
 @click.option("--gmt", type=FILE, help="GMT file of gene families, which omics need")
+@click.option("--clinical", type=FILE, help="table of covariates such as age and stage, a row per patient")
 @click.option("--out", type=PATH, required=True, help="config to write, such as config/mine.yaml")
 def init(out: Path, **inputs: Any) -> None:
     """Write a first config and the sheet of slides for a cohort of your own."""

@@ -36,6 +36,11 @@ EVENTS_PER_COLUMN = 10
 """Deaths per coefficient below which Cox models are unreliable (Peduzzi et al., J. Clin. Epidemiol. 1995)."""
 
 
+def is_outcome(column: str) -> bool:
+    """Tell whether a column is named like an outcome, however its words are written."""
+    return bool(OUTCOMES.fullmatch(re.sub(r"[\W_]+", "_", column.lower()).strip("_")))
+
+
 def check_names(clinical: sections.Clinical, outcome_columns: Collection[str]) -> None:
     """Refuse covariates that are named like an outcome.
 
@@ -46,8 +51,7 @@ def check_names(clinical: sections.Clinical, outcome_columns: Collection[str]) -
     """
     for name, entry in clinical.covariates.items():
         for column in (name, *entry.columns):
-            words = re.sub(r"[\W_]+", "_", column.lower()).strip("_")
-            if OUTCOMES.fullmatch(words) or column in outcome_columns:
+            if is_outcome(column) or column in outcome_columns:
                 raise ConfigError(
                     "a covariate is the outcome in disguise",
                     where=f"config, clinical: covariates: {name}",
