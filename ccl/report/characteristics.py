@@ -51,7 +51,7 @@ class Characteristics:
 
     def latex(self, cohorts: Sequence[Cohort]) -> str:
         """Return the table for a paper; `cohorts` tells whether the patients are synthetic."""
-        names = {"covariate": "Covariate", "value": "", **self.groups}
+        names = {"covariate": "Covariate", "value": "Value", **self.groups}
         cells = self.table.rename(columns=names)
         cells["Covariate"] = cells["Covariate"].mask(cells["Covariate"].duplicated(), "")
         synthetic = any(cohort.synthetic for cohort in cohorts if cohort.name == self.cohort)

@@ -388,6 +388,7 @@ def test_characteristics_of_patients_are_shown_and_are_tables_of_a_paper(tmp_pat
     write_report(out=out, evaluations=evaluations, config={}, settings=settings, characteristics=[path])
     page = " ".join((out / "report.html").read_text().split())
     assert page.count("<h3>Characteristics</h3>") == 1
+    assert '<table class="wide" data-fixed> <thead><tr><th scope="col">Covariate</th>' in page  # rows span: no sorting
     assert '<th scope="col" class="number">Dead</th><th scope="col" class="number">Fold 0</th>' in page
     assert '<th scope="rowgroup" rowspan="2">stage</th><td>None</td><td class="number">20 (56 %)</td>' in page
     assert "<td>&lt;II&gt;</td>" in page
@@ -395,7 +396,7 @@ def test_characteristics_of_patients_are_shown_and_are_tables_of_a_paper(tmp_pat
     assert "stages.csv" in page
     assert (out / "tables" / "characteristics.a_b.csv").read_text() == path.read_text()
     latex = (out / "tables" / "characteristics.a_b.tex").read_text()
-    assert r"Covariate &  & All & Dead & Fold 0 \\" in latex
+    assert r"Covariate & Value & All & Dead & Fold 0 \\" in latex
     assert r"stage & None & 20 (56 \%) & 9 (45 \%) & 6 (50 \%) \\" in latex
     assert r" & $<$II$>$ & 16 (44 \%)" in latex
     assert "Patients of a\\_b" in latex
