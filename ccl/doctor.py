@@ -14,9 +14,13 @@ from typing import Any, Literal
 
 from packaging.requirements import Requirement
 
+from ccl.config import sections
 from ccl.config.check import check_config, read_config
+from ccl.config.keys import keys_of
 from ccl.io.errors import CclError, ConfigError
+from ccl.pages.numbers import plural
 from ccl.plan import make_plan
+from ccl.plan.cohorts import Cohort
 
 GB = 1e9
 LITTLE_DISK_GB, NO_DISK_GB = 50, 1
@@ -67,8 +71,11 @@ def examine(config: Path | None, *, fetch: bool = False, profile: str | None = N
     planned = _guarded("config", lambda: plannable(config, values))
     yield planned
     yield from _encoders(values, fetch)
-    if profile and planned.state == "ok":
-        yield from cluster(config, profile)
+    if planned.state == "ok":
+        for cohort in make_plan(values, [config]).cohorts.values():
+            yield from covariates(cohort)
+        if profile:
+            yield from cluster(config, profile)
 
 
 def _guarded(what: str, check: Callable[[], Finding]) -> Finding:
@@ -159,6 +166,37 @@ def plannable(config: Path, values: Mapping[str, Any]) -> Finding:
     """Check a config and the tables and sheets that it names, as a run would before its first job."""
     made = make_plan(values, [config])
     return Finding("ok", "config", f"{config}: {len(made.cohorts)} cohorts, {len(made.runs)} models to train")
+
+
+def covariates(cohort: Cohort) -> Iterator[Finding]:
+    """Read the clinical table of a cohort; name each value that the config does not name."""
+    from ccl.clinical.checks import check_names
+    from ccl.clinical.table import listed, read_clinical, unnamed_values
+    from ccl.cohort.patients import read_patients
+
+    clinical, entry, what = cohort.entry.clinical, cohort.entry, f"clinical {cohort.name}"
+    if clinical is None:
+        return
+    (table,) = map(Path, cohort.clinical_table)
+    if not table.exists():
+        yield Finding("ok", what, f"the run will make {table}")
+        return
+    columns = {name: getattr(entry, name) for name in keys_of(sections.FollowUpColumns)}
+    column = clinical.patient_column or entry.patient_column
+    try:
+        check_names(clinical, (entry.months_column, entry.censorship_column))
+        patients = None
+        for path in cohort.table("patients"):
+            patients = set(read_patients(Path(path), sections.CohortSettings(**columns))["patient_id"])
+        unnamed = unnamed_values(table, clinical, patient_column=column, patients=patients)
+        for name, values in unnamed.items():
+            todo = f"add them to `levels` or `missing` of `clinical: covariates: {name}`"
+            yield Finding("fail", what, f"{name}: values that the config does not name: {listed(values)}", todo)
+        if not unnamed:
+            read = read_clinical(table, clinical, patient_column=column, patients=patients)
+            yield Finding("ok", what, f"{plural(read.shape[1], 'covariate')} of {plural(len(read), 'patient')}")
+    except CclError as error:
+        yield Finding("fail", what, error.line)
 
 
 def cluster(config: Path, profile: str) -> Iterator[Finding]:

@@ -215,3 +215,49 @@ def test_what_is_about_a_run_asks_for_its_config(option: list[str]) -> None:
     result = subprocess.run([ccl, "doctor", *option], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert "name its --config" in result.stderr
+
+
+STAGE = {"kind": "ordinal", "levels": ["I", ["II", "IIA"]]}
+
+
+def clinical(config: Path, *rows: str, **covariates: object) -> list[Finding]:
+    """Return what is found of a clinical table."""
+    (config.parent / "clinical.csv").write_text("\n".join(["barcode,stage,sex,OS", *rows, ""]))
+    section = {"table": "clinical.csv", "patient_column": "barcode", "covariates": covariates or {"stage": STAGE}}
+    change(config, cohorts={"c": {"patients": "patients.csv", "clinical": section}})
+    return [finding for finding in examine(config) if finding.what == "clinical c"]
+
+
+def test_values_that_the_config_does_not_name_are_listed_for_each_covariate(config: Path) -> None:
+    """P99 is of another cohort."""
+    sex = {"kind": "categorical", "levels": ["female", "male"]}
+    rows = ("P1,I,m,1", "P2,IIB,m,1", "P3,X,female,0", "P4,IIB,,0", "P99,IX,f,0")
+    findings = clinical(config, *rows, stage=STAGE, sex=sex)
+    assert [finding.state for finding in findings] == ["fail", "fail"]
+    findings.sort(key=lambda finding: finding.found, reverse=True)
+    assert findings[0].found == "stage: values that the config does not name: IIB (2 rows), X (1 row)"
+    assert findings[1].found == "sex: values that the config does not name: m (2 rows)"
+    assert findings[1].todo == "add them to `levels` or `missing` of `clinical: covariates: sex`"
+
+
+def test_a_sound_clinical_table_is_well(config: Path) -> None:
+    (finding,) = clinical(config, "P1,I,,", "P2,IIA,,", "P2,,,")
+    assert finding.state == "ok"
+    assert "1 covariate of 2 patients" in finding.found
+
+
+@pytest.mark.parametrize(
+    ("rows", "covariates", "expected"),
+    [
+        (("P1,I,,", "P1,II,,"), {"stage": STAGE}, "the rows of a patient disagree"),
+        (("P99,I,,",), {"stage": STAGE}, "no patient of the cohort"),
+        (("P1,I,,1",), {"OS": {"kind": "numeric"}}, "the outcome in disguise"),
+        (("P1,I,,1",), {"grade": {"kind": "numeric"}}, "a column is missing"),
+    ],
+)
+def test_what_the_clinical_stage_would_refuse_is_found(
+    config: Path, rows: tuple[str, ...], covariates: dict[str, object], expected: str
+) -> None:
+    (finding,) = clinical(config, *rows, **covariates)
+    assert finding.state == "fail"
+    assert expected in finding.found

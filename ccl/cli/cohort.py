@@ -47,6 +47,7 @@ def demo(out: Path, settings: DemoSettings) -> None:
 @click.option("--patients", type=FILE, required=True, help="table of follow-up, a row per patient or slide")
 @omics_options(FILE)
 @click.option("--gmt", type=FILE, help="GMT file of gene families, required with omics")
+@click.option("--clinical", type=FILE, help="table of covariates such as age and stage, a row per patient")
 @click.option("--out", type=PATH, required=True, help="config to write, such as config/mine.yaml")
 def init(out: Path, **inputs: Any) -> None:
     """Write a first config and the sheet of slides for your own cohort."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import pandas as pd
@@ -13,23 +13,35 @@ from ccl.io.covariates import Clinical, Covariate
 from ccl.io.errors import ConfigError, InputError
 
 OUTCOMES = re.compile(
-    r"(vital|tumou?r|cancer|survival|dss|dfi|pfi|os|dfs|pfs|rfs|event|recurrence|progression|disease_free)_?(status|state)"
-    r"|(os|dss|dfi|pfi|dfs|pfs|rfs)([._]?(time|event|months|days|censor\w*))?"
-    r"|(days|months|years|time)_to_\w*(death|last|follow|event|recurrence|progression|relapse|tumou?r_event)\w*"
-    r"|\w*(follow_?up|last_contact|survival|censor|death|deceased|cause_of_death|new_tumou?r_event|recurrence"
-    r"|relapse|progression)\w*|dead|alive|status|event",
-    re.IGNORECASE,
+    r"(\w+_)?(vital|survival|disease_free|neoplasm_cancer)_?(status|state)"
+    r"|(tumou?r|cancer|event|recurrence|progression)_?(status|state)"
+    r"|(os|dss|dfi|dfs|efs|mfs|pfi|pfs|rfs|ttp)(_?(\d|cr|time|event|status|months|days|years|censor\w*))*"
+    r"|\w*(days|months|years|time)_to_\w*(death|last|follow|event|recur|progress|relapse)\w*"
+    r"|\w*(follow_?up|last_contact|survival|censor|death|deceased|new_tumou?r|relapse|progression"
+    r"|recurrence(?!_?(score|risk))|(therapy|treatment)_outcome)\w*"
+    r"|dead|died|alive|status|event|outcome"
 )
-"""Columns that tell what became of the patient."""
+"""Columns that tell what became of the patient, in lower case with ``_`` between words.
 
-LARGEST_C = 0.95
-"""A C-index beyond this, or below its complement, is no covariate's."""
+They are those of TCGA (Liu et al., Cell 2018), GDC and cBioPortal.  ``recurrence_score`` is a test at diagnosis.
+"""
+
+LARGEST = 0.95
+"""A C-index, or an area under the curve of death, that only the outcome itself goes beyond."""
+
+LEAST = 10
+"""With fewer deaths (or survivors, for the curve), a covariate such as a rare level may reach this by chance."""
 
 EVENTS_PER_COLUMN = 10
 """Deaths per coefficient below which Cox models are unreliable (Peduzzi et al., J. Clin. Epidemiol. 1995)."""
 
 
-def check_names(clinical: sections.Clinical, outcome_columns: tuple[str, ...]) -> None:
+def is_outcome(column: str) -> bool:
+    """Tell whether a column is named like an outcome, however its words are written."""
+    return bool(OUTCOMES.fullmatch(re.sub(r"[\W_]+", "_", column.lower()).strip("_")))
+
+
+def check_names(clinical: sections.Clinical, outcome_columns: Collection[str]) -> None:
     """Refuse covariates that are named like an outcome.
 
     Raises
@@ -39,7 +51,7 @@ def check_names(clinical: sections.Clinical, outcome_columns: tuple[str, ...]) -
     """
     for name, entry in clinical.covariates.items():
         for column in (name, *entry.columns):
-            if OUTCOMES.fullmatch(column) or column in outcome_columns:
+            if is_outcome(column) or column in outcome_columns:
                 raise ConfigError(
                     "a covariate is the outcome in disguise",
                     where=f"config, clinical: covariates: {name}",
@@ -50,35 +62,40 @@ def check_names(clinical: sections.Clinical, outcome_columns: tuple[str, ...]) -
 
 
 def check_association(clinical: Clinical, patients: pd.DataFrame) -> None:
-    """Refuse a covariate that alone orders the patients by survival as only the outcome does.
+    """Refuse a covariate that alone tells the survival of patients as only the outcome does.
+
+    Either it orders the patients by survival (C-index), or it tells who died (area under the ROC curve).
 
     Raises
     ------
     InputError
-        The C-index of a covariate's number is above .95 or below .05.
+        One of the two, of a covariate's number, is above .95 or below .05, among ten deaths or more.
     """
+    for column, measure, value in _associations(clinical, patients):
+        if max(value, 1 - value) > LARGEST:
+            raise InputError(
+                "a covariate is the outcome in disguise",
+                where=f"config, clinical: covariates, {column}",
+                found=f"{measure} of {value:.3f} of this covariate alone",
+                expected=f"{1 - LARGEST:.2f} to {LARGEST:g}",
+                todo="take the covariate out; only what was known at diagnosis may be one",
+            )
+
+
+def _associations(clinical: Clinical, patients: pd.DataFrame) -> Iterator[tuple[str, str, float]]:
+    """Yield how much each number of the covariates tells of survival, where enough patients died to say so."""
     from lifelines.utils import concordance_index
+    from sklearn.metrics import roc_auc_score
 
     known = patients[patients["patient_id"].isin(clinical.patients)]
     coded = clinical.coded(list(known["patient_id"]))
     for column, values in zip(clinical.columns, coded.T, strict=True):
         there = ~np.isnan(values)
-        months, dead = known["months"][there], known["censorship"][there] == 0
-        if not _comparable(months.to_numpy(), dead.to_numpy()):
-            continue
-        c = concordance_index(months, -values[there], dead)
-        if max(c, 1 - c) > LARGEST_C:
-            raise InputError(
-                "a covariate is the outcome in disguise",
-                where=f"clinical: covariates, {column}",
-                found=f"a C-index of {c:.3f} of this covariate alone",
-                expected=f"at most {LARGEST_C:g}",
-                todo="take the covariate out; only what was known at diagnosis may be one",
-            )
-
-
-def _comparable(months: np.ndarray, dead: np.ndarray) -> bool:
-    return bool(dead.any() and (months[dead].min() < months.max()))
+        values, months, dead = values[there], known["months"][there], known["censorship"][there] == 0
+        if dead.sum() >= LEAST and months[dead].min() < months.max():
+            yield column, "a C-index", concordance_index(months, -values, dead)
+        if min(dead.sum(), (~dead).sum()) >= LEAST:
+            yield column, "an area under the curve of death", roc_auc_score(dead, values)
 
 
 def warnings(clinical: Clinical, patients: pd.DataFrame) -> list[str]:
@@ -91,28 +108,38 @@ def _warnings(clinical: Clinical, patients: pd.DataFrame) -> Iterator[str]:
     absent = sorted(set(outcome.index) - set(clinical.patients))
     if absent:
         yield (
-            f"{len(absent)} patients have no row in the clinical table, such as {absent[0]}: models that read"
-            " covariates leave them out."
+            f"{len(absent)} of {len(outcome)} patients have no row in the clinical table, such as {absent[0]}. Models"
+            " that read covariates leave them out."
         )
     known = outcome[outcome.index.isin(clinical.patients)]
-    deaths, columns = int((known["censorship"] == 0).sum()), len(clinical.columns)
-    if deaths < EVENTS_PER_COLUMN * columns:
+    dead, columns = known["censorship"] == 0, len(clinical.columns)
+    if dead.sum() < EVENTS_PER_COLUMN * columns:
         yield (
-            f"{deaths} deaths for {columns} coefficients: fewer than {EVENTS_PER_COLUMN} deaths for each, so"
-            " coefficients are unsure. Use fewer covariates."
+            f"{dead.sum()} deaths for {columns} coefficient{'s' * (columns > 1)}: fewer than {EVENTS_PER_COLUMN} for"
+            " each, so the coefficients are uncertain. Use fewer covariates."
         )
     for covariate in clinical.covariates:
-        yield from _separated(covariate, clinical.table[covariate.name].reindex(known.index), known["censorship"] == 0)
+        values = clinical.table.loc[known.index, covariate.name]
+        if (deaths := int((dead & values.notna()).sum())) < LEAST:
+            yield (
+                f"{covariate.name}: known of {deaths} patients who died, too few to check whether it is the outcome in"
+                " disguise."
+            )
+        yield from _levels(covariate, values, dead)
 
 
-def _separated(covariate: Covariate, values: pd.Series, dead: pd.Series) -> Iterator[str]:
+def _levels(covariate: Covariate, values: pd.Series, dead: pd.Series) -> Iterator[str]:
+    """Yield the levels without patients, and those of a categorical covariate that separate the dead from the alive.
+
+    The one coefficient of an ordinal covariate is not unbounded because of a single level.
+    """
     for level in covariate.levels:
         here = dead[values == level]
         if here.empty:
             yield f"{covariate.name} {level}: no patient. Take the level out, or join it with another."
-        elif here.all() or not here.any():
-            what = "all patients died" if here.all() else "no patient died"
+        elif covariate.kind == "categorical" and here.nunique() == 1:
+            what = "all died" if here.all() else "none died"
             yield (
-                f"{covariate.name} {level}: {what} ({len(here)}). Only the ridge penalty bounds its coefficient; join"
-                " the level with another."
+                f"{covariate.name} {level}: {what} of {len(here)} patient{'s' * (len(here) > 1)}. Only the ridge"
+                " penalty bounds the coefficient; join the level with another."
             )

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from ccl.clinical.characteristics import characteristics, groups_of
 from ccl.clinical.checks import check_association, check_names, warnings
 from ccl.clinical.table import covariates_of, read_clinical
 from ccl.config import sections
 from ccl.io.covariates import Clinical
-from ccl.io.files import identified, read_table
+from ccl.io.files import identified, read_table, write_table
 
 
 def read_covariates(
@@ -24,7 +25,7 @@ def read_covariates(
     patients: Path | None,
     folds: Path | None,
 ) -> None:
-    """Write ``clinical.csv`` and ``covariates.json``.
+    """Write ``clinical.csv``, ``covariates.json`` and ``characteristics.csv``.
 
     Parameters
     ----------
@@ -48,17 +49,20 @@ def read_covariates(
         As :func:`read_clinical`, :func:`check_names` and :func:`check_association` say.
     """
     check_names(clinical, outcome_columns)
-    values = read_clinical(table, clinical, patient_column=patient_column)
     followed = _followed(patients)
-    if followed is not None:
-        values = values[values.index.isin(followed["patient_id"])]
+    known = None if followed is None else set(followed["patient_id"])
+    values = read_clinical(table, clinical, patient_column=patient_column, patients=known)
     read = Clinical(values, covariates_of(clinical), {"inputs": {"table": identified([table])}, "warnings": []})
     if followed is not None:
         check_association(read, followed)
         read.facts["warnings"] = warnings(read, followed)
         for line in read.facts["warnings"]:
             print(f"warning: {line}", file=sys.stderr)
+    groups = {"all": read.patients}
+    if followed is not None and folds is not None:
+        groups = groups_of(followed, read_table(folds, required=("fold", "patient_id", "role"), text=("patient_id",)))
     read.write(out / "clinical.csv")
+    write_table(out / "characteristics.csv", characteristics(read, groups))
 
 
 def _followed(patients: Path | None) -> pd.DataFrame | None:

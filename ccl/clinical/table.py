@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from ccl.config import sections
 from ccl.io.covariates import Covariate
 from ccl.io.errors import ConfigError, InputError
-from ccl.io.files import Row, read_rows
+from ccl.io.files import MISSING, read_rows
 from ccl.io.sheets import check_ids
 
+AGE = re.compile(r"(?<![A-Za-z])(age|AGE)(?![a-z])|Age(?![a-z])")
+"""The word age in a name such as ``age_at_diagnosis`` or ``patientAge``; not in ``stage``."""
+
 OLDEST = 130
-"""Years; a larger age is a year or a date."""
+"""Years; a larger age is a year or a number of days."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,22 @@ class _Reading:
     """Value of the table to name of its level."""
     missing: frozenset[str]
 
-    def value(self, row: Mapping[str, str]) -> str | None:
+    def value(self, cells: Mapping[str, str]) -> str | None:
         """Return the first value of a row that is not missing."""
-        values = (row[column] for column in self.columns if column in row)
+        values = (cells[column] for column in self.columns)
         return next((value for value in values if value in self.level_of or value not in self.missing), None)
+
+    @property
+    def is_age(self) -> bool:
+        """Whether the numbers are ages in years."""
+        return any(AGE.search(name) for name in (self.covariate.name, *self.columns))
+
+
+class _Row(NamedTuple):
+    place: str
+    """File and line, for messages."""
+    patient: str
+    cells: Mapping[str, str]
 
 
 def covariates_of(clinical: sections.Clinical) -> tuple[Covariate, ...]:
@@ -42,21 +59,35 @@ def covariates_of(clinical: sections.Clinical) -> tuple[Covariate, ...]:
 
 
 def _readings(clinical: sections.Clinical) -> list[_Reading]:
-    found = []
-    for name, entry in clinical.covariates.items():
-        levels = [(level,) if isinstance(level, str) else level for level in entry.levels]
-        covariate = Covariate(name, entry.kind, tuple(level[0] for level in levels), entry.indicator, entry.unit)
-        level_of = {value: level[0] for level in levels for value in level}
-        missing = frozenset((*clinical.missing, *entry.missing))
-        found.append(_Reading(covariate, entry.columns or (name,), level_of, missing))
-    return found
+    return [
+        _Reading(
+            Covariate(name, entry.kind, tuple(level[0] for level in entry.levels), entry.indicator, entry.unit),
+            entry.columns or (name,),
+            {value: level[0] for level in entry.levels for value in level},
+            MISSING.union(clinical.missing, entry.missing),
+        )
+        for name, entry in clinical.covariates.items()
+    ]
 
 
-def read_clinical(path: Path, clinical: sections.Clinical, *, patient_column: str) -> pd.DataFrame:
-    """Read the covariates of all patients of a table.
+def read_clinical(
+    path: Path, clinical: sections.Clinical, *, patient_column: str, patients: Collection[str] | None = None
+) -> pd.DataFrame:
+    """Read the covariates of the patients of a table.
 
-    A table with a row per slide or sample is welcome: the rows of a patient must agree, and a missing value is filled
-    from the patient's other rows.
+    The table may have a row per slide or sample: the rows of a patient must agree, and a missing value is filled from
+    the patient's other rows.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    clinical : section
+        Which covariates are read, and what their values mean.
+    patient_column : str
+        The column that names the patient.
+    patients : collection of str, optional
+        The patients of the cohort; rows of others are ignored.  By default all are read.
 
     Returns
     -------
@@ -66,63 +97,100 @@ def read_clinical(path: Path, clinical: sections.Clinical, *, patient_column: st
     Raises
     ------
     InputError
-        A column is missing, an identifier is empty, two rows of a patient disagree, or a value is not a number.
+        A column is missing, an identifier is empty, no patient of the cohort is there, two rows of a patient disagree,
+        or a value is not a number.
     ConfigError
         A value is no level of its covariate; all such values are listed.
     """
     readings = _readings(clinical)
-    columns = [column for reading in readings for column in reading.columns]
-    header, lines = read_rows(path, required=(patient_column, *dict.fromkeys(columns)))
-    rows = [(line.number, line.named(header)) for line in lines]
-    check_ids(path, ((number, row.get(patient_column)) for number, row in rows), "patient")
-    unnamed = unnamed_values(clinical, lines, header)
+    rows = _rows(path, readings, patient_column, patients)
+    unnamed = _unnamed(readings, rows)
     if unnamed:
         raise ConfigError(
             "the clinical table has values that the config does not name",
-            where=f"{path}; clinical: covariates",
-            found="; ".join(f"{name}: {_listed(values)}" for name, values in unnamed.items()),
+            where=f"{path}; config, clinical: covariates",
+            found="; ".join(f"{name}: {listed(values)}" for name, values in unnamed.items()),
             expected="each value among the covariate's `levels`, or among its `missing`",
             todo="add the values to the covariate's `levels` or `missing`",
         )
-    values: dict[str, dict[str, float | str]] = {row[patient_column]: {} for _, row in rows}
+    known: dict[str, dict[str, float | str]] = {row.patient: {} for row in rows}
     for reading in readings:
-        name = reading.covariate.name
-        for number, row in rows:
-            if (value := reading.value(row)) is None:
-                continue
-            place = f"{path}, row {number} (patient {row[patient_column]}), column {' or '.join(reading.columns)}"
-            read = reading.level_of[value] if reading.level_of else _number(value, reading, place)
-            known = values[row[patient_column]].setdefault(name, read)
-            if known != read:
-                raise InputError(
-                    "the rows of a patient disagree",
-                    where=place,
-                    found=f"{name} {read}, and {known} in a row above",
-                    expected="the same value in each row of a patient",
-                    todo="correct the rows",
-                )
-    table = pd.DataFrame.from_dict(values, orient="index", columns=[reading.covariate.name for reading in readings])
+        for row in rows:
+            _add(known[row.patient], reading, row)
+    names = [reading.covariate.name for reading in readings]
+    table = pd.DataFrame(list(known.values()), index=list(known), columns=names)
     numeric = [reading.covariate.name for reading in readings if reading.covariate.kind == "numeric"]
     return table.astype(dict.fromkeys(numeric, float)).sort_index()
 
 
 def unnamed_values(
-    clinical: sections.Clinical, lines: Sequence[Row], header: Sequence[str]
-) -> dict[str, Mapping[str, int]]:
-    """Return the values of ordinal and categorical covariates that the config does not name, with their counts."""
-    rows = [line.named(header) for line in lines]
-    found: dict[str, Mapping[str, int]] = {}
-    for reading in _readings(clinical):
-        if not reading.level_of:
-            continue
-        values = Counter(value for row in rows if (value := reading.value(row)) and value not in reading.level_of)
-        if values:
-            found[reading.covariate.name] = values
+    path: Path, clinical: sections.Clinical, *, patient_column: str, patients: Collection[str] | None = None
+) -> dict[str, Counter[str]]:
+    """Return the values that the config does not name, with their counts, by covariate.
+
+    Takes the same as :func:`read_clinical`.
+    """
+    readings = _readings(clinical)
+    return _unnamed(readings, _rows(path, readings, patient_column, patients))
+
+
+def listed(values: Counter[str]) -> str:
+    """Return values with their counts as text, the most frequent first."""
+    return ", ".join(f"{value} ({count} row{'s' * (count > 1)})" for value, count in values.most_common())
+
+
+def _rows(
+    path: Path, readings: Sequence[_Reading], patient_column: str, patients: Collection[str] | None
+) -> list[_Row]:
+    """Read the rows of the patients; a level may be a word such as ``None`` that otherwise means missing."""
+    columns = dict.fromkeys(column for reading in readings for column in reading.columns)
+    header, lines = read_rows(path, required=(patient_column, *columns))
+    check_ids(path, ((line.number, line.named(header).get(patient_column)) for line in lines), "patient")
+    place = header.index(patient_column)
+    places = {column: header.index(column) for column in columns}
+    rows = []
+    for number, cells in lines:
+        patient = cells[place].strip()
+        if patients is None or patient in patients:
+            texts = {column: cells[at].strip() if at < len(cells) else "" for column, at in places.items()}
+            rows.append(_Row(f"{path}, row {number} (patient {patient})", patient, texts))
+    if not rows:
+        names = [cells[place].strip() for _, cells in lines[:3]]
+        raise InputError(
+            "the clinical table has no patient of the cohort",
+            where=f"{path}, column {patient_column}",
+            found=", ".join(names) or "no rows",
+            expected=f"names such as {', '.join(sorted(patients)[:3])}" if patients else "a row per patient",
+            todo="name the patients as in the table of patients, or set `clinical: patient_column`",
+        )
+    return rows
+
+
+def _unnamed(readings: Sequence[_Reading], rows: Sequence[_Row]) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = {}
+    for reading in readings:
+        values = [value for row in rows if (value := reading.value(row.cells)) is not None]
+        unnamed = Counter(value for value in values if value not in reading.level_of)
+        if reading.level_of and unnamed:
+            found[reading.covariate.name] = unnamed
     return found
 
 
-def _listed(values: Mapping[str, int]) -> str:
-    return ", ".join(f"{value} ({count} rows)" for value, count in sorted(values.items(), key=lambda pair: -pair[1]))
+def _add(known: dict[str, float | str], reading: _Reading, row: _Row) -> None:
+    """Add the value of a covariate in a row to what is known of its patient."""
+    value, name = reading.value(row.cells), reading.covariate.name
+    if value is None:
+        return
+    place = f"{row.place}, column {' or '.join(reading.columns)}"
+    found = reading.level_of[value] if reading.level_of else _number(value, reading, place)
+    if known.setdefault(name, found) != found:
+        raise InputError(
+            "the rows of a patient disagree",
+            where=place,
+            found=f"{name} {found}, and {known[name]} in a row above",
+            expected="the same value in each row of a patient",
+            todo="correct the rows",
+        )
 
 
 def _number(text: str, reading: _Reading, place: str) -> float:
@@ -130,19 +198,17 @@ def _number(text: str, reading: _Reading, place: str) -> float:
         number = float(text)
     except ValueError:
         number = math.nan
-    is_age = "age" in {word.lower() for name in (reading.covariate.name, *reading.columns) for word in _words(name)}
-    if not math.isfinite(number) or (is_age and not 0 <= number <= OLDEST):
-        raise InputError(
-            "a covariate is not a number" if not math.isfinite(number) else "an age is not in years",
-            where=place,
-            found=text,
-            expected=f"an age from 0 to {OLDEST} years" if is_age else "a finite number",
-            todo="give the age in years, not a date or a year of birth"
-            if is_age
-            else f"correct the value, or add it to `missing` of {reading.covariate.name}",
+    if math.isfinite(number) and not (reading.is_age and not 0 <= number <= OLDEST):
+        return number
+    raise InputError(
+        "an age is not in years" if reading.is_age else "a covariate is not a number",
+        where=place,
+        found=text,
+        expected=f"an age from 0 to {OLDEST} years" if reading.is_age else "a finite number",
+        todo=(
+            "give the age in years, not in days, as a date or as a year of birth"
+            if reading.is_age
+            else "correct the value"
         )
-    return number
-
-
-def _words(name: str) -> Iterator[str]:
-    return iter(name.replace("-", "_").replace(".", "_").split("_"))
+        + f", or add the value to `missing` of {reading.covariate.name}",
+    )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ccl.clinical.propose import propose_covariates
 from ccl.cohort.find import TCGA_BARCODE, find_slides, names_of, owned_slides
 from ccl.cohort.guess import guess_censorship, guess_months, guess_patient_column, identifying
 from ccl.cohort.patients import read_patients
@@ -49,7 +50,15 @@ class Findings:
         return "\n".join(lines)
 
 
-def init_config(out: Path, *, slides: Path, patients: Path, gmt: Path | None = None, **omics: Path | None) -> Findings:
+def init_config(
+    out: Path,
+    *,
+    slides: Path,
+    patients: Path,
+    gmt: Path | None = None,
+    clinical: Path | None = None,
+    **omics: Path | None,
+) -> Findings:
     """Write a config for one cohort to `out`, and beside it the sheet of its slides, ``<name>.slides.csv``.
 
     Parameters
@@ -62,6 +71,8 @@ def init_config(out: Path, *, slides: Path, patients: Path, gmt: Path | None = N
         Table of follow-up, a row per patient or slide.
     gmt : Path, optional
         Gene families; without them the omics stand in the config as comments.
+    clinical : Path, optional
+        Clinical table, whose columns stand in the config as comments.
     **omics : Path
         Tables by their key in the config's ``omics``.
 
@@ -98,9 +109,11 @@ def init_config(out: Path, *, slides: Path, patients: Path, gmt: Path | None = N
             "omics need gene families: name a GMT file as `gmt` in the config, such as the gene families of MSigDB, "
             f"take the `#` from the lines of the omics, and add models that read them ({', '.join(WITH_OMICS)})"
         )
+    covariates = _propose(clinical, names, findings) if clinical else []
     write_table(sheet, pd.DataFrame([vars(row) for row in rows])[list(SLIDE_COLUMNS[:4])])
     files = {"patients": patients, "slides": sheet, **tables} | ({"gmt": gmt} if gmt else {})
-    write_text(out, "\n".join(_config(out, columns, files, slides=len(rows), todo=findings.todo)) + "\n")
+    lines = _config(out, columns, files, covariates, slides=len(rows), todo=findings.todo)
+    write_text(out, "\n".join(lines) + "\n")
     return findings
 
 
@@ -205,8 +218,35 @@ def _note_omics(path: Path, column: str, patients: set[str], findings: Findings)
         findings.todo.append(f"{said}: name them in its column `{column}` as in the table of patients")
 
 
+def _propose(path: Path, patients: set[str], findings: Findings) -> list[str]:
+    """Return the section of a clinical table for the config, and note what its columns are taken for."""
+    found = propose_covariates(path, patients)
+    if found is None:
+        findings.todo.append(f"{path.name}: no column names patients as the table of patients does")
+        return []
+    for what, columns in (
+        ("columns that may be covariates", found.covariates),
+        ("left out, as named like an outcome", found.outcomes),
+        ("left out, as of one value or of many words", found.others),
+    ):
+        if columns:
+            findings.guessed.append(f"{path.name}, {what}: {', '.join(columns)}")
+    if found.covariates:
+        findings.todo.append(
+            f"covariates: take the `#` from `clinical` and from those columns of {path.name} that were known at "
+            "diagnosis, and sort levels that have an order, as kind `ordinal` (docs/clinical.md)"
+        )
+    return found.lines if found.covariates else []
+
+
 def _config(
-    out: Path, columns: CohortSettings, files: Mapping[str, Path], *, slides: int, todo: Sequence[str]
+    out: Path,
+    columns: CohortSettings,
+    files: Mapping[str, Path],
+    covariates: Sequence[str],
+    *,
+    slides: int,
+    todo: Sequence[str],
 ) -> list[str]:
     """Return the lines of the config; what is left to do stands at its head."""
     paths = {name: _quoted(str(path.absolute())) for name, path in files.items()}
@@ -230,6 +270,8 @@ def _config(
         *([f"    {off}omics:"] if omics else []),
         *(f"    {off}  {kind}: {paths[kind]}" for kind in omics),
         *([f"    {off}gmt: {paths.get('gmt', 'families.gmt')}    # gene families"] if omics else []),
+        *(["    # clinical:"] if covariates else []),
+        *(f"    #   {line}" for line in covariates),
         "",
         "embed:",
         "  encoders:",

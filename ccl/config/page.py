@@ -19,6 +19,8 @@ TABLES: Mapping[str, Any] = {
     "demo": sections.Demo,
     "cohorts": sections.Cohort,
     "omics": sections.Omics,
+    "clinical": sections.Clinical,
+    "covariate": sections.Covariate,
     "encoders": sections.Weights,
     "models": sections.Model,
     **{

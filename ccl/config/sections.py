@@ -6,6 +6,7 @@ If a section of the config also has keys for how a job uses the machine, its cla
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -94,12 +95,26 @@ MISSING = (
 """Words for a missing value in the tables of TCGA and GDC."""
 
 
-def _as_text(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+def _as_text(value: Any) -> str:
+    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+        return str(value)
+    raise PydanticCustomError(
+        "incomplete",
+        "{found} is neither text nor a whole number; write it in quotes (YAML reads a bare yes as true)",
+        {"found": json.dumps(value)},
+    )
 
 
-Value = Annotated[str, BeforeValidator(_as_text)]
-"""A value of a table, as text; YAML may give a number."""
+Value = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | int)]
+"""A value of a table, as text; YAML may give a whole number."""
+
+
+def _as_level(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+Level = Annotated[tuple[Value, ...], BeforeValidator(_as_level, json_schema_input_type=str | int | list[str | int])]
+"""The values of one level; a config may write a single one without a list."""
 
 
 @section
@@ -114,7 +129,7 @@ class Covariate:
     columns: tuple[Text, ...] = key(
         (), "columns of the table, of which the first with a value counts; empty takes the covariate's name"
     )
-    levels: tuple[tuple[Value, ...] | Value, ...] = key(
+    levels: tuple[Level, ...] = key(
         (),
         "values of an ordinal or categorical covariate; a list in the list holds the values of one level, named by its"
         " first",
@@ -129,7 +144,7 @@ class Covariate:
             raise PydanticCustomError(
                 "incomplete", "an ordinal or categorical covariate needs `levels`; a numeric one has none"
             )
-        values = [value for level in self.levels for value in ([level] if isinstance(level, str) else level)]
+        values = [value for level in self.levels for value in level]
         if len(set(values)) < len(values) or (self.levels and len(self.levels) < 2) or () in self.levels:
             raise PydanticCustomError("incomplete", "`levels` needs two levels or more, and each value once")
         return self
@@ -142,7 +157,13 @@ class Clinical:
     table: Text | None = key(None, "table with a row per patient; where absent, the cohort's table of patients")
     patient_column: str | None = key(None, "column that names the patient; where absent, that of the cohort")
     missing: tuple[Value, ...] = key(MISSING, "values that mean missing, beside empty ones")
-    covariates: dict[Name, Covariate] = key(REQUIRED, "one entry a covariate", min_length=1)
+    covariates: dict[Name, Covariate] = key(REQUIRED, "one entry per covariate, by its name", min_length=1)
+
+    @model_validator(mode="after")
+    def _named(self) -> Clinical:
+        if "patient_id" in self.covariates:
+            raise PydanticCustomError("incomplete", "a covariate may not be named `patient_id`; rename it")
+        return self
 
 
 @section

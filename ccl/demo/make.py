@@ -9,6 +9,7 @@ import pandas as pd
 
 from ccl.config.sections import DemoSettings
 from ccl.demo.bags import make_bags
+from ccl.demo.clinical import draw_clinical
 from ccl.demo.omics import Omics, draw_omics
 from ccl.demo.plan import (
     FINISHED,
@@ -24,7 +25,8 @@ from ccl.demo.risk import Risk, draw_follow_up, draw_risk
 from ccl.demo.slides import make_slides
 from ccl.io.files import write_json, write_table, write_text
 
-LATENTS_STREAM, FOLLOW_UP_STREAM, OMICS_STREAM, SLIDES_STREAM, BAGS_STREAM, CLINICAL_STREAM, SHUFFLE_STREAM = range(7)
+LATENTS_STREAM, FOLLOW_UP_STREAM, OMICS_STREAM, SLIDES_STREAM, BAGS_STREAM, AGE_STREAM, SHUFFLE_STREAM = range(7)
+CLINICAL_STREAM = 7
 """Second word of each random stream's seed, which keeps the kinds of draws independent."""
 
 
@@ -66,16 +68,19 @@ def _rng(settings: DemoSettings, stream: int) -> np.random.Generator:
 
 
 def _write_patients(out: Path, settings: DemoSettings, names: list[str], risk: Risk) -> None:
-    """Write the follow-up, with age and sex, which do not affect the risk, and the truth about it."""
+    """Write the follow-up, with age and sex, which do not affect the risk, the covariates, and the truth."""
     follow_up = draw_follow_up(risk.log_risk, _rng(settings, FOLLOW_UP_STREAM))
     owners = np.arange(len(names))
     if settings.shuffle_risk:
         owners = _rng(settings, SHUFFLE_STREAM).permutation(owners)
-    clinical = _rng(settings, CLINICAL_STREAM)
+    drawn = _rng(settings, AGE_STREAM)
     patients = pd.DataFrame({"patient_id": names}).join(follow_up.iloc[owners].reset_index(drop=True))
-    patients["age"] = clinical.normal(63, 10, len(names)).round().clip(30, 90).astype(int)
-    patients["sex"] = clinical.choice(["female", "male"], len(names))
+    patients["age"] = drawn.normal(63, 10, len(names)).round().clip(30, 90).astype(int)
+    patients["sex"] = drawn.choice(["female", "male"], len(names))
     write_table(out / "patients.csv", patients)
+    clinical = draw_clinical(risk.parts, patients["age"], _rng(settings, CLINICAL_STREAM))
+    clinical.insert(0, "patient_id", names)
+    write_table(out / "clinical.csv", clinical)
     truth = pd.DataFrame({"patient_id": names}).join(risk.latents.add_prefix("latent_"))
     truth = truth.join(risk.parts.add_prefix("risk_")).assign(log_risk=risk.log_risk)
     write_table(out / "truth" / "patients.csv", truth.assign(follow_up_of=[names[owner] for owner in owners]))
@@ -102,6 +107,7 @@ def _readme(settings: DemoSettings) -> str:
         f"genes (`rna.csv`, `cnv.csv`, `snv.csv`, `families.gmt`) from seed {settings.seed}. The log-risk is a sum of "
         "four parts: `shared`, a latent factor that shows in the tumour and in genes; `pathology`, only lymphocytes; "
         "`genomics`, only genes; and `synergy`, the product of a factor that shows in myxoid stroma and one that "
-        f"shows in genes, neither of which matters by itself. {follow_up} Age and sex do not matter. `truth/` holds "
+        f"shows in genes, neither of which matters by itself. {follow_up} In `clinical.csv`, the stage carries "
+        "a part of `shared` and the grade a part of `pathology`; age, sex and laterality do not matter. `truth/` holds "
         "the factors and parts of each patient, the factor of each gene, and the truth about the pictures.\n"
     )

@@ -15,7 +15,7 @@ from ccl.io.errors import InputError
 from ccl.io.files import read_json
 from ccl.io.sheets import Slide
 
-TABLES = ("patients.csv", "rna.csv", "cnv.csv", "snv.csv", "families.gmt", "slides.csv")
+TABLES = ("patients.csv", "clinical.csv", "rna.csv", "cnv.csv", "snv.csv", "families.gmt", "slides.csv")
 
 FINISHED, UNFINISHED = "demo.json", ".demo-unfinished.json"
 

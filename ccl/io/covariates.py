@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ccl.io.errors import InputError
-from ccl.io.files import read_json, read_table, write_json, write_table
+from ccl.io.files import read_json, read_rows, write_json, write_table
 
 CODING = "covariates.json"
 """Beside ``clinical.csv``: how each covariate becomes numbers."""
@@ -94,17 +94,28 @@ class Clinical:
         """
         facts = read_json(path.parent / CODING, required=("covariates",), todo="run snakemake again")
         covariates = tuple(Covariate(**{**each, "levels": tuple(each["levels"])}) for each in facts.pop("covariates"))
-        text = ("patient_id", *(covariate.name for covariate in covariates if covariate.levels))
-        table = read_table(path, required=("patient_id", *(each.name for each in covariates)), text=text)
-        table = table.set_index("patient_id")
-        for covariate in covariates:
-            values = table[covariate.name].dropna()
-            if covariate.levels and not values.isin(covariate.levels).all():
-                raise InputError(
-                    "a level that the coding does not know",
-                    where=f"{path}, column {covariate.name}",
-                    found=str(values[~values.isin(covariate.levels)].iloc[0]),
-                    expected=", ".join(covariate.levels),
-                    todo="run snakemake again",
-                )
+        header, rows = read_rows(path, required=("patient_id", *(each.name for each in covariates)))
+        cells = pd.DataFrame([row.cells for row in rows], columns=header, dtype=str).set_index("patient_id")
+        table = pd.DataFrame({each.name: _values(each, cells[each.name], path) for each in covariates})
         return cls(table, covariates, facts)
+
+
+def _values(covariate: Covariate, cells: pd.Series, path: Path) -> pd.Series:
+    """Return the values of a covariate from the text of its cells, of which empty ones are missing."""
+    there = cells != ""
+    if not covariate.levels:
+        numbers = pd.to_numeric(cells.where(there), errors="coerce")
+        wrong = there & numbers.isna()
+        expected, values = "numbers", numbers
+    else:
+        wrong = there & ~cells.isin(covariate.levels)
+        expected, values = ", ".join(covariate.levels), cells.where(there)
+    if wrong.any():
+        raise InputError(
+            "a value that the coding does not know",
+            where=f"{path}, column {covariate.name}",
+            found=cells[wrong].iloc[0],
+            expected=expected,
+            todo="run snakemake again",
+        )
+    return values

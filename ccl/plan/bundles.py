@@ -9,7 +9,6 @@ from typing import Any
 from ccl.config import sections
 from ccl.config.keys import default_of, keys_of
 from ccl.io.errors import ConfigError
-from ccl.methods import get_method
 from ccl.plan.cohorts import Cohort
 from ccl.predict.card import Card, read_card
 
@@ -43,7 +42,7 @@ def read_cards(cohorts: Mapping[str, Cohort], values: Mapping[str, Any]) -> dict
 
 
 def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], *, place: str) -> None:
-    lacking = cohort.lacks(get_method(card.method))
+    lacking = cohort.lacks(card.declared)
     if lacking:
         raise ConfigError(
             "a bundle needs data that a cohort does not have",

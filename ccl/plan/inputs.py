@@ -32,6 +32,9 @@ NETWORK = ("model.safetensors", "run.json", "predictions.csv")
 CLINICAL = "<results>/{cohort}/clinical/clinical.csv"
 """The covariates of a cohort; how they are coded lies beside them."""
 
+CHARACTERISTICS = "<results>/{cohort}/clinical/characteristics.csv"
+"""What the patients of a cohort are like."""
+
 
 def evaluation(run: Run) -> str:
     """Return the evaluation file of a run."""

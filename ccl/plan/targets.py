@@ -14,7 +14,7 @@ from ccl.io.files import read_table
 from ccl.paper import Table, ablations
 from ccl.paper.figures import JUDGED
 from ccl.plan.cohorts import Cohort
-from ccl.plan.inputs import Wildcards, evaluation
+from ccl.plan.inputs import CHARACTERISTICS, Wildcards, evaluation
 from ccl.plan.models import Run
 
 if TYPE_CHECKING:
@@ -152,6 +152,11 @@ class Targets:
         return [
             f"<results>/{c}/components/{encoder}/{model}/components.json" for c, encoder, model in self.decomposed()
         ]
+
+    def characteristics(self) -> list[str]:
+        """Return the characteristics of the cohorts with covariates that a model is trained on."""
+        followed = dict.fromkeys(run.cohort for run in self.plan.runs)
+        return [CHARACTERISTICS.format(cohort=name) for name in followed if self.plan.cohorts[name].entry.clinical]
 
     def report_figures(self, kind: str, runs: Sequence[Run]) -> list[str]:
         """Return the report's figures of one kind, one for each of some runs."""

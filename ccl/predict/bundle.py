@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,12 @@ def make_bundle(
         tensors |= {f"fold{run.fold}/{name}": value for name, value in own.items()}
         learnt_from |= set(fold.train.patients)
     tables = read_tables(
-        reads, genomics=inputs.genomics, clusters=inputs.clusters, slides=inputs.slides, manifests=inputs.manifests
+        reads,
+        genomics=inputs.genomics,
+        clusters=inputs.clusters,
+        slides=inputs.slides,
+        manifests=inputs.manifests,
+        clinical=inputs.clinical,
     )
     patients = sorted(learnt_from)
     ranges, limit = _ranges(tables, patients)
@@ -102,6 +108,7 @@ def make_bundle(
             **{package: version(package) for package in ("torch", "numpy", "safetensors")},
         },
         sha256=digest,
+        covariates=[asdict(covariate) for covariate in tables.clinical.covariates] if tables.clinical else (),
     ).write(out)
 
 
@@ -113,19 +120,23 @@ def _check_inputs(run: FoldRun, fold: Fold, tensors: Mapping[str, Tensor]) -> No
         "gene families": run.facts["families"] == {name: list(columns) for name, columns in fold.families.items()},
         "weights of the encoder": run.facts["weights"] == fold.weights,
         "clusters": run.facts["k"] == (fold.shape.clusters or None),
+        "covariates": run.facts.get("covariates", []) == list(fold.covariates),
     }
     if alike["gene families"]:
         alike["gene values"] = all(
             np.allclose(tensors[f"scaler/{family}/mean"].numpy(), scaler.mean, equal_nan=True)
             for family, scaler in fold.scalers.families.items()
         )
+    if alike["covariates"] and fold.scalers.clinical:
+        mean = tensors["covariates/mean"].numpy()
+        alike["values of covariates"] = np.allclose(mean, fold.scalers.clinical.mean, equal_nan=True)
     different = [what for what, same in alike.items() if not same]
     if different:
         raise InputError(
             "these are not the files that the fold was trained on",
             where=str(run.folder),
             found=f"different {', different '.join(different)}",
-            expected="the files of the cohort, genomics, cluster and embed stages at the time of training",
+            expected="the files of the cohort, genomics, clinical, cluster and embed stages at the time of training",
             todo="name the files of the training, or train the fold again on these files",
         )
 

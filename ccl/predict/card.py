@@ -10,6 +10,7 @@ from typing import Any
 from ccl.io.errors import InputError
 from ccl.io.files import digest, existing, read_json, sha256, write_json
 from ccl.methods import get_method
+from ccl.methods.declaration import Method
 
 VERSION = 1
 """Of bundles: raise it when ``ccl bundle`` makes another one of the same input."""
@@ -60,15 +61,23 @@ class Card:
     sha256: str
     """Digest of the file of weights."""
 
+    covariates: Sequence[Mapping[str, Any]] = ()
+    """What it was trained with: see :class:`ccl.io.covariates.Covariate`; not in the file of a model without any."""
+
+    @property
+    def declared(self) -> Method:
+        """What the method declares about itself."""
+        return get_method(self.method, clinical=bool(self.covariates))
+
     @property
     def reads(self) -> tuple[str, ...]:
         """What the model reads: see :class:`ccl.methods.declaration.Method`."""
-        return get_method(self.method, clinical=self.shape.get("clinical", 0) > 0).reads
+        return self.declared.reads
 
     @property
     def reads_slides(self) -> bool:
         """Whether its method reads slides, as bags or as clusters."""
-        return get_method(self.method).reads_slides
+        return self.declared.reads_slides
 
     @property
     def networks(self) -> int:
@@ -85,6 +94,8 @@ class Card:
     def write(self, folder: Path) -> None:
         """Write ``bundle.json``, with a key over all its entries."""
         entries = {"format": FORMAT, **asdict(self)}
+        if not self.covariates:
+            del entries["covariates"]
         write_json(folder / CARD, {**entries, "key": digest(entries)})
 
 
@@ -99,7 +110,7 @@ def read_card(folder: Path) -> Card:
     path = folder / CARD
     entries = read_json(existing(path))
     names = {"format", "key", *(item.name for item in fields(Card))}
-    if not isinstance(entries, dict) or entries.get("format") != FORMAT or set(entries) != names:
+    if not isinstance(entries, dict) or entries.get("format") != FORMAT or set(entries) | {"covariates"} != names:
         raise InputError(
             "not a bundle that this version of ccl reads",
             where=str(path),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ccl.data.bags import check_bags
 from ccl.data.patients import read_patients
 from ccl.data.tables import Tables
+from ccl.io.covariates import Clinical, Covariate
 from ccl.io.errors import InputError, ModelError
 from ccl.io.formats import Family, FeaturesHead, Genomics
 from ccl.predict.card import Card
@@ -73,19 +74,20 @@ def mean_patches(tables: Tables, names: Sequence[str]) -> NDArray[np.float64]:
 def match_patients(tables: Tables, card: Card) -> Patients:
     """Return the patients that the networks of a bundle can predict, and the patients left out.
 
-    Genes are found by the names of their columns, in any family.
+    Genes are found by the names of their columns, in any family; covariates by their names.
 
     Raises
     ------
     InputError
         The features come from another encoder, other weights, or another number of clusters; or the omics tables have
-        no column of a gene family.
+        no column of a gene family; or a covariate is missing or coded otherwise.
     ModelError
         No patient has what the method reads.
     """
     _check_source(source_of(tables), card)
     genomics, absent = (None, ()) if tables.genomics is None else _match_genes(tables.genomics, card)
-    tables = replace(tables, genomics=genomics)
+    clinical = None if tables.clinical is None else _match_covariates(tables.clinical, card)
+    tables = replace(tables, genomics=genomics, clinical=clinical)
     left_out = tables.left_out(sorted(_everybody(tables)))
     names = [name for name in sorted(_everybody(tables)) if name not in left_out]
     rows = tables.genomic_rows(names)
@@ -107,6 +109,8 @@ def _everybody(tables: Tables) -> set[str]:
     groups: list[Sequence[str] | Mapping[str, object]] = []
     if tables.genomics is not None:
         groups.append(tables.genomics.patients)
+    if tables.clinical is not None:
+        groups.append(tables.clinical.patients)
     if tables.clusters is not None:
         groups += [tables.clusters.patients, tables.clusters.left_out]
     if tables.members is not None:
@@ -150,6 +154,28 @@ def _match_genes(genomics: Genomics, card: Card) -> tuple[Genomics, tuple[str, .
     )
     wanted = dict.fromkeys(column for columns in card.families.values() for column in columns)
     return replace(genomics, families=families), tuple(column for column in wanted if column not in known)
+
+
+def _match_covariates(clinical: Clinical, card: Card) -> Clinical:
+    """Return the covariates of a bundle, which must be coded as they were in training; a unit is a mere word."""
+    known = {covariate.name: covariate for covariate in clinical.covariates}
+    trained = tuple(Covariate(**{**each, "levels": tuple(each["levels"])}) for each in card.covariates)
+    for covariate in trained:
+        here = known.get(covariate.name)
+        if here is None or replace(here, unit=covariate.unit) != covariate:
+            raise InputError(
+                "a covariate is not coded as in the bundle",
+                where=f"clinical: covariates: {covariate.name}",
+                found="no such covariate" if here is None else _coding(here),
+                expected=_coding(covariate),
+                todo="declare the covariate as in the config of the training cohort",
+            )
+    return replace(clinical, covariates=trained)
+
+
+def _coding(covariate: Covariate) -> str:
+    levels = f", levels {', '.join(covariate.levels)}" if covariate.levels else ""
+    return covariate.kind + levels + ", with an indicator" * covariate.indicator
 
 
 def _no_family(genomics: Genomics, family: str, columns: Sequence[str]) -> InputError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ from ccl.evaluate import MONTHS
 from ccl.io.bags import read_members
 from ccl.io.devices import pick_device
 from ccl.io.files import write_json, write_table
-from ccl.methods import get_method
 from ccl.methods.interface import risk, survival
 from ccl.predict.ensemble import Bundle, load_bundle, mean_survival
 from ccl.predict.patients import Patients, match_patients, mean_patches
@@ -32,6 +32,7 @@ def predict_patients(
     out: Path,
     genomics: Path | None = None,
     clusters: Path | None = None,
+    clinical: Path | None = None,
     slides: Path | None = None,
     manifests: Sequence[Path] = (),
     settings: PredictSettings,
@@ -44,9 +45,9 @@ def predict_patients(
     ----------
     bundle : Path
         Folder that :func:`ccl.predict.bundle.make_bundle` wrote.
-    genomics, clusters, slides, manifests
-        Files of earlier stages, as far as the method reads them.  With slides and manifests, the scales of the
-        slides are compared with those of the training slides, even if the method reads no slides.
+    genomics, clusters, clinical, slides, manifests
+    Files of earlier stages, as far as the method reads them.  With slides and manifests, the scales of the
+    slides are compared with those of the training slides, even if the method reads no slides.
 
     Raises
     ------
@@ -61,20 +62,22 @@ def predict_patients(
     torch_device = pick_device(device)
     loaded = load_bundle(bundle, torch_device)
     card = loaded.card
-    reads = get_method(card.method).reads
-    tables = read_tables(reads, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests)
+    tables = read_tables(
+        card.reads, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests, clinical=clinical
+    )
     patients = match_patients(tables, card)
     logits = loaded.logits(read_patients(patients.tables, patients.names, device=torch_device))
     risks = risk(logits).double().numpy()
     months = settings.months or _usual_months(loaded)
     curve = mean_survival(survival(logits).double().numpy(), [network.edges for network in loaded.networks], months)
     slides_of = read_members(slides, manifests).bags if slides else {}
-    warnings = [
-        [*card.caveats, *genes, *features, *other_scales(slides_of.get(name, ()), card.scales)]
-        for name, genes, features in zip(
-            patients.names, _gene_warnings(loaded, patients), _feature_warnings(loaded, patients), strict=True
-        )
-    ]
+    found = (
+        _gene_warnings(loaded, patients),
+        _covariate_warnings(patients),
+        _feature_warnings(loaded, patients),
+        [other_scales(slides_of.get(name, ()), card.scales) for name in patients.names],
+    )
+    warnings = [[*card.caveats, *chain(*own)] for own in zip(*found, strict=True)]
     table = pd.DataFrame({"patient_id": patients.names, "risk": risks.mean(axis=0)})
     # One network has no spread; zero would look like certainty.
     table["spread"] = risks.std(axis=0) if len(risks) > 1 else np.nan
@@ -122,6 +125,16 @@ def _gene_warnings(bundle: Bundle, patients: Patients) -> list[list[str]]:
         + [f"{part:.0%} of the gene columns lie outside the training range"] * bool(part > WARN_ABOVE)
         for gone, part in zip(missing, share, strict=True)
     ]
+
+
+def _covariate_warnings(patients: Patients) -> list[list[str]]:
+    """Return warnings about the covariates that are missing of each patient."""
+    if patients.tables.clinical is None:
+        return [[] for _ in patients.names]
+    clinical = patients.tables.clinical
+    missing = clinical.table.loc[list(patients.names), [each.name for each in clinical.covariates]].isna()
+    absent = [list(missing.columns[row]) for row in missing.to_numpy()]
+    return [[f"no value of {', '.join(names)}, the training mean taken"] * bool(names) for names in absent]
 
 
 def _feature_warnings(bundle: Bundle, patients: Patients) -> list[list[str]]:

@@ -19,6 +19,7 @@ from ccl.pages.html import render
 from ccl.pages.numbers import MINUS
 from ccl.pages.provenance import provenance
 from ccl.report.added import describe
+from ccl.report.characteristics import Characteristics
 from ccl.report.comparisons import ALL_PAIRS_OF
 from ccl.report.components import components
 from ccl.report.figures import figure_name
@@ -38,6 +39,7 @@ def render_report(
     config: Mapping[str, Any],
     settings: ReportSettings,
     explained: Sequence[Explained] = (),
+    characteristics: Sequence[Characteristics] = (),
     folder: Path,
 ) -> str:
     """Return the whole page.
@@ -56,6 +58,8 @@ def render_report(
         Title of the page.
     explained : sequence of Explained
         Single patients, as :func:`ccl.report.patients.read_explained` reads them.
+    characteristics : sequence of Characteristics
+        Of cohorts, as :func:`ccl.report.characteristics.read_characteristics` reads them.
     folder : Path
         Folder of the page, from which other pages are linked.
     """
@@ -65,6 +69,7 @@ def render_report(
         "ccl.report",
         title=settings.title,
         cohorts=[_cohort(cohort, drawn, folder) for cohort in cohorts],
+        characteristics={one.cohort: one for one in characteristics},
         names=[cohort.name for cohort in cohorts],
         protocols=protocols_of(cohorts),
         methods=list(dict.fromkeys(evaluation.title for evaluation in evaluations)),

@@ -17,6 +17,7 @@ from ccl.pages.numbers import format_p
 from ccl.pages.style import house_style, inline, save
 from ccl.report import figures
 from ccl.report.added_figures import draw_added
+from ccl.report.characteristics import read_characteristics
 from ccl.report.latex import latex_tables
 from ccl.report.page import render_report
 from ccl.report.patients import read_explained
@@ -35,6 +36,7 @@ def write_report(
     explained: Sequence[Path] = (),
     components: Sequence[Path] = (),
     added: Sequence[Path] = (),
+    characteristics: Sequence[Path] = (),
 ) -> None:
     """Write ``report.html``, ``tables/*.csv`` and ``*.tex``, and ``figures/*.{svg,png}``.
 
@@ -56,6 +58,8 @@ def write_report(
         ``components.json`` of those evaluations that have one.
     added : sequence of Path
         ``added.json`` of those evaluations that have one.
+    characteristics : sequence of Path
+        ``characteristics.csv`` of those cohorts that have covariates.
 
     Raises
     ------
@@ -64,15 +68,24 @@ def write_report(
     """
     cohorts = gather(evaluations, components, added)
     patients = read_explained(explained, out=out)
-    tables = make_tables(cohorts)
+    described = [read_characteristics(path) for path in characteristics]
+    tables = make_tables(cohorts) | {one.name: one.table for one in described}
     drawn = _draw(cohorts, out / "figures")
     for name, table in tables.items():
         write_table(out / "tables" / f"{name}.csv", table)
     for_paper = latex_tables(tables, evaluations_of(cohorts))
+    for_paper |= {one.name: one.latex(cohorts) for one in described}
     for name, text in for_paper.items():
         write_text(out / "tables" / f"{name}.tex", text)
     page = render_report(
-        cohorts, tables, drawn, config=config, settings=settings, explained=patients, folder=out.absolute()
+        cohorts,
+        tables,
+        drawn,
+        config=config,
+        settings=settings,
+        explained=patients,
+        characteristics=described,
+        folder=out.absolute(),
     )
     write_text(out / "report.html", page)
     _remove_others(out / "tables", {f"{name}.csv" for name in tables}, "*.csv")

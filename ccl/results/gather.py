@@ -11,6 +11,7 @@ import pandas as pd
 
 from ccl.added.words import Reads
 from ccl.evaluate import INNER
+from ccl.io.covariates import CODING
 from ccl.io.errors import InputError
 from ccl.io.files import digest, read_json, read_table
 from ccl.io.formats import Genomics, ManifestRow, newest_rows
@@ -233,8 +234,10 @@ def _read_inputs(
     folder: Path, summary: Mapping[str, Any], features: Mapping[str, Mapping[str, ManifestRow]]
 ) -> list[InputFile]:
     """Return the user's files, and for each encoder one digest of the keys of all features."""
-    omics = folder / "genomics" / "genomics.h5"
+    omics, coding = folder / "genomics" / "genomics.h5", folder / "clinical" / CODING
     given = {**summary.get("inputs", {}), **(Genomics.read(omics).inputs if omics.is_file() else {})}
+    if coding.is_file():
+        given["clinical"] = read_json(coding, required=("inputs",))["inputs"]["table"]
     files = [InputFile(what, row["file"], row["sha256"]) for what, rows in given.items() for row in rows]
     for encoder, slides in features.items():
         keys = sorted((slide, row.key) for slide, row in slides.items() if row.status == "ok")

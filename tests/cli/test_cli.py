@@ -23,6 +23,7 @@ def test_every_stage_is_a_command() -> None:
         "cohort",
         *slides,
         "genomics",
+        "clinical",
         "train",
         "evaluate",
         "report",

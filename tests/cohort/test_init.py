@@ -13,9 +13,11 @@ import pytest
 import tifffile
 import yaml
 
+from ccl.clinical.table import read_clinical
 from ccl.cohort.find import owner_of
 from ccl.cohort.guess import guess_censorship, guess_months, guess_patient_column
 from ccl.cohort.init import Findings, init_config
+from ccl.config.check import check_config
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.sheets import read_slide_sheet
 
@@ -322,3 +324,36 @@ def test_the_command_tells_what_it_did(tmp_path: Path, slides: Path, patients: P
     result = subprocess.run([*command, "--out", tmp_path / "m.yaml"], capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr.startswith("error: the file exists")
+
+
+def test_columns_of_a_clinical_table_wait_as_comments(tmp_path: Path, slides: Path, patients: Path) -> None:
+    """Without their `#` they are a section that reads the table."""
+    table = write(
+        tmp_path / "facts.tsv",
+        "barcode\tAge (years)\tstage\tvital_status\tnote\tsite\n"
+        "P1\t60\tII\tAlive\tn1\tX\nP2\t61.5\tI\tDead\tn2\tX\nP10\t[Unknown]\t[Not Available]\tDead\tn3\tX\n"
+        + "".join(f"Q{number}\t50\t\tDead\tm{number}\tX\n" for number in range(12)),
+    )
+    findings = init_config(tmp_path / "mine.yaml", slides=slides, patients=patients, clinical=table)
+    text = (tmp_path / "mine.yaml").read_text()
+    assert "clinical" not in yaml.safe_load(text)["cohorts"]["mine"]
+    config = check_config(yaml.safe_load(text.replace("    # clinical", "    clinical").replace("    #   ", "      ")))
+    section = config.cohorts["mine"].clinical
+    assert section
+    read = read_clinical(table, section, patient_column=section.patient_column or "", patients={"P1", "P2", "P10"})
+    assert read.loc["P1"].to_dict() == {"Age_years": 60, "stage": "II"}
+    assert read.loc["P2"].to_dict() == {"Age_years": 61.5, "stage": "I"}
+    assert read.loc["P10"].isna().all()
+    said = guessed(findings)
+    assert "facts.tsv, columns that may be covariates: Age (years), stage" in said
+    assert "facts.tsv, left out, as named like an outcome: vital_status" in said
+    assert "facts.tsv, left out, as of one value or of many words: note, site" in said
+    assert "known at diagnosis" in todo(findings)
+
+
+def test_a_clinical_table_of_others_is_told(tmp_path: Path, slides: Path, patients: Path) -> None:
+    table = write(tmp_path / "facts.csv", "id,stage\nQ1,I\nQ2,II\n")
+    findings = init_config(tmp_path / "mine.yaml", slides=slides, patients=patients, clinical=table)
+    assert "facts.csv: no column names patients" in todo(findings)
+    assert "clinical" not in yaml.safe_load((tmp_path / "mine.yaml").read_text())["cohorts"]["mine"]
+    assert "# clinical:" not in (tmp_path / "mine.yaml").read_text()

@@ -15,6 +15,11 @@ from ccl.io.errors import ConfigError, InputError
 COHORT = {"patients": "patients.csv"}
 
 
+def clinical(covariate: dict[str, Any], name: str = "stage") -> dict[str, Any]:
+    """Return a cohort with one covariate."""
+    return {"cohorts": {"a": {**COHORT, "clinical": {"covariates": {name: covariate}}}}}
+
+
 def message(**sections: Any) -> str:
     """Return the error message for a valid config with these sections."""
     with pytest.raises(ConfigError) as caught:
@@ -51,6 +56,24 @@ def message(**sections: Any) -> str:
             {"cohorts": {"a": {**COHORT, "omics": {}, "gmt": "g.gmt"}}},
             "cohorts: a: omics: name one or more of wide, rna",
         ),
+        (
+            {"cohorts": {"a": {**COHORT, "clinical": {"table": "c.csv"}}}},
+            "cohorts: a: clinical: covariates: is missing",
+        ),
+        (clinical({"kind": "nominal"}), 'stage: kind: found "nominal"; expected one of numeric, ordinal, categorical'),
+        (clinical({"kind": "ordinal"}), "covariates: stage: an ordinal or categorical covariate needs `levels`"),
+        (clinical({"kind": "numeric", "levels": [1, 2]}), "a numeric one has none"),
+        (clinical({"kind": "ordinal", "levels": ["I"]}), "`levels` needs two levels or more"),
+        (clinical({"kind": "ordinal", "levels": ["I", ["II", "I"]]}), "each value once"),
+        (clinical({"kind": "ordinal", "levels": ["I", []]}), "`levels` needs two levels or more"),
+        (clinical({"kind": "ordinal", "levels": ["I", True]}), "levels: true is neither text nor a whole number"),
+        (clinical({"kind": "numeric", "missing": [9.5]}), "missing: 9.5 is neither text nor a whole number; write it"),
+        (clinical({"kind": "numeric"}, "patient_id"), "a covariate may not be named `patient_id`"),
+        (clinical({"kind": "numeric"}, "T stage"), "T stage: not a usable name"),
+        (
+            {"cohorts": {"a": {"predict_with": {"b": "b"}, "clinical": {"covariates": {"x": {"kind": "numeric"}}}}}},
+            "cohorts: a: `clinical` needs `table`, as there is no table of `patients`",
+        ),
     ],
 )
 def test_a_mistake_is_one_short_message(sections: dict[str, Any], expected: str) -> None:
@@ -73,6 +96,14 @@ def test_all_mistakes_are_told_at_once_and_in_at_most_ten_lines() -> None:
 def test_a_config_without_cohorts_is_told_what_is_missing() -> None:
     with pytest.raises(ConfigError, match="cohorts: is missing; one entry per cohort"):
         check_config({})
+
+
+def test_whole_numbers_are_levels_as_text() -> None:
+    config = check_config(clinical({"kind": "ordinal", "levels": [0, [1, "1a"], 2], "missing": [-9]}))
+    found = config.cohorts["a"].clinical
+    assert found
+    assert found.covariates["stage"].levels == (("0",), ("1", "1a"), ("2",))
+    assert found.covariates["stage"].missing == ("-9",)
 
 
 def test_a_sound_config_has_types_and_defaults() -> None:

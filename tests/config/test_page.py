@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
+import pytest
+import yaml
+
+from ccl.clinical.table import covariates_of
+from ccl.config.check import check_config
 from ccl.config.keys import keys_of
 from ccl.config.page import START, TABLES, fill_tables, json_schema
 from ccl.config.sections import Config
@@ -22,6 +28,15 @@ def test_every_section_has_its_table() -> None:
     assert {field.name for field in fields(Config) if is_dataclass(keys_of(Config)[field.name].default_factory)} <= set(
         TABLES
     )
+
+
+@pytest.mark.parametrize("page", ["config/README.md", "docs/clinical.md"])
+def test_an_example_of_covariates_is_a_config(page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text()
+    (example,) = (block for block in re.findall(r"```yaml\n(.*?)```", text, flags=re.DOTALL) if "covariates:" in block)
+    clinical = check_config(yaml.safe_load(example)).cohorts["mine"].clinical
+    assert clinical
+    assert covariates_of(clinical)[2].levels == ("Stage I", "Stage II", "Stage III", "Stage IV")
 
 
 def test_every_key_has_a_meaning() -> None:

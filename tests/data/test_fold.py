@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from ccl.data.fold import Inputs, load_fold
 from ccl.data.scaling import Scaler
+from ccl.io.covariates import Clinical, Covariate
 from ccl.io.errors import ConfigError, InputError, ModelError
 from ccl.io.files import write_table
 from ccl.io.formats import Family, Genomics
@@ -169,3 +171,61 @@ def test_all_methods_and_no_two_folds_hold_out_the_same_patients(cohort, load):
     drawn = load(cohort, inner=0.3).inner.patients
     assert load(cohort, model="snn", inner=0.3).inner.patients == drawn
     assert set(load(cohort, fold=1, inner=0.3).inner.patients) != set(drawn)
+
+
+def load_covariates(folder, cohort, table, covariates, **settings):
+    write_table(folder / "patients.csv", cohort.outcomes)
+    write_table(folder / "folds.csv", cohort.folds)
+    Clinical(table, covariates, {}).write(folder / "clinical.csv")
+    inputs = Inputs(folder / "patients.csv", folder / "folds.csv", None, None, clinical=folder / "clinical.csv")
+    return load_fold(("clinical",), inputs, 0, **INTERVALS | settings)
+
+
+AGE, SEX = Covariate("age", "numeric"), Covariate("sex", "categorical", ("female", "male"), indicator=True)
+
+
+@pytest.fixture
+def covariates(cohort):
+    """Age and sex of all patients; sex is not known of P01."""
+    patients = list(cohort.outcomes["patient_id"])
+    table = pd.DataFrame({"age": 40 + 1.5 * np.arange(20), "sex": ["female", "male"] * 10}, index=patients)
+    table.loc["P01", "sex"] = np.nan
+    return table
+
+
+def test_covariates_are_scaled_by_the_training_patients(tmp_path, cohort, covariates):
+    fold = load_covariates(tmp_path, cohort, covariates, (AGE, SEX))
+    assert fold.covariates == ("age", "sex: male", "sex: missing")
+    assert fold.shape.clinical == 3
+    np.testing.assert_allclose(fold.train.clinical.mean(dim=0), 0, atol=1e-6)
+    ages = covariates["age"][[patient not in fold.test.patients for patient in covariates.index]]
+    np.testing.assert_allclose(
+        fold.test.clinical[:, 0],
+        (covariates["age"][list(fold.test.patients)] - ages.mean()) / ages.std(ddof=0),
+        rtol=1e-5,
+    )
+    p01 = fold.train.clinical[fold.train.patients.index("P01")]
+    assert p01[1] == 0  # the training mean
+    assert p01[2] == fold.train.clinical[:, 2].max() > 0
+
+
+def test_a_patient_without_a_row_in_the_clinical_table_is_left_out(tmp_path, cohort, covariates):
+    fold = load_covariates(tmp_path, cohort, covariates.drop(index=["P00", "P03"]), (AGE, SEX))
+    assert fold.left_out == dict.fromkeys(("P00", "P03"), "no row in the clinical table")
+    assert len(fold.train.patients) == 14
+    assert len(fold.test.patients) == 4
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "found"), [("age", 50.0, "1 value among 15"), ("sex", np.nan, "0 values among 15")]
+)
+def test_a_covariate_that_says_nothing_of_the_training_patients_is_refused(
+    tmp_path, cohort, covariates, column, value, found
+):
+    training = [patient for number, patient in enumerate(covariates.index) if number % 4]
+    covariates.loc[training, column] = value
+    with pytest.raises(ModelError, match="constant, or missing for all training patients") as error:
+        load_covariates(tmp_path, cohort, covariates, (AGE, SEX))
+    assert f"clinical: covariates: {column}, fold 0" in str(error.value)
+    assert found in str(error.value)
+    assert "take the covariate out" in str(error.value)

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from pydantic import ValidationError
 from sksurv.metrics import concordance_index_censored
 
+from ccl.clinical.table import read_clinical
 from ccl.cohort.stage import make_cohort
-from ccl.config.sections import CohortSettings, DemoSettings, GenomicsSettings
+from ccl.config.check import strictly
+from ccl.config.sections import Clinical, CohortSettings, DemoSettings, GenomicsSettings
 from ccl.demo.make import make_demo
 from ccl.demo.plan import demo_files, demo_slides, is_made
 from ccl.genomics.stage import group_genomics
@@ -20,6 +23,8 @@ from ccl.io.errors import InputError
 from ccl.io.files import read_json
 from ccl.io.formats import Genomics
 from ccl.io.sheets import read_slide_sheet
+
+ROOT = Path(__file__).parents[2]
 
 FEW = DemoSettings(patients=6, seed=1, bags=True, shuffle_risk=False)
 
@@ -91,6 +96,20 @@ def test_truth_and_tables_tell_one_story(cohort: Path) -> None:
     assert "synthetic" in (cohort / "README.md").read_text()
 
 
+def test_the_default_config_reads_the_clinical_table(cohort: Path, bags: Path) -> None:
+    """Each value is named, each level is there in a cohort of some size, and ages are those of the follow-up."""
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    section = strictly(Clinical, config["cohorts"]["demo"]["clinical"])
+    for folder in (cohort, bags):
+        read = read_clinical(folder / section.table, section, patient_column="patient_id")
+        patients = pd.read_csv(folder / "patients.csv", index_col=0)
+        assert list(read.index) == list(patients.index)
+        assert list(read["age"]) == list(patients["age"])
+    assert set(read["stage"].dropna()) == {"Stage I", "Stage II", "Stage III", "Stage IV"}
+    assert set(read["grade"].dropna()) == {"G1", "G2", "G3"}
+    assert read.isna().sum().to_dict() == {"age": 0, "stage": 7, "grade": 7, "laterality": 0}
+
+
 def test_shuffled_risk_is_a_null_cohort_of_the_same_data(bags: Path, tmp_path: Path) -> None:
     make_demo(tmp_path / "null", DemoSettings(patients=150, seed=3, bags=True, shuffle_risk=True))
     before, after = (pd.read_csv(folder / "patients.csv", index_col=0) for folder in (bags, tmp_path / "null"))
@@ -99,7 +118,7 @@ def test_shuffled_risk_is_a_null_cohort_of_the_same_data(bags: Path, tmp_path: P
     assert (after[outcome].to_numpy() == before.loc[truth["follow_up_of"], outcome].to_numpy()).all()
     assert sorted(truth["follow_up_of"]) == sorted(before.index)
     pd.testing.assert_frame_equal(before[["age", "sex"]], after[["age", "sex"]])
-    for table in ("rna.csv", "cnv.csv", "snv.csv", "slides.csv", "families.gmt", "truth/patches.csv"):
+    for table in ("clinical.csv", "rna.csv", "cnv.csv", "snv.csv", "slides.csv", "families.gmt", "truth/patches.csv"):
         assert (bags / table).read_bytes() == (tmp_path / "null" / table).read_bytes()
 
     def oracle(patients: pd.DataFrame) -> float:

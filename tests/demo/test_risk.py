@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 from sksurv.metrics import concordance_index_censored
 
 from ccl.cohort.draw import draw_folds
+from ccl.demo.clinical import CARRIED, GRADES, STAGES, draw_clinical
 from ccl.demo.omics import CARRIERS, FAMILY_SIZES, draw_omics
 from ccl.demo.risk import LATENTS, Risk, draw_follow_up, draw_risk
+
+LEVELS = {"stage": STAGES, "grade": GRADES, "laterality": ("left", "right")}
 
 
 def rng(*seed: int) -> np.random.Generator:
@@ -101,3 +104,24 @@ def test_each_gene_visible_latent_loads_on_a_third_of_two_families() -> None:
     assert omics.genes["families"].str.contains(";").sum() >= 5
     assert set(np.unique(omics.cnv)) <= {-2, -1, 0, 1, 2}
     assert set(np.unique(omics.snv)) == {0, 1}
+
+
+def test_stage_and_grade_carry_their_part_of_the_risk_and_age_and_laterality_nothing(many: Risk) -> None:
+    ages = pd.Series(rng(9).normal(63, 10, 2000))
+    clinical = draw_clinical(many.parts, ages, rng(10))
+    coded = pd.DataFrame({name: pd.Categorical(clinical[name], levels).codes for name, levels in LEVELS.items()})
+    coded = coded.where(coded >= 0).assign(age=clinical["age"])
+    correlation = pd.DataFrame({part: coded.corrwith(many.parts[part], method="spearman") for part in many.parts})
+    for name, row in correlation.iterrows():
+        for part, value in row.items():
+            if CARRIED.get(str(name)) == part:
+                assert 0.6 < value < 0.9
+            else:
+                assert abs(value) < 0.08, (name, part)
+    assert list(clinical["age"]) == list(ages)
+
+
+def test_covariates_tell_some_of_the_survival_but_less_than_the_risk(many: Risk) -> None:
+    follow_up = draw_follow_up(many.log_risk, rng(2))
+    stage = pd.Categorical(draw_clinical(many.parts, pd.Series(np.zeros(2000)), rng(10))["stage"], STAGES).codes
+    assert 0.6 < c_index(follow_up, stage) < 0.75

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,19 @@ CLUSTER = {"k": 6, "restarts": 3, "empty": "reseed", "normalise": "none"}
 def bundled(plan: Make, config: dict[str, Any], tmp_path: Path) -> Make:
     """Return a function that plans a prediction by a bundle that recorded some preprocessing."""
 
-    def make(preprocessing: dict[str, Any], *, without: str = "", weights: str = "random", **sections: Any) -> Plan:
+    def make(
+        preprocessing: dict[str, Any],
+        *,
+        without: str = "",
+        weights: str = "random",
+        covariates: Sequence[dict[str, Any]] = (),
+        **sections: Any,
+    ) -> Plan:
         card = Card(
             model="ccl", method="ccl", hyper={}, shape={"clusters": 6}, seeds=[0], folds=[{"fold": 0}], families={},
             encoder="resnet50", features_encoder="resnet50", weights=weights, scales={}, distance_limit=None, cut=0.0,
             cohort="blca", synthetic=False, n_patients=9, n_events=5, preprocessing=preprocessing, encoder_licence="",
-            licence="", intended_use="", versions={}, sha256="",
+            licence="", intended_use="", versions={}, sha256="", covariates=covariates,
         )  # fmt: skip
         card.write(tmp_path / "bundle")
         entry = {**config["cohorts"]["blca"], "predict_with": {"ours": "bundle"}}
@@ -49,6 +56,15 @@ def test_a_bundle_that_fits_is_read(bundled: Make) -> None:
     )
 
 
+def test_a_bundle_of_covariates_reads_them(bundled: Make, config: dict[str, Any]) -> None:
+    config["cohorts"]["blca"]["clinical"] = {"table": "patients.csv", "covariates": {"age": {"kind": "numeric"}}}
+    covariates = [{"name": "age", "kind": "numeric", "levels": [], "indicator": False, "unit": ""}]
+    inputs = bundled({}, covariates=covariates).inputs
+    assert inputs.predict(job(cohort="fresh", bundle="ours"))["clinical"] == "<results>/{cohort}/clinical/clinical.csv"
+    assert list(inputs.clinical(job(cohort="fresh"))) == ["table"]
+    assert "clinical" not in bundled({}).inputs.predict(job(cohort="fresh", bundle="ours"))
+
+
 def test_a_key_younger_than_the_bundle_had_its_default_then(bundled: Make) -> None:
     bundled({"tile": TILE, "cluster": CLUSTER})  # `unit` is not recorded
     with pytest.raises(CclError, match="unit: microns"):
@@ -61,6 +77,7 @@ def test_a_key_younger_than_the_bundle_had_its_default_then(bundled: Make) -> No
         ({"tile": {**TILE, "mpp": 1.0}, "cluster": CLUSTER}, {}, "tile: mpp: 1.0"),
         ({"tile": TILE, "cluster": {**CLUSTER, "normalise": "l2"}}, {}, "cluster: normalise: l2"),
         ({}, {"without": "omics"}, "no omics"),
+        ({}, {"covariates": [{"name": "age"}]}, "no clinical"),
         ({}, {"embed": {"encoders": {"uni": {}}}}, "another encoder"),
         ({}, {"weights": "hub"}, "other weights of the encoder"),
     ],

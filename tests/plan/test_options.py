@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from ccl.config.check import strictly
+from ccl.config.sections import Clinical
 from ccl.plan import Plan
 from ccl.plan.options import input_options
 from tests.plan.conftest import job
@@ -92,3 +96,26 @@ def test_features_made_elsewhere_were_not_tiled_here(plan: Make, config: dict[st
     made = plan(cohorts={"blca": {**config["cohorts"]["blca"], "features": {"uni": "."}}})
     assert '"tile"' not in made.options.preprocessing(of_ccl)
     assert '"cluster"' in made.options.preprocessing(of_ccl)
+
+
+def test_options_of_the_clinical_stage(plan: Make, config: dict[str, Any]) -> None:
+    """The section as it stands in the config, with the defaults; unnamed columns are those of the cohort."""
+    covariates = {"stage": {"kind": "ordinal", "levels": [1, [2, "2 b"]]}}
+    clinical = {"table": "patients.csv", "missing": ["?"], "covariates": covariates}
+    cohort = {"patients": "patients.csv", "patient_column": "case id", "months_column": "OS.time"}
+    words = shlex.split(
+        plan(cohorts={"a": {**cohort, "clinical": clinical}}, models={}).options.clinical(job(cohort="a"))
+    )
+    pairs = list(zip(words[::2], words[1::2], strict=True))
+    assert pairs[:3] == [
+        ("--patient-column", "case id"),
+        ("--outcome-column", "OS.time"),
+        ("--outcome-column", "censorship"),
+    ]
+    name, value = pairs[3]
+    assert name == "--covariates"
+    read = strictly(Clinical, json.loads(value))
+    assert read.missing == ("?",)
+    assert read.covariates["stage"].levels == (("1",), ("2", "2 b"))
+    named = plan(cohorts={"a": {**cohort, "clinical": {**clinical, "patient_column": "barcode"}}}, models={})
+    assert named.options.clinical(job(cohort="a")).startswith("--patient-column barcode ")

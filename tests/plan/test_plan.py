@@ -137,3 +137,46 @@ def test_planning_loads_no_torch_and_no_snakemake(config: dict[str, Any]) -> Non
     )
     command = [sys.executable, "-c", code, json.dumps(config)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == "set()"
+
+
+CLINICAL = {"covariates": {"age": {"kind": "numeric"}}}
+
+
+def test_covariates_are_read_from_their_table_or_that_of_patients(plan: Make, tmp_path: Path) -> None:
+    (tmp_path / "clinical.csv").touch()
+    cohorts = {
+        "own": {"patients": "patients.csv", "clinical": {**CLINICAL, "table": "clinical.csv"}},
+        "same": {"patients": "patients.csv", "clinical": CLINICAL},
+    }
+    inputs = plan(cohorts=cohorts, models={"cox-clinical": {}}).inputs
+    followed = {name: f"<results>/{{cohort}}/cohort/{name}.csv" for name in ("patients", "folds")}
+    assert inputs.clinical(job(cohort="own")) == {"table": [str(tmp_path / "clinical.csv")], **followed}
+    assert inputs.clinical(job(cohort="same")) == {"table": [str(tmp_path / "patients.csv")], **followed}
+    trained = inputs.train(job(cohort="own", model="cox-clinical"))
+    assert trained["clinical"] == "<results>/{cohort}/clinical/clinical.csv"
+
+
+def test_a_clinical_table_that_does_not_exist_is_refused(plan: Make) -> None:
+    cohort = {"patients": "patients.csv", "clinical": {**CLINICAL, "table": "clinical.csv"}}
+    with pytest.raises(ConfigError, match="cohorts: a: clinical: table: there is no "):
+        plan(cohorts={"a": cohort}, models={})
+
+
+@pytest.mark.parametrize("model", [{"method": "cox-clinical"}, {"method": "snn", "clinical": True}])
+def test_a_model_of_covariates_needs_a_cohort_that_has_them(
+    plan: Make, config: dict[str, Any], model: dict[str, Any]
+) -> None:
+    cohorts = {"with": {**config["cohorts"]["genes"], "clinical": CLINICAL}, "without": config["cohorts"]["genes"]}
+    made = plan(cohorts=cohorts, models={"m": model})
+    assert made.runs == [("with", "none", "m")]
+    assert made.blanks == [("m", "without", "the cohort has no clinical")]
+    with pytest.raises(ConfigError, match="missing_modality: blank"):
+        plan(cohorts=cohorts, models={"m": model}, missing_modality="fail")
+
+
+def test_a_model_without_covariates_does_not_read_them(plan: Make, config: dict[str, Any]) -> None:
+    cohorts = {"a": {**config["cohorts"]["genes"], "clinical": CLINICAL}}
+    made = plan(cohorts=cohorts, models={"plain": {"method": "snn"}, "both": {"method": "snn", "clinical": True}})
+    reads = {name: "clinical" in made.inputs.train(job(cohort="a", model=name)) for name in made.config.models}
+    assert reads == {"plain": False, "both": True}
+    assert made.options.overrides(job(model="both")) == "{}"

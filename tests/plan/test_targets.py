@@ -89,3 +89,11 @@ def test_what_is_added_is_judged_where_there_are_covariates_and_follow_up(plan: 
     made = plan(cohorts={**config["cohorts"], **cohorts})
     assert made.targets.added() == ["<results>/genes/added/none/snn/added.json"]
     assert set(made.inputs.added) == {"evaluation", "risks", "clinical"}
+
+
+def test_the_report_describes_the_cohorts_with_covariates(plan: Make, config: dict[str, Any]) -> None:
+    genes = config["cohorts"]["genes"]
+    described = {**genes, "clinical": {"covariates": {"age": {"kind": "numeric"}}}}
+    made = plan(cohorts={"a": described, "b": genes, "c": described}, models={"snn": {}})
+    assert made.targets.characteristics() == [f"<results>/{name}/clinical/characteristics.csv" for name in "ac"]
+    assert plan(cohorts={"a": described}, models={}).targets.characteristics() == []

@@ -13,6 +13,7 @@ import pytest
 
 from ccl.config.sections import BundleSettings, PredictSettings
 from ccl.data.fold import Inputs
+from ccl.io.covariates import Clinical, Covariate
 from ccl.methods import get_method
 from ccl.predict.bundle import make_bundle
 from ccl.predict.stage import predict_patients
@@ -28,12 +29,16 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
+AGE, STAGE = Covariate("age", "numeric", unit="years"), Covariate("stage", "categorical", ("I", "II", "III"))
+
+
 class Project:
     """A cohort's files in `folder`, and the models trained on them."""
 
     def __init__(self, folder: Path, patients: Cohort) -> None:
         self.folder, self.cohort = folder, patients
         write_bags(folder, patients)
+        self.covariates(lambda table: table)
 
     def files(self, method: str) -> dict[str, Any]:
         """Return the options of `ccl predict` that name what a method reads."""
@@ -41,6 +46,8 @@ class Project:
         files: dict[str, Any] = {"genomics": self.folder / "genomics.h5"} if "genomics" in reads else {}
         if "clusters" in reads:
             files["clusters"] = self.folder / "k.h5"
+        if "clinical" in reads:
+            files["clinical"] = self.folder / "clinical.csv"
         if "bags" in reads:
             files |= {"slides": self.folder / "slides.csv", "manifests": (self.folder / "manifest.tsv",)}
         return files
@@ -51,7 +58,9 @@ class Project:
 
     def train(self, method: str, fold: int, *, seeds: tuple[int, ...] = (0,)) -> Path:
         """Train one fold, and return its folder."""
-        arguments = self.cohort.arguments(self.folder, model=method, fold=fold, overrides=SMALL[method], seeds=seeds)
+        arguments = self.cohort.arguments(
+            self.folder, model=method, fold=fold, overrides=SMALL.get(method), seeds=seeds
+        )
         out = self.folder / method / f"fold{fold}"
         train_fold(**arguments | {"inputs": self.inputs(method), "out": out})
         return out
@@ -71,6 +80,17 @@ class Project:
         fixed = {"out": out, "settings": PredictSettings(tuple(months)), "device": "cpu", "threads": 1}
         predict_patients(bundle=bundle, **self.files(method) | fixed | options)
         return pd.read_csv(out / "risk.csv", dtype={"patient_id": str}, keep_default_na=False, na_values=[""])
+
+    def covariates(self, change: Callable[[pd.DataFrame], pd.DataFrame], *coding: Covariate) -> Path:
+        """Write age and stage of the cohort's patients, changed as a table."""
+        patients = self.cohort.outcomes["patient_id"]
+        numbers = range(len(patients))
+        table = pd.DataFrame(
+            {"age": [50.0 + number * 7 % 20 for number in numbers], "stage": [STAGE.levels[n % 3] for n in numbers]},
+            index=patients,
+        )
+        Clinical(change(table), coding or (AGE, STAGE), {}).write(self.folder / "clinical.csv")
+        return self.folder / "clinical.csv"
 
     def omics(self, change: Callable[[pd.DataFrame], pd.DataFrame]) -> Path:
         """Write the cohort's omics, each family changed as a table of patients and columns, beside the others."""

@@ -367,6 +367,45 @@ def test_tables_of_a_paper_are_latex_too(tmp_path, make_results):
     assert "snn & – & last" in written["statistics"]  # noqa: RUF001 (a dash for no features)
 
 
+def write_characteristics(results, cohort, **said):
+    """Write what the clinical stage writes beside its covariates."""
+    folder = results / cohort / "clinical"
+    folder.mkdir()
+    rows = ["covariate,value,all,dead,fold0", "patients,n,36,20,12", "stage,None,20 (56 %),9 (45 %),6 (50 %)"]
+    (folder / "characteristics.csv").write_text("\n".join([*rows, "stage,<II>,16 (44 %),11 (55 %),6 (50 %)", ""]))
+    table = [{"file": "stages.csv", "sha256": "ab" * 32}]
+    (folder / "covariates.json").write_text(json.dumps({"inputs": {"table": table}, "warnings": ["20 deaths"], **said}))
+    return folder / "characteristics.csv"
+
+
+def test_characteristics_of_patients_are_shown_and_are_tables_of_a_paper(tmp_path, make_results):
+    methods = (("none", "snn"),)
+    evaluations = make_results(tmp_path, "a_b", methods=methods, synthetic=True) + make_results(
+        tmp_path, "other", methods=methods
+    )
+    path, out = write_characteristics(tmp_path, "a_b"), tmp_path / "report"
+    settings = ReportSettings("Page")
+    write_report(out=out, evaluations=evaluations, config={}, settings=settings, characteristics=[path])
+    page = " ".join((out / "report.html").read_text().split())
+    assert page.count("<h3>Characteristics</h3>") == 1
+    assert '<table class="wide" data-fixed> <thead><tr><th scope="col">Covariate</th>' in page  # rows span: no sorting
+    assert '<th scope="col" class="number">Dead</th><th scope="col" class="number">Fold 0</th>' in page
+    assert '<th scope="rowgroup" rowspan="2">stage</th><td>None</td><td class="number">20 (56 %)</td>' in page
+    assert "<td>&lt;II&gt;</td>" in page
+    assert "<li>20 deaths</li>" in page
+    assert "stages.csv" in page
+    assert (out / "tables" / "characteristics.a_b.csv").read_text() == path.read_text()
+    latex = (out / "tables" / "characteristics.a_b.tex").read_text()
+    assert r"Covariate & Value & All & Dead & Fold 0 \\" in latex
+    assert r"stage & None & 20 (56 \%) & 9 (45 \%) & 6 (50 \%) \\" in latex
+    assert r" & $<$II$>$ & 16 (44 \%)" in latex
+    assert "Patients of a\\_b" in latex
+    assert "Careful: these patients are synthetic." in latex
+    write_report(out=out, evaluations=evaluations, config={}, settings=settings)
+    assert "Characteristics" not in (out / "report.html").read_text()
+    assert not list((out / "tables").glob("characteristics*"))
+
+
 def test_real_data_need_no_care(tmp_path, make_results):
     cohorts = gather(make_results(tmp_path, "a", methods=(("none", "snn"),), censored_fold=1))
     written = latex_tables(make_tables(cohorts), evaluations_of(cohorts))

@@ -55,8 +55,9 @@ def test_the_plain_command_goes_from_nothing_to_the_report(tmp_path: Path) -> No
         "embed": 2,
         "cluster": 1,
         "genomics": 1,
-        "train": 25,
-        "evaluate": 5,
+        "clinical": 1,
+        "train": 35,
+        "evaluate": 7,
         "components": 1,
         "explain_model": 1,
         "report": 1,
@@ -71,7 +72,8 @@ def test_snakemake_finds_nothing_to_criticise(fresh: Workspace) -> None:
 
 def test_the_default_config_trains_ccl_its_genomic_half_and_the_floors_wherever_there_is_a_gpu() -> None:
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    assert set(config["models"]) == {"ccl", "snn", "cox-genomics", "cox-pathology", "cox-multimodal"}
+    floors = {"cox-clinical", "cox-genomics", "cox-pathology", "cox-multimodal", "multimodal-with-clinical"}
+    assert set(config["models"]) == {"ccl", "snn"} | floors
     assert config["embed"].get("device", "auto") == "auto"
 
 

@@ -4,6 +4,7 @@ rule clinical:
     output:
         table="<results>/{cohort}/clinical/clinical.csv",
         coding="<results>/{cohort}/clinical/covariates.json",
+        characteristics="<results>/{cohort}/clinical/characteristics.csv",
     log:
         "<logs>/clinical/{cohort}.log",
     benchmark:

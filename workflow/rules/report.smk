@@ -4,6 +4,7 @@ rule report:
         explained=plan.targets.explained_in_report,
         components=plan.targets.components(),
         added=plan.targets.added(),
+        characteristics=plan.targets.characteristics(),
     output:
         html=report(
             "<results>/report/report.html",
