@@ -110,6 +110,7 @@ def table1(evaluations: tuple[Path, ...], out: Path, blanks: str) -> None:
 @click.option("--outcomes", type=PATH, required=True, help="patients.csv of the cohort stage")
 @click.option("--genomics", type=PATH, help="file of the genomics stage")
 @click.option("--clusters", type=PATH, help="file of the cluster stage")
+@click.option("--clinical", type=PATH, help="file of the clinical stage")
 @click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
 @click.option("--manifests", type=PATH, multiple=True, required=True, help="manifest of features (repeat)")
 @click.option("--out", type=PATH, required=True, help="folder of the patients' folders")
@@ -126,6 +127,7 @@ def explain(runs: tuple[Path, ...], **options: Any) -> None:
 @click.argument("runs", type=PATH, nargs=-1, required=True)
 @click.option("--genomics", type=PATH, help="file of the genomics stage")
 @click.option("--clusters", type=PATH, help="file of the cluster stage")
+@click.option("--clinical", type=PATH, help="file of the clinical stage")
 @click.option("--out", type=PATH, required=True, help="folder of the tables")
 def components(**options: Any) -> None:
     """Compute positions and statistics of a model's knowledge components (folds RUNS): Figure 8 of the paper."""

@@ -28,15 +28,17 @@ PERPLEXITY = 30.0
 COLUMNS = ("fold", "patient_id", "component", "x", "y", "group", "censorship", "risk")
 
 
-def find_components(*, runs: Sequence[Path], genomics: Path | None, clusters: Path | None, out: Path) -> None:
+def find_components(
+    *, runs: Sequence[Path], genomics: Path | None, clusters: Path | None, clinical: Path | None = None, out: Path
+) -> None:
     """Write ``components.csv``, ``similarity.csv`` and ``components.json``, as docs/formats.md describes them.
 
     Parameters
     ----------
     runs : sequence of Path
         Fold folders of one model; each patient is shown by the fold that tested this patient.
-    genomics, clusters : Path, optional
-        Files of these stages, if the method reads them.
+    genomics, clusters, clinical : Path, optional
+        Files of these stages, if the model reads them.
 
     Raises
     ------
@@ -58,7 +60,9 @@ def find_components(*, runs: Sequence[Path], genomics: Path | None, clusters: Pa
             expected=", ".join(DECOMPOSED),
             todo="name the folds of a model of one of these methods",
         )
-    tables = read_tables(folds[0].reads, genomics=genomics, clusters=clusters, slides=None, manifests=())
+    tables = read_tables(
+        folds[0].reads, genomics=genomics, clusters=clusters, clinical=clinical, slides=None, manifests=()
+    )
     found = [vectors_of(run, tables) for run in progress(folds, "components", unit="fold")]
     write_table(out / "components.csv", pd.concat([_points(fold) for fold in found]))
     write_table(out / "similarity.csv", similarity(found))

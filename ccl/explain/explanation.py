@@ -15,6 +15,7 @@ from torch import Tensor
 from ccl.data.batch import Batch
 from ccl.data.tables import Tables
 from ccl.explain.cases import Case
+from ccl.methods.clinical import COVARIATES
 from ccl.methods.interface import Attention, SurvivalModel, risk, survival
 from ccl.train.reload import check_risk, load_networks, read_batch
 
@@ -42,8 +43,8 @@ class Explanation:
     spread: Mapping[tuple[str, str], NDArray[np.float64]]
     """Standard deviation over seeds of ``clusters`` and ``families``, by kind and component; empty for one seed."""
     attributions: pd.DataFrame
-    """``component``, ``kind`` (``gene`` or ``cluster``), ``family``, ``name``, ``value`` (of a gene, scaled),
-    ``attribution``: how much the gene or cluster raised the risk above that of the reference."""
+    """``component``, ``kind`` (``gene``, ``covariate`` or ``cluster``), ``family``, ``name``, ``value`` (scaled; none
+    for a cluster), ``attribution``: how much it raised the risk above that of the reference."""
     risk: float
     reference_risk: float
     """Risk of the average training patient: :meth:`ccl.methods.interface.SurvivalModel.reference`."""
@@ -112,41 +113,49 @@ def attribute(model: SurvivalModel, batch: Batch, reference: Batch, tables: Tabl
     for name in names:
 
         def risk_through(*inputs: Tensor, name: str = name) -> Tensor:
-            genes, centres = inputs[: len(batch.genomics)], inputs[len(batch.genomics) :]
+            many, rest = len(batch.genomics), list(inputs[len(batch.genomics) :])
             held = None if batch.centres is None else batch.centres.expand(-1, len(inputs[0]), -1, -1)
             moved = replace(
                 batch,
-                genomics=tuple(values[None] for values in genes),
-                centres=centres[0][None] if centres else held,
+                genomics=tuple(values[None] for values in inputs[:many]),
+                clinical=None if batch.clinical is None else rest.pop(0)[None],
+                centres=rest.pop(0)[None] if rest else held,
             )
             return risk(model.through(moved)[name])[0]
 
         # A method that reads bags takes one patient at a time.
         at_once = None if batch.bag is None else 1
         moved = IntegratedGradients(risk_through).attribute(at, base, n_steps=STEPS, internal_batch_size=at_once)
-        parts.append(_table(name, batch, [part.detach() for part in moved], tables))
+        table = _table(name, batch, [part.detach() for part in moved], tables)
+        parts.append(table[(table["kind"] == "covariate") == (name == COVARIATES)])
     return pd.concat(parts, ignore_index=True)
 
 
 def _inputs(batch: Batch, *, with_centres: bool) -> tuple[Tensor, ...]:
-    """Return the genes (1, n_f) of each family, and the centres (1, k, D) if requested."""
-    genes = tuple(values[0] for values in batch.genomics)
-    return (*genes, batch.centres[0]) if with_centres and batch.centres is not None else genes
+    """Return the genes (1, n_f) of each family, the covariates (1, C), and the centres (1, k, D) if requested."""
+    others = (batch.clinical, batch.centres if with_centres else None)
+    return tuple(values[0] for values in (*batch.genomics, *others) if values is not None)
 
 
 def _table(component: str, batch: Batch, moved: Sequence[Tensor], tables: Tables) -> pd.DataFrame:
-    """Return a row for each gene and each cluster with its attribution."""
-    genes = [
+    """Return a row for each gene, each covariate and each cluster with its attribution."""
+    named = [
+        ("gene", family.name, family.columns, values)
+        for family, values in zip(tables.families, batch.genomics, strict=True)
+    ]
+    if batch.clinical is not None and tables.clinical is not None:
+        named.append(("covariate", "", tables.clinical.columns, batch.clinical))
+    values = [
         pd.DataFrame(
             {
-                "kind": "gene",
-                "family": family.name,
-                "name": family.columns,
-                "value": values[0, 0].numpy(),
+                "kind": kind,
+                "family": family,
+                "name": columns,
+                "value": numbers[0, 0].numpy(),
                 "attribution": part[0].double().numpy(),
             }
         )
-        for family, values, part in zip(tables.families, batch.genomics, moved[: len(batch.genomics)], strict=True)
+        for (kind, family, columns, numbers), part in zip(named, moved, strict=False)
     ]
     clusters = [
         pd.DataFrame(
@@ -157,9 +166,9 @@ def _table(component: str, batch: Batch, moved: Sequence[Tensor], tables: Tables
                 "attribution": part[0].double().sum(dim=-1).numpy(),
             }
         )
-        for part in moved[len(batch.genomics) :]
+        for part in moved[len(named) :]
     ]
-    return pd.concat([*genes, *clusters], ignore_index=True).assign(component=component)[list(COLUMNS)]
+    return pd.concat([*values, *clusters], ignore_index=True).assign(component=component)[list(COLUMNS)]
 
 
 def _shares(attention: Attention, kind: str) -> dict[str, NDArray[np.float64]]:

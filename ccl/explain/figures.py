@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ccl.explain.cases import Case
 from ccl.explain.explanation import Shares
 from ccl.explain.maps import LEAST, MOST, Examples, SlideMap
-from ccl.pages.style import BLUE, GRID, INK, MUTED, ORANGE, PAPER, panel, set_title
+from ccl.pages.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PAPER, panel, set_title
 from ccl.wsi.reader.pictures import round_length
 
 COLOURS = "viridis"
@@ -66,13 +66,13 @@ def draw_survival(case: Case, predicted: pd.DataFrame, cohort: pd.DataFrame, not
 
 
 def draw_components(attributions: pd.DataFrame, notes: list[str]) -> Figure:
-    """Draw how much genes and slides changed the risk through each component."""
+    """Draw how much genes, slides and covariates changed the risk through each component."""
     sums = attributions.groupby(["component", "kind"], sort=False)["attribution"].sum().unstack()
-    sums = sums.reindex(columns=[kind for kind in ("gene", "cluster") if kind in sums])
+    sums = sums.reindex(columns=[kind for kind in ("gene", "cluster", "covariate") if kind in sums])
     # A component that does not see a kind has no attribution from it.
     figure = panel(5.0, 1.5 + 0.5 * len(sums))
     axes = figure.subplots()
-    looks = {"gene": ("genes", BLUE, ""), "cluster": ("slides", ORANGE, "////")}
+    looks = {"gene": ("genes", BLUE, ""), "cluster": ("slides", ORANGE, "////"), "covariate": ("covariates", GREEN, "")}
     for place, kind in enumerate(sums.columns):
         label, colour, hatch = looks[kind]
         heights = np.arange(len(sums)) + (place - (len(sums.columns) - 1) / 2) * 0.36
@@ -84,7 +84,7 @@ def draw_components(attributions: pd.DataFrame, notes: list[str]) -> Figure:
     axes.grid(False, axis="y")
     axes.set_xlabel("Change of the risk from the reference (right: higher risk)")
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    figure.legend(loc="outside lower left", ncols=2)
+    figure.legend(loc="outside lower left", ncols=3)
     set_title(axes, "What changed the risk, by component", notes)
     return figure
 

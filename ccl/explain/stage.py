@@ -42,6 +42,7 @@ def explain_patients(
     out: Path,
     threads: int,
     settings: ExplainSettings,
+    clinical: Path | None = None,
 ) -> None:
     """Write `out`, a folder for each patient, as docs/formats.md describes the explain stage.
 
@@ -49,9 +50,9 @@ def explain_patients(
     ----------
     runs : sequence of Path
         Fold folders of one model; each patient is explained by the fold that tested this patient.
-    outcomes, genomics, clusters, slides, manifests
-        Files of earlier stages. `outcomes` has the follow-up of the whole cohort. `genomics` and `clusters` are
-        needed if the method reads them.
+    outcomes, genomics, clusters, clinical, slides, manifests
+        Files of earlier stages. `outcomes` has the follow-up of the whole cohort. `genomics`, `clusters` and
+        `clinical` are needed if the model reads them.
 
     Raises
     ------
@@ -65,7 +66,9 @@ def explain_patients(
     torch.set_num_threads(threads)
     folds = read_folds(runs)
     _check_method(folds[0])
-    tables = read_tables(folds[0].reads, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests)
+    tables = read_tables(
+        folds[0].reads, genomics=genomics, clusters=clusters, clinical=clinical, slides=slides, manifests=manifests
+    )
     members = read_members(slides, manifests)
     sheet = {slide.slide_id: slide for slide in read_slide_sheet(slides)}
     follow_up = read_table(outcomes, required=("patient_id", "months", "censorship"), text=("patient_id",))
@@ -111,7 +114,7 @@ def _write(
         for name, figure, alt in _figures(case, explanation, maps, examples, cohort=cohort, tables=tables):
             drawn[name] = inline(save(figure, folder / "figures", name), name, alt)
             alts[name] = alt
-    facts = _facts(case, explanation, maps) | {"figures": alts}
+    facts = _facts(case, explanation, maps) | _of_covariates(case, explanation, tables) | {"figures": alts}
     write_json(folder / "explanation.json", facts)
     write_text(folder / "explanation.html", render_patient(case, explanation, maps, drawn, facts=facts))
 
@@ -169,6 +172,7 @@ def _figures(
         sums = moved.groupby("component", sort=False)["attribution"].sum()
         told = ", ".join(f"{name} {value:+.3f}" for name, value in sums.items())
         yield "ways", figures.draw_components(moved, notes), f"Change of the risk through each component: {told}."
+    if (moved["kind"] == "gene").any():
         yield (
             "genes",
             figures.draw_genes(moved, notes),
@@ -199,6 +203,25 @@ def _of_slides(
         ends = ("typical of the cluster", "least typical") if by_cluster else ("most attended", "least attended")
         words = f"{title}: {', '.join(item.label for item in examples)}; {ends[0]} on the left, {ends[1]} on the right."
         yield "patches", figures.draw_examples(examples, title, ends, notes), words
+
+
+def _of_covariates(case: Case, explanation: Explanation, tables: Tables) -> dict[str, Any]:
+    """Return each covariate of the patient with its attribution; nothing for a model that reads none."""
+    if tables.clinical is None:
+        return {}
+    moved = explanation.attributions[explanation.attributions["kind"] == "covariate"].set_index("name")["attribution"]
+    values = tables.clinical.table.loc[case.patient]
+    return {
+        "covariates": [
+            {
+                "name": covariate.name,
+                "value": None if pd.isna(values[covariate.name]) else f"{values[covariate.name]}",
+                "unit": covariate.unit,
+                "attribution": float(moved.reindex(list(covariate.columns)).sum()),
+            }
+            for covariate in tables.clinical.covariates
+        ]
+    }
 
 
 def _facts(case: Case, explanation: Explanation, maps: Sequence[SlideMap]) -> dict[str, Any]:

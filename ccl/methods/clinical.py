@@ -1,19 +1,98 @@
-"""Building the network of a method, with covariates for those that do not read them themselves."""
+"""Covariates as an input of any network: the network's logits are added to those of a Cox model of the covariates."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from ccl.data.batch import Shape
+import torch
+from torch import Tensor
+
+from ccl.data.batch import Batch, Outcomes, Shape
 from ccl.methods import load
-from ccl.methods.interface import SurvivalModel
+from ccl.methods.cox import Hyper
+from ccl.methods.cox.network import Model as Cox
+from ccl.methods.interface import Attention, Output, SurvivalModel
 from ccl.nn.replicas import Replicas
+
+SHARE = 0.5
+"""Factor of the network's logits: with 1, what a network learns by heart can cost more than what it adds."""
+
+COVARIATES = "covariates"
+"""Name of the component that covariates are."""
 
 
 def build(method: str, shape: Shape, hyper: Any, replicas: Replicas) -> SurvivalModel:
-    """Return the network of a method for data of some shape."""
+    """Return the network of a method for data of some shape, with a term of the covariates if there are any."""
     network = load(method).Model
     if not shape.clinical or network.takes_clinical:
         model: SurvivalModel = network(shape, hyper, replicas)
         return model
-    raise NotImplementedError
+    return WithClinical(network(replace(shape, clinical=0), hyper, replicas), shape, replicas)
+
+
+class WithClinical(SurvivalModel):
+    """A network whose logits are added to those of a Cox model of the covariates.
+
+    The Cox model is fitted to the training patients before the first step, so that the whole is as good as
+    ``cox-clinical`` as long as the network knows nothing.  Its coefficients are then trained with the network.
+    """
+
+    def __init__(self, network: SurvivalModel, shape: Shape, replicas: Replicas) -> None:
+        super().__init__()
+        self.network = network
+        self.cox = Cox(replace(shape, families=(), features=0, clusters=0), Hyper(), replicas)
+        self.cox.weight.requires_grad_(True)
+
+    @torch.no_grad()
+    def begin(self, outcomes: Outcomes, clinical: Tensor | None = None) -> None:
+        """Fit the Cox model, and prepare the network."""
+        assert clinical is not None, "training patients have covariates"
+        self.cox.solve([Batch((), None, None, clinical=clinical[None])], outcomes)
+        self.network.begin(outcomes)
+
+    def expect(self, batch: Batch) -> None:
+        """Pass the patients of the next steps to the network."""
+        self.network.expect(batch)
+
+    def forward(self, batch: Batch) -> Output:
+        """Return the logits of both, and the network's losses."""
+        output: Output = self.network(batch)
+        return replace(output, logits=SHARE * output.logits + self._term(batch))
+
+    def _term(self, batch: Batch) -> Tensor:
+        logits: Tensor = self.cox(Batch((), None, None, clinical=batch.clinical)).logits
+        return logits
+
+    def describe(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the facts about the network."""
+        return self.network.describe(batch)
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return what the network attends to."""
+        return self.network.attends_to(batch)
+
+    def through(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the logits once for each component of the network, and once for the covariates."""
+        term, parts = self._term(batch), self.network.through(batch)
+        through = {name: SHARE * part + _without_gradient(term) for name, part in parts.items()}
+        whole = sum(map(_without_gradient, parts.values())) / len(parts)
+        return {**through, COVARIATES: SHARE * whole + term}
+
+    def decomposed(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the components of the network."""
+        return self.network.decomposed(batch)
+
+    def risk_groups(self, outcomes: Outcomes) -> Tensor:
+        """Return the risk groups of the network."""
+        return self.network.risk_groups(outcomes)
+
+    def reference(self, batch: Batch) -> Batch:
+        """Return the network's average training patient, with average covariates."""
+        return self.network.reference(batch)
+
+
+def _without_gradient(values: Tensor) -> Tensor:
+    """Return the values with zero gradients: captum refuses inputs that a result does not depend on at all."""
+    return values.detach() + 0 * values

@@ -54,6 +54,15 @@ def check_tables(run: FoldRun, patients: Sequence[str], tables: Tables) -> None:
             ),
             todo="give the genomics file that the run was trained on, or train it again",
         )
+    covariates = list(tables.clinical.columns) if tables.clinical else []
+    if covariates != run.facts.get("covariates", []):
+        raise InputError(
+            "the covariates are not those that the run was trained on",
+            where=str(run.folder),
+            found=", ".join(covariates),
+            expected=", ".join(run.facts["covariates"]),
+            todo="give the clinical file that the run was trained on, or train it again",
+        )
     for patient, reason in tables.left_out(patients).items():
         raise ModelError(
             "the patient lacks what the method reads",

@@ -72,8 +72,8 @@ def test_snakemake_finds_nothing_to_criticise(fresh: Workspace) -> None:
 
 def test_the_default_config_trains_ccl_its_genomic_half_and_the_floors_wherever_there_is_a_gpu() -> None:
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    floors = {"cox-clinical", "cox-genomics", "cox-pathology", "cox-multimodal", "multimodal-with-clinical"}
-    assert set(config["models"]) == {"ccl", "snn"} | floors
+    floors = {"cox-clinical", "cox-genomics", "cox-pathology", "cox-multimodal"}
+    assert set(config["models"]) == {"ccl", "snn", "snn-clinical"} | floors
     assert config["embed"].get("device", "auto") == "auto"
 
 
