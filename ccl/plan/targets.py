@@ -80,6 +80,10 @@ class Targets:
             if self.plan.cohorts[cohort].entry.clinical
         ]
 
+    def added_table(self) -> list[str]:
+        """Return the report's table of these; nothing if no cohort has covariates."""
+        return ["<results>/report/tables/added.csv"] if self.added() else []
+
     def table1(self, wildcards: Wildcards) -> list[str]:
         """Return what Tables I to III are made of."""
         if not self.plan.runs:
