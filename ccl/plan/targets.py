@@ -80,6 +80,10 @@ class Targets:
             if self.plan.cohorts[cohort].entry.clinical
         ]
 
+    def added_table(self) -> list[str]:
+        """Return the report's table of these; nothing if no cohort has covariates."""
+        return ["<results>/report/tables/added.csv"] if self.added() else []
+
     def table1(self, wildcards: Wildcards) -> list[str]:
         """Return the evaluations for Tables I to III."""
         if not self.plan.runs:

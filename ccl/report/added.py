@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from ccl.added.rows import ARM_COLUMNS, TEST_COLUMNS, arm_columns, tested_columns
-from ccl.added.words import headline_arm, listed, sentence
+from ccl.added.words import headline_arm, sentence
 from ccl.report.figures import figure_name
 from ccl.results.added import Added
 from ccl.results.gather import PROTOCOLS_SHOWN, Cohort, Evaluation, caveats_of
@@ -61,7 +61,6 @@ def describe(cohort: Cohort, drawn: Mapping[str, Markup]) -> dict[str, Any]:
     return {
         "name": cohort.name,
         "caveats": caveats_of(cohort.evaluations),
-        "covariates": listed(first.covariates) if first else "",
         "warnings": first.facts["warnings"] if first else [],
         "models": [_describe_model(evaluation, evaluation.added, drawn) for evaluation in shown if evaluation.added],
         "protocols": [name for name in PROTOCOLS_SHOWN if first and name in first.protocols],
@@ -76,6 +75,7 @@ def _describe_model(evaluation: Evaluation, added: Added, drawn: Mapping[str, Ma
     return {
         "title": evaluation.title,
         "caveats": evaluation.caveats,
+        "own": evaluation.reads != "other",
         "sentence": sentence(evaluation.title, added.covariates, last, evaluation.reads),
         "rows": {row["protocol"]: dict.fromkeys(ADDED) | row for row in added_rows(evaluation)},
         "notes": last.get("notes", []),

@@ -62,7 +62,7 @@ def draw_differences(cohort: str, evaluations: Sequence[Evaluation]) -> Figure:
     axes.set_yticks([-place for place in range(len(evaluations))], [one.title for one in evaluations])
     axes.grid(False, axis="y")
     axes.set(ylim=(-len(evaluations) + 0.4, 0.6), xlabel="Difference in C-index to the covariates alone, 95 % interval")
-    notes = ["last epoch", "filled: covariates and model", "hollow: a model that reads the covariates itself"]
+    notes = ["last epoch", "filled: covariates and model", "hollow: model that reads covariates"]
     set_heading(figure, f"What each model adds on {cohort}", [*notes, *caveats_of(evaluations)])
     return figure
 

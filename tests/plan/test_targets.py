@@ -83,11 +83,12 @@ def test_a_figure_is_drawn_for_each_encoder_model_and_protocol(plan: Make) -> No
 
 
 def test_what_is_added_is_judged_where_there_are_covariates_and_follow_up(plan: Make, config: dict[str, Any]) -> None:
-    assert plan().targets.added() == []
+    assert plan().targets.added() == plan().targets.added_table() == []
     clinical = {"covariates": {"age": {"kind": "numeric"}}}
     cohorts = {name: {**cohort, "clinical": clinical} for name, cohort in config["cohorts"].items() if name == "genes"}
     made = plan(cohorts={**config["cohorts"], **cohorts})
     assert made.targets.added() == ["<results>/genes/added/none/snn/added.json"]
+    assert made.targets.added_table() == ["<results>/report/tables/added.csv"]
     assert set(made.inputs.added) == {"evaluation", "risks", "clinical"}
 
 

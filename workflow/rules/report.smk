@@ -11,6 +11,11 @@ rule report:
             caption="../report/report.rst",
             category="Report",
         ),
+        added=report(
+            plan.targets.added_table(),
+            caption="../report/added.rst",
+            category="What it adds",
+        ),
         c_index=report(
             "<results>/report/tables/c_index.csv",
             caption="../report/c_index.rst",
