@@ -97,12 +97,12 @@ def test_other_covariates_than_those_of_the_training_are_refused(project, change
         return table
 
     project.covariates(other)
-    with pytest.raises(InputError, match="other values of covariates"):
+    with pytest.raises(InputError, match="different values of covariates"):
         project.bundle(run)
 
 
 def test_other_names_of_covariates_than_those_of_the_training_are_refused(project):
     run = project.train("cox-clinical", 0)
     project.covariates(lambda table: table, AGE)
-    with pytest.raises(InputError, match="other covariates"):
+    with pytest.raises(InputError, match="different covariates"):
         project.bundle(run)
