@@ -19,11 +19,11 @@ CLINICAL = {
 
 def test_covariates_join_a_finished_run(workspace: Workspace) -> None:
     workspace.set("cohorts.tiny.clinical", CLINICAL)
-    assert workspace.planned() == {"clinical": 1, "report": 1}
+    assert workspace.planned() == {"clinical": 1, "added": 2, "report": 1}
     workspace.set("models.cox-clinical", {})
     workspace.set("models.both", {"method": "cox-genomics", "clinical": True})
     workspace.set("missing_modality", "blank")
-    assert workspace.planned() == {"clinical": 1, "train": 4, "evaluate": 2, "report": 1}
+    assert workspace.planned() == {"clinical": 1, "train": 4, "evaluate": 2, "added": 4, "report": 1}
     result = workspace.snakemake()
     assert result.returncode == 0, result.stdout[-6000:]
     results = workspace.folder / "results"
@@ -36,7 +36,7 @@ def test_covariates_join_a_finished_run(workspace: Workspace) -> None:
     assert list(table.columns) == ["covariate", "value", "all", "dead", "alive", "fold0", "fold1"]
     assert "deaths for 2 coefficients" in (results / "report" / "report.html").read_text()
     assert workspace.planned() == {}
-    again = {"clinical": 1, "train": 4, "evaluate": 2, "report": 1}
+    again = {"clinical": 1, "train": 4, "evaluate": 2, "added": 4, "report": 1}
     workspace.set("cohorts.tiny.clinical.covariates.age.indicator", True)
     assert workspace.planned() == again
     workspace.set("cohorts.tiny.clinical.covariates.age.indicator", False)

@@ -60,6 +60,7 @@ def test_the_plain_command_goes_from_nothing_to_the_report(tmp_path: Path) -> No
         "evaluate": 7,
         "components": 1,
         "explain_model": 1,
+        "added": 7,
         "report": 1,
     }
     assert not (tmp_path / "data").exists()
