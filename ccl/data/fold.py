@@ -17,7 +17,7 @@ from ccl.data.batch import Shape
 from ccl.data.intervals import interval_edges
 from ccl.data.patients import CPU, Side, read_patients
 from ccl.data.scaling import Scaler, Scalers
-from ccl.data.tables import read_tables
+from ccl.data.tables import Tables, read_tables
 from ccl.io.covariates import CODING, Clinical
 from ccl.io.errors import ConfigError, ModelError
 from ccl.io.files import read_table
@@ -48,6 +48,17 @@ class Inputs:
         if self.clinical:
             files += [self.clinical, self.clinical.parent / CODING]
         return [path for path in files if path is not None]
+
+    def tables(self, reads: Collection[str]) -> Tables:
+        """Read the files that a method needs (:func:`read_tables`)."""
+        return read_tables(
+            reads,
+            genomics=self.genomics,
+            clusters=self.clusters,
+            slides=self.slides,
+            manifests=self.manifests,
+            clinical=self.clinical,
+        )
 
 
 @dataclass(frozen=True)
@@ -118,14 +129,7 @@ def load_fold(
     InputError
         Features of slides differ in encoder or width.
     """
-    tables = read_tables(
-        reads,
-        genomics=inputs.genomics,
-        clusters=inputs.clusters,
-        slides=inputs.slides,
-        manifests=inputs.manifests,
-        clinical=inputs.clinical,
-    )
+    tables = inputs.tables(reads)
     outcomes = read_table(inputs.patients, required=("patient_id", "months", "censorship"), text=("patient_id",))
     outcomes = outcomes.set_index("patient_id")
     roles = _roles(inputs.folds, fold)

@@ -18,7 +18,7 @@ from torch import Tensor
 from ccl import __version__
 from ccl.config.sections import BundleSettings
 from ccl.data.fold import Fold, Inputs, load_fold
-from ccl.data.tables import Tables, read_tables
+from ccl.data.tables import Tables
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.io.bags import read_members
 from ccl.io.errors import InputError
@@ -69,14 +69,7 @@ def make_bundle(
         _check_inputs(run, fold, own)
         tensors |= {f"fold{run.fold}/{name}": value for name, value in own.items()}
         learnt_from |= set(fold.train.patients)
-    tables = read_tables(
-        reads,
-        genomics=inputs.genomics,
-        clusters=inputs.clusters,
-        slides=inputs.slides,
-        manifests=inputs.manifests,
-        clinical=inputs.clinical,
-    )
+    tables = inputs.tables(reads)
     patients = sorted(learnt_from)
     ranges, limit = _ranges(tables, patients)
     outcomes = read_table(inputs.patients, text=("patient_id",)).set_index("patient_id").loc[patients]
