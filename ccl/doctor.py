@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -200,11 +201,14 @@ def covariates(cohort: Cohort) -> Iterator[Finding]:
 
 
 def cluster(config: Path, profile: str) -> Iterator[Finding]:
-    """Check that a SLURM cluster has the resources of a run's jobs."""
+    """Check that jobs can be submitted, and that a SLURM cluster has the resources that they ask for."""
     from ccl.scheduler import problems, read_profile
 
     try:
-        executor = read_profile(profile)[1].get("executor")
+        executor = read_profile(profile)[1].get("executor", "local")
+        if " " in sys.executable and executor != "local":
+            todo = "Snakemake cannot submit it: install into a folder without a space"
+            yield Finding("fail", "cluster", f"the path of {sys.executable} has a space", todo)
         if executor != "slurm":
             yield Finding("warn", "cluster", f"executor {executor}", "only SLURM clusters can be checked")
             return

@@ -66,8 +66,6 @@ def problems(config: Path, profile: str) -> Iterator[tuple[str, str]]:
     ConfigError
         The run cannot be planned with the profile, or SLURM does not answer.
     """
-    if " " in sys.executable:
-        yield f"the path of {sys.executable} has a space", "SLURM's plugin cannot submit it: install into another path"
     file = partition_file(profile)
     todo = f"write the partitions of the cluster into {file or 'the profile'}"
     nodes, default = cluster_nodes()

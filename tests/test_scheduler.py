@@ -19,9 +19,18 @@ ROOT = Path(__file__).parents[1]
 NODES = "normal*|64|256000|2-00:00:00|(null)\ngpu|32|512000|1-00:00:00|gpu:a100:4(S:0-1)"
 
 
+def python_at(path: Path) -> str:
+    """Make a Python in some place that runs the present one."""
+    path.parent.mkdir()
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
 @pytest.fixture(autouse=True)
-def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, "executable", python_at(tmp_path / "no-space" / "python"))
 
 
 @pytest.fixture
@@ -172,13 +181,11 @@ def test_a_path_with_a_space_cannot_be_submitted(
     config: Path, nodes: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nodes(NODES)
-    spaced = tmp_path / "a space" / "python"
-    spaced.parent.mkdir()
-    spaced.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    spaced.chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(spaced))
-    (message,) = failures(config, "slurm")
-    assert "has a space" in message
+    monkeypatch.setattr(sys, "executable", python_at(tmp_path / "a space" / "python"))
+    for profile in ("slurm", "cluster-generic"):
+        failed = [str(finding) for finding in cluster(config, profile) if finding.state == "fail"]
+        assert len(failed) == 1
+        assert "has a space" in failed[0]
 
 
 @pytest.mark.parametrize(

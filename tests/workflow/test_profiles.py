@@ -9,7 +9,7 @@ import pytest
 
 from ccl.config.sections import DemoSettings
 from ccl.demo.make import make_demo
-from tests.workflow.workspace import ROOT, Workspace
+from tests.workflow.workspace import ROOT, Workspace, skip_if_python_cannot_be_submitted
 
 pytestmark = pytest.mark.xdist_group("graph")
 
@@ -58,6 +58,7 @@ def test_the_folds_of_a_model_are_submitted_as_one(bags: Workspace) -> None:
 
 
 def test_any_queue_with_a_submit_command_runs_the_graph(bags: Workspace, tmp_path: Path) -> None:
+    skip_if_python_cannot_be_submitted()
     queue = tmp_path / "queue"
     queue.mkdir()
     for name, text in {"submit": SUBMIT, "status": STATUS}.items():

@@ -17,7 +17,7 @@ import yaml
 from ccl.config.sections import DemoSettings
 from ccl.demo.make import make_demo
 from tests.workflow.one_node import OneNode, one_node
-from tests.workflow.workspace import ROOT, Workspace, environment
+from tests.workflow.workspace import ROOT, Workspace, environment, skip_if_python_cannot_be_submitted
 
 pytestmark = pytest.mark.xdist_group("slurm")
 
@@ -47,8 +47,7 @@ def asked(job: dict[str, str]) -> tuple[str, str, str, str, str | None]:
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneNode]:
-    if " " in sys.executable:
-        pytest.skip(f"{sys.executable}: SLURM's plugin cannot submit a Python whose path has a space")
+    skip_if_python_cannot_be_submitted()
     with one_node(tmp_path_factory.mktemp("one-node")) as started:
         yield started
 

@@ -11,6 +11,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,12 @@ def planned_jobs(output: str) -> Counter[str]:
 def environment() -> dict[str, str]:
     """Return the environment in which a shell job finds the `ccl` that is tested."""
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
+def skip_if_python_cannot_be_submitted() -> None:
+    """Skip a test that submits jobs: Snakemake's job script names Python without quotes."""
+    if " " in sys.executable:
+        pytest.skip(f"{sys.executable}: a Python whose path has a space cannot be submitted")
 
 
 class Workspace:
