@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +29,11 @@ class Covariate:
     indicator: bool = False
     """Whether a column tells where the value is missing."""
     unit: str = ""
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Any]) -> Covariate:
+        """Return the covariate that a JSON file describes."""
+        return cls(**{**entries, "levels": tuple(entries["levels"])})
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -93,7 +98,7 @@ class Clinical:
             A file is missing or incomplete, or a value is not one that the coding knows.
         """
         facts = read_json(path.parent / CODING, required=("covariates",), todo="run snakemake again")
-        covariates = tuple(Covariate(**{**each, "levels": tuple(each["levels"])}) for each in facts.pop("covariates"))
+        covariates = tuple(map(Covariate.of, facts.pop("covariates")))
         header, rows = read_rows(path, required=("patient_id", *(each.name for each in covariates)))
         cells = pd.DataFrame([row.cells for row in rows], columns=header, dtype=str).set_index("patient_id")
         table = pd.DataFrame({each.name: _values(each, cells[each.name], path) for each in covariates})
@@ -103,19 +108,18 @@ class Clinical:
 def _values(covariate: Covariate, cells: pd.Series, path: Path) -> pd.Series:
     """Return the values of a covariate from the text of its cells, of which empty ones are missing."""
     there = cells != ""
-    if not covariate.levels:
-        numbers = pd.to_numeric(cells.where(there), errors="coerce")
-        wrong = there & numbers.isna()
-        expected, values = "numbers", numbers
-    else:
+    values = cells.where(there)
+    if covariate.levels:
         wrong = there & ~cells.isin(covariate.levels)
-        expected, values = ", ".join(covariate.levels), cells.where(there)
+    else:
+        values = pd.to_numeric(values, errors="coerce")
+        wrong = there & values.isna()
     if wrong.any():
         raise InputError(
             "a value that the coding does not know",
             where=f"{path}, column {covariate.name}",
             found=cells[wrong].iloc[0],
-            expected=expected,
+            expected=", ".join(covariate.levels) or "numbers",
             todo="run snakemake again",
         )
     return values

@@ -159,7 +159,7 @@ def _match_genes(genomics: Genomics, card: Card) -> tuple[Genomics, tuple[str, .
 def _match_covariates(clinical: Clinical, card: Card) -> Clinical:
     """Return the covariates of a bundle, which must be coded as they were in training; a unit is a mere word."""
     known = {covariate.name: covariate for covariate in clinical.covariates}
-    trained = tuple(Covariate(**{**each, "levels": tuple(each["levels"])}) for each in card.covariates)
+    trained = tuple(map(Covariate.of, card.covariates))
     for covariate in trained:
         here = known.get(covariate.name)
         if here is None or replace(here, unit=covariate.unit) != covariate:
