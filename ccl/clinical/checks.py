@@ -11,6 +11,7 @@ import pandas as pd
 from ccl.config import sections
 from ccl.io.covariates import Clinical, Covariate
 from ccl.io.errors import ConfigError, InputError
+from ccl.pages.numbers import plural
 
 OUTCOMES = re.compile(
     r"(\w+_)?(vital|survival|disease_free|neoplasm_cancer)_?(status|state)"
@@ -115,7 +116,7 @@ def _warnings(clinical: Clinical, patients: pd.DataFrame) -> Iterator[str]:
     dead, columns = known["censorship"] == 0, len(clinical.columns)
     if dead.sum() < EVENTS_PER_COLUMN * columns:
         yield (
-            f"{dead.sum()} deaths for {columns} coefficient{'s' * (columns > 1)}: fewer than {EVENTS_PER_COLUMN} for"
+            f"{dead.sum()} deaths for {plural(columns, 'coefficient')}: fewer than {EVENTS_PER_COLUMN} for"
             " each, so the coefficients are uncertain. Use fewer covariates."
         )
     for covariate in clinical.covariates:
@@ -140,6 +141,6 @@ def _levels(covariate: Covariate, values: pd.Series, dead: pd.Series) -> Iterato
         elif covariate.kind == "categorical" and here.nunique() == 1:
             what = "all died" if here.all() else "none died"
             yield (
-                f"{covariate.name} {level}: {what} of {len(here)} patient{'s' * (len(here) > 1)}. Only the ridge"
+                f"{covariate.name} {level}: {what} of {plural(len(here), 'patient')}. Only the ridge"
                 " penalty bounds the coefficient; join the level with another."
             )

@@ -17,6 +17,7 @@ from ccl.io.covariates import Covariate
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import MISSING, read_rows
 from ccl.io.sheets import check_ids
+from ccl.pages.numbers import plural
 
 AGE = re.compile(r"(?<![A-Za-z])(age|AGE)(?![a-z])|Age(?![a-z])")
 """The word age in a name such as ``age_at_diagnosis`` or ``patientAge``; not in ``stage``."""
@@ -136,7 +137,7 @@ def unnamed_values(
 
 def listed(values: Counter[str]) -> str:
     """Return values with their counts as text, the most frequent first."""
-    return ", ".join(f"{value} ({count} row{'s' * (count > 1)})" for value, count in values.most_common())
+    return ", ".join(f"{value} ({plural(count, 'row')})" for value, count in values.most_common())
 
 
 def _rows(
@@ -200,15 +201,10 @@ def _number(text: str, reading: _Reading, place: str) -> float:
         number = math.nan
     if math.isfinite(number) and not (reading.is_age and not 0 <= number <= OLDEST):
         return number
-    raise InputError(
-        "an age is not in years" if reading.is_age else "a covariate is not a number",
-        where=place,
-        found=text,
-        expected=f"an age from 0 to {OLDEST} years" if reading.is_age else "a finite number",
-        todo=(
-            "give the age in years, not in days, as a date or as a year of birth"
-            if reading.is_age
-            else "correct the value"
-        )
-        + f", or add the value to `missing` of {reading.covariate.name}",
-    )
+    if reading.is_age:
+        what, expected = "an age is not in years", f"an age from 0 to {OLDEST} years"
+        todo = "give the age in years, not in days, as a date or as a year of birth"
+    else:
+        what, expected, todo = "a covariate is not a number", "a finite number", "correct the value"
+    todo += f", or add the value to `missing` of {reading.covariate.name}"
+    raise InputError(what, where=place, found=text, expected=expected, todo=todo)
