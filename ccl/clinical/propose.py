@@ -47,10 +47,10 @@ def propose_covariates(path: Path, patients: Collection[str]) -> Proposal | None
         return None
     found = Proposal([], [], [], [])
     for column in header:
-        values = sorted(cells[column].dropna().unique())
-        is_number = pd.to_numeric(pd.Series(values), errors="coerce").notna().all()
         if column == patient:
             continue
+        values = sorted(cells[column].dropna().unique())
+        is_number = pd.to_numeric(pd.Series(values), errors="coerce").notna().all()
         if is_outcome(column):
             found.outcomes.append(column)
         elif len(values) < 2 or (len(values) > MOST_LEVELS and not is_number):

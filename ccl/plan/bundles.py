@@ -78,7 +78,7 @@ def _differences(card: Card, cohort: Cohort, values: Mapping[str, Any]) -> Itera
 
     A key that did not exist when the bundle was made counts as its default.
     """
-    for section in cohort.prepared_by(card.reads):
+    for section in cohort.prepared_by(card.declared):
         if section not in card.preprocessing:
             continue
         for key, info in keys_of(type(getattr(cohort.config, section))).items():
