@@ -35,8 +35,8 @@ class Proposal:
 def propose_covariates(path: Path, patients: Collection[str]) -> Proposal | None:
     """Return a section for a clinical table; None if no column names patients of the cohort.
 
-    A column of numbers is ``numeric``, one of a few words ``categorical`` with its values as levels; whether they have
-    an order is for the user to say.
+    A column of numbers is ``numeric``, one of a few words ``categorical`` with its values as levels; the user
+    decides whether the levels have an order.
     """
     header, rows = files.read_rows(path)
     cells = pd.DataFrame([row.named(header) for row in rows], columns=header, dtype=object)

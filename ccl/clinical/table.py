@@ -98,10 +98,10 @@ def read_clinical(
     Raises
     ------
     InputError
-        A column is missing, an identifier is empty, no patient of the cohort is there, two rows of a patient disagree,
-        or a value is not a number.
+        A column is missing, an identifier is empty, no patient of the cohort is in the table, two rows of a patient
+        disagree, or a value is not a number.
     ConfigError
-        A value is no level of its covariate; all such values are listed.
+        A value is not among the levels of its covariate; all such values are listed.
     """
     readings = _readings(clinical)
     rows = _rows(path, readings, patient_column, patients)
@@ -143,7 +143,7 @@ def listed(values: Counter[str]) -> str:
 def _rows(
     path: Path, readings: Sequence[_Reading], patient_column: str, patients: Collection[str] | None
 ) -> list[_Row]:
-    """Read the rows of the patients; a level may be a word such as ``None`` that otherwise means missing."""
+    """Read the rows of the patients with all words, because a level may be a word such as ``None``."""
     columns = dict.fromkeys(column for reading in readings for column in reading.columns)
     header, lines = read_rows(path, required=(patient_column, *columns))
     check_ids(path, ((line.number, line.named(header).get(patient_column)) for line in lines), "patient")
@@ -178,7 +178,7 @@ def _unnamed(readings: Sequence[_Reading], rows: Sequence[_Row]) -> dict[str, Co
 
 
 def _add(known: dict[str, float | str], reading: _Reading, row: _Row) -> None:
-    """Add the value of a covariate in a row to what is known of its patient."""
+    """Add the value of a covariate in a row to the values of the row's patient."""
     value, name = reading.value(row.cells), reading.covariate.name
     if value is None:
         return

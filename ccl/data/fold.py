@@ -74,7 +74,7 @@ class Fold:
     families: Mapping[str, tuple[str, ...]]
     """The columns of each gene family."""
     covariates: tuple[str, ...]
-    """The names of the covariates' numbers."""
+    """The names of the covariates' columns."""
     scalers: Scalers
     weights: str
     """Weights of the encoder that made the features; ``none`` where no slides are read."""
@@ -182,7 +182,7 @@ def load_fold(
 
 
 def _fit_clinical(clinical: Clinical, patients: Sequence[str], fold: int) -> Scaler:
-    """Return the scaler of the covariates; refuse one that says nothing of these training patients."""
+    """Return the scaler of the covariates; raise ModelError if one has fewer than two values in training."""
     values = clinical.coded(patients)
     for covariate in clinical.covariates:
         known = clinical.table.loc[list(patients), covariate.name].dropna().nunique()

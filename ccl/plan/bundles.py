@@ -13,7 +13,7 @@ from ccl.plan.cohorts import Cohort
 from ccl.predict.card import Card, read_card
 
 FREE = {"tissue": set(keys_of(sections.TissueSettings)), "cluster": {"k"}}
-"""Keys that may differ from the bundle's: slides may need another search for tissue, and k is the bundle's own."""
+"""Keys that may differ from the bundle's: other slides may need other tissue settings, and the bundle has its own k."""
 
 
 def bundle_folder(cohort: Cohort, bundle: str) -> Path:

@@ -49,7 +49,7 @@ class Cohort:
 
     @property
     def clinical_table(self) -> list[str]:
-        """The table of covariates, or nothing."""
+        """The table of covariates, or an empty list."""
         clinical = self.entry.clinical
         path = clinical and (clinical.table or self.entry.patients)
         return [self.config.path(path)] if path else []
