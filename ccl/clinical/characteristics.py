@@ -38,8 +38,8 @@ def groups_of(patients: pd.DataFrame, folds: pd.DataFrame) -> dict[str, list[str
 def characteristics(clinical: Clinical, groups: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Return a column of text for each group of patients, and a row for each number about them.
 
-    A patient without a row in the clinical table counts as missing.  Shares of levels are of the patients with a value,
-    those of missing values are of all patients of the group.
+    A patient without a row in the clinical table counts as missing.  Shares of levels refer to the patients with a
+    value, and shares of missing values to all patients of the group.
     """
     tables = {name: clinical.table.reindex(list(patients)) for name, patients in groups.items()}
     rows = [{"covariate": "patients", "value": "n", **{name: str(len(table)) for name, table in tables.items()}}]

@@ -11,6 +11,7 @@ import pandas as pd
 from ccl.config import sections
 from ccl.io.covariates import Clinical, Covariate
 from ccl.io.errors import ConfigError, InputError
+from ccl.pages.numbers import plural
 
 OUTCOMES = re.compile(
     r"(\w+_)?(vital|survival|disease_free|neoplasm_cancer)_?(status|state)"
@@ -27,10 +28,10 @@ They are those of TCGA (Liu et al., Cell 2018), GDC and cBioPortal.  ``recurrenc
 """
 
 LARGEST = 0.95
-"""A C-index, or an area under the curve of death, that only the outcome itself goes beyond."""
+"""Largest plausible C-index, or area under the curve of death; only the outcome itself exceeds it."""
 
 LEAST = 10
-"""With fewer deaths (or survivors, for the curve), a covariate such as a rare level may reach this by chance."""
+"""With fewer deaths (or survivors, for the curve), a rare level, for example, may exceed it by chance."""
 
 EVENTS_PER_COLUMN = 10
 """Deaths per coefficient below which Cox models are unreliable (Peduzzi et al., J. Clin. Epidemiol. 1995)."""
@@ -42,7 +43,7 @@ def is_outcome(column: str) -> bool:
 
 
 def check_names(clinical: sections.Clinical, outcome_columns: Collection[str]) -> None:
-    """Refuse covariates that are named like an outcome.
+    """Raise ConfigError for covariates that are named like an outcome.
 
     Raises
     ------
@@ -62,14 +63,14 @@ def check_names(clinical: sections.Clinical, outcome_columns: Collection[str]) -
 
 
 def check_association(clinical: Clinical, patients: pd.DataFrame) -> None:
-    """Refuse a covariate that alone tells the survival of patients as only the outcome does.
+    """Raise InputError for a covariate that predicts survival so well that it must be the outcome itself.
 
-    Either it orders the patients by survival (C-index), or it tells who died (area under the ROC curve).
+    Either it orders the patients by survival (C-index), or it separates the dead (area under the ROC curve).
 
     Raises
     ------
     InputError
-        One of the two, of a covariate's number, is above .95 or below .05, among ten deaths or more.
+        One of the two is above .95 or below .05 for a column of a covariate, with at least ten deaths.
     """
     for column, measure, value in _associations(clinical, patients):
         if max(value, 1 - value) > LARGEST:
@@ -83,7 +84,7 @@ def check_association(clinical: Clinical, patients: pd.DataFrame) -> None:
 
 
 def _associations(clinical: Clinical, patients: pd.DataFrame) -> Iterator[tuple[str, str, float]]:
-    """Yield how much each number of the covariates tells of survival, where enough patients died to say so."""
+    """Yield column, measure and its value for each column of the covariates, if enough patients died."""
     from lifelines.utils import concordance_index
     from sklearn.metrics import roc_auc_score
 
@@ -99,7 +100,7 @@ def _associations(clinical: Clinical, patients: pd.DataFrame) -> Iterator[tuple[
 
 
 def warnings(clinical: Clinical, patients: pd.DataFrame) -> list[str]:
-    """Return what a reader of any result with these covariates must know, a sentence each."""
+    """Return the warnings that readers of results with these covariates need."""
     return list(_warnings(clinical, patients))
 
 
@@ -115,7 +116,7 @@ def _warnings(clinical: Clinical, patients: pd.DataFrame) -> Iterator[str]:
     dead, columns = known["censorship"] == 0, len(clinical.columns)
     if dead.sum() < EVENTS_PER_COLUMN * columns:
         yield (
-            f"{dead.sum()} deaths for {columns} coefficient{'s' * (columns > 1)}: fewer than {EVENTS_PER_COLUMN} for"
+            f"{dead.sum()} deaths for {plural(columns, 'coefficient')}: fewer than {EVENTS_PER_COLUMN} for"
             " each, so the coefficients are uncertain. Use fewer covariates."
         )
     for covariate in clinical.covariates:
@@ -131,7 +132,7 @@ def _warnings(clinical: Clinical, patients: pd.DataFrame) -> Iterator[str]:
 def _levels(covariate: Covariate, values: pd.Series, dead: pd.Series) -> Iterator[str]:
     """Yield the levels without patients, and those of a categorical covariate that separate the dead from the alive.
 
-    The one coefficient of an ordinal covariate is not unbounded because of a single level.
+    An ordinal covariate has only one coefficient, which a single level cannot make unbounded.
     """
     for level in covariate.levels:
         here = dead[values == level]
@@ -140,6 +141,6 @@ def _levels(covariate: Covariate, values: pd.Series, dead: pd.Series) -> Iterato
         elif covariate.kind == "categorical" and here.nunique() == 1:
             what = "all died" if here.all() else "none died"
             yield (
-                f"{covariate.name} {level}: {what} of {len(here)} patient{'s' * (len(here) > 1)}. Only the ridge"
+                f"{covariate.name} {level}: {what} of {plural(len(here), 'patient')}. Only the ridge"
                 " penalty bounds the coefficient; join the level with another."
             )

@@ -35,8 +35,8 @@ class Proposal:
 def propose_covariates(path: Path, patients: Collection[str]) -> Proposal | None:
     """Return a section for a clinical table; None if no column names patients of the cohort.
 
-    A column of numbers is ``numeric``, one of a few words ``categorical`` with its values as levels; whether they have
-    an order is for the user to say.
+    A column of numbers is ``numeric``, one of a few words ``categorical`` with its values as levels; the user
+    decides whether the levels have an order.
     """
     header, rows = files.read_rows(path)
     cells = pd.DataFrame([row.named(header) for row in rows], columns=header, dtype=object)
@@ -47,10 +47,10 @@ def propose_covariates(path: Path, patients: Collection[str]) -> Proposal | None
         return None
     found = Proposal([], [], [], [])
     for column in header:
-        values = sorted(cells[column].dropna().unique())
-        is_number = pd.to_numeric(pd.Series(values), errors="coerce").notna().all()
         if column == patient:
             continue
+        values = sorted(cells[column].dropna().unique())
+        is_number = pd.to_numeric(pd.Series(values), errors="coerce").notna().all()
         if is_outcome(column):
             found.outcomes.append(column)
         elif len(values) < 2 or (len(values) > MOST_LEVELS and not is_number):

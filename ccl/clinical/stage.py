@@ -1,4 +1,4 @@
-"""The clinical stage: the user's clinical table in, covariates and the table of the cohort's characteristics out."""
+"""The clinical stage: reads the user's clinical table and writes covariates and the cohort's characteristics."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from ccl.io.covariates import Covariate
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import MISSING, read_rows
 from ccl.io.sheets import check_ids
+from ccl.pages.numbers import plural
 
 AGE = re.compile(r"(?<![A-Za-z])(age|AGE)(?![a-z])|Age(?![a-z])")
 """The word age in a name such as ``age_at_diagnosis`` or ``patientAge``; not in ``stage``."""
@@ -97,10 +98,10 @@ def read_clinical(
     Raises
     ------
     InputError
-        A column is missing, an identifier is empty, no patient of the cohort is there, two rows of a patient disagree,
-        or a value is not a number.
+        A column is missing, an identifier is empty, no patient of the cohort is in the table, two rows of a patient
+        disagree, or a value is not a number.
     ConfigError
-        A value is no level of its covariate; all such values are listed.
+        A value is not among the levels of its covariate; all such values are listed.
     """
     readings = _readings(clinical)
     rows = _rows(path, readings, patient_column, patients)
@@ -136,13 +137,13 @@ def unnamed_values(
 
 def listed(values: Counter[str]) -> str:
     """Return values with their counts as text, the most frequent first."""
-    return ", ".join(f"{value} ({count} row{'s' * (count > 1)})" for value, count in values.most_common())
+    return ", ".join(f"{value} ({plural(count, 'row')})" for value, count in values.most_common())
 
 
 def _rows(
     path: Path, readings: Sequence[_Reading], patient_column: str, patients: Collection[str] | None
 ) -> list[_Row]:
-    """Read the rows of the patients; a level may be a word such as ``None`` that otherwise means missing."""
+    """Read the rows of the patients with all words, because a level may be a word such as ``None``."""
     columns = dict.fromkeys(column for reading in readings for column in reading.columns)
     header, lines = read_rows(path, required=(patient_column, *columns))
     check_ids(path, ((line.number, line.named(header).get(patient_column)) for line in lines), "patient")
@@ -177,7 +178,7 @@ def _unnamed(readings: Sequence[_Reading], rows: Sequence[_Row]) -> dict[str, Co
 
 
 def _add(known: dict[str, float | str], reading: _Reading, row: _Row) -> None:
-    """Add the value of a covariate in a row to what is known of its patient."""
+    """Add the value of a covariate in a row to the values of the row's patient."""
     value, name = reading.value(row.cells), reading.covariate.name
     if value is None:
         return
@@ -200,15 +201,10 @@ def _number(text: str, reading: _Reading, place: str) -> float:
         number = math.nan
     if math.isfinite(number) and not (reading.is_age and not 0 <= number <= OLDEST):
         return number
-    raise InputError(
-        "an age is not in years" if reading.is_age else "a covariate is not a number",
-        where=place,
-        found=text,
-        expected=f"an age from 0 to {OLDEST} years" if reading.is_age else "a finite number",
-        todo=(
-            "give the age in years, not in days, as a date or as a year of birth"
-            if reading.is_age
-            else "correct the value"
-        )
-        + f", or add the value to `missing` of {reading.covariate.name}",
-    )
+    if reading.is_age:
+        what, expected = "an age is not in years", f"an age from 0 to {OLDEST} years"
+        todo = "give the age in years, not in days, as a date or as a year of birth"
+    else:
+        what, expected, todo = "a covariate is not a number", "a finite number", "correct the value"
+    todo += f", or add the value to `missing` of {reading.covariate.name}"
+    raise InputError(what, where=place, found=text, expected=expected, todo=todo)

@@ -72,7 +72,7 @@ def init_config(
     gmt : Path, optional
         Gene families; without them the omics stand in the config as comments.
     clinical : Path, optional
-        Clinical table, whose columns stand in the config as comments.
+        Clinical table; its columns are written to the config as comments.
     **omics : Path
         Tables by their key in the config's ``omics``.
 
@@ -219,7 +219,7 @@ def _note_omics(path: Path, column: str, patients: set[str], findings: Findings)
 
 
 def _propose(path: Path, patients: set[str], findings: Findings) -> list[str]:
-    """Return the section of a clinical table for the config, and note what its columns are taken for."""
+    """Return the config's section for a clinical table, and note the guesses about its columns."""
     found = propose_covariates(path, patients)
     if found is None:
         findings.todo.append(f"{path.name}: no column names patients as the table of patients does")

@@ -36,9 +36,9 @@ Different = AfterValidator(_different)
 """A list that holds no value twice."""
 
 LATER = object()
-"""Marks a key that came when there were results already, and whose default does what was done before.
+"""Marks a key that was added later, with a default that keeps the earlier behaviour.
 
-At its default it is in no option and no record (:func:`stated`), so that these results stay valid.
+While the key has its default, it is left out of options and records (:func:`stated`), so earlier results stay valid.
 """
 
 
@@ -83,13 +83,13 @@ def default_of(info: FieldInfo) -> Any:
 
 
 def stated(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of a section by key, without keys marked :data:`LATER` that have their default."""
+    """Return the values of a section by key, without the keys marked :data:`LATER` that have their default."""
     later = {name: default_of(info) for name, info in keys_of(cls).items() if LATER in info.metadata}
     return {name: value for name, value in values.items() if name not in later or value != later[name]}
 
 
 def recorded(settings: Any) -> dict[str, Any]:
-    """Return what a stage records of its settings, and makes the keys of its results of (see :data:`LATER`)."""
+    """Return the settings that a stage records and uses in the keys of its results (see :data:`LATER`)."""
     return stated(type(settings), asdict(settings))
 
 

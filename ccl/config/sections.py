@@ -60,7 +60,7 @@ class CohortSettings(Label, FoldDraw, FollowUpColumns):
 
 
 def _omics_table(what: str, suffix: str) -> Any:
-    """Declare a kind of omics: what it measures, and how its columns end where several kinds are in one table."""
+    """Declare a kind of omics: what it measures, and the ending of its columns in a wide table."""
     help = f"table of {what}, a column for each gene; GENE{suffix} in a wide table"
     return key(None, help, json_schema_extra={"suffix": suffix})
 
@@ -86,7 +86,7 @@ OMICS_SUFFIXES = {
     for kind, info in keys_of(Omics).items()
     if isinstance(info.json_schema_extra, dict)
 }
-"""Kind of omics to the ending of its columns in a wide table and in results, as MCAT and PORPOISE name them."""
+"""The ending of the columns of each kind of omics in a wide table and in results, as in MCAT and PORPOISE."""
 
 
 MISSING = (

@@ -20,7 +20,7 @@ class Shape:
     features: int
     """Width D of a patch or a centre; 0 for a method that reads no slides."""
     clinical: int = 0
-    """Numbers C of the covariates; 0 for a method that reads none."""
+    """Number C of the covariates' columns; 0 for a method that reads none."""
 
 
 @dataclass(frozen=True)

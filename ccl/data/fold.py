@@ -21,6 +21,7 @@ from ccl.data.tables import Tables, read_tables
 from ccl.io.covariates import CODING, Clinical
 from ccl.io.errors import ConfigError, ModelError
 from ccl.io.files import read_table
+from ccl.pages.numbers import plural
 
 INNER_SEED = 0
 """Seed of the draw of patients who are held out."""
@@ -73,7 +74,7 @@ class Fold:
     families: Mapping[str, tuple[str, ...]]
     """The columns of each gene family."""
     covariates: tuple[str, ...]
-    """The names of the covariates' numbers."""
+    """The names of the covariates' columns."""
     scalers: Scalers
     weights: str
     """Weights of the encoder that made the features; ``none`` where no slides are read."""
@@ -181,7 +182,7 @@ def load_fold(
 
 
 def _fit_clinical(clinical: Clinical, patients: Sequence[str], fold: int) -> Scaler:
-    """Return the scaler of the covariates; refuse one that says nothing of these training patients."""
+    """Return the scaler of the covariates; raise ModelError if one has fewer than two values in training."""
     values = clinical.coded(patients)
     for covariate in clinical.covariates:
         known = clinical.table.loc[list(patients), covariate.name].dropna().nunique()
@@ -189,7 +190,7 @@ def _fit_clinical(clinical: Clinical, patients: Sequence[str], fold: int) -> Sca
             raise ModelError(
                 "a covariate is constant, or missing for all training patients of a fold",
                 where=f"clinical: covariates: {covariate.name}, fold {fold}",
-                found=f"{known} value{'s' * (known != 1)} among {len(values)} patients",
+                found=f"{plural(known, 'value')} among {len(values)} patients",
                 expected="two values or more",
                 todo="take the covariate out of the config",
             )

@@ -51,7 +51,7 @@ Values = TypeVar("Values", bound=HasValues)
 
 @dataclass(frozen=True)
 class Scalers:
-    """The scaling of all that a method reads of a patient beside slides."""
+    """The scalers of genes and covariates."""
 
     families: Mapping[str, Scaler]
     """Per gene family, in the method's order."""

@@ -1,4 +1,4 @@
-"""The synthetic clinical table: stage and grade carry a part of the planted risk, age and laterality nothing."""
+"""The synthetic clinical table: stage and grade carry a part of the planted risk, age and laterality do not."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ GRADES = ("G1", "G2", "G3")
 GRADE_SHARES = (0.3, 0.4, 0.3)
 
 CARRIED = {"stage": "shared", "grade": "pathology"}
-"""Covariate to the part of the log-risk that it carries."""
+"""The part of the log-risk that each covariate carries."""
 
 NOISE = 0.7
-"""Standard deviation of what else moves a patient's stage or grade, beside a part of unit variance."""
+"""Standard deviation of the noise in a patient's stage or grade, relative to that of the part of the log-risk."""
 
 MISSING_EVERY = 20
-"""One patient of so many has no stage, another no grade."""
+"""Of this many patients, one has no stage and another one has no grade."""
 
 
 def draw_clinical(parts: pd.DataFrame, ages: pd.Series, rng: np.random.Generator) -> pd.DataFrame:
     """Draw ``age``, ``stage``, ``grade`` and ``laterality`` of each patient.
 
-    Patients are ordered by a noisy view of a part of their log-risk, and levels are dealt out in this order, so that a
-    small cohort has each level too.  As in tables of TCGA, a missing stage is ``[Not Available]`` and a missing grade
+    Patients are ordered by a noisy view of a part of their log-risk, and levels are assigned in this order, so even
+    a small cohort has every level.  As in tables of TCGA, a missing stage is ``[Not Available]`` and a missing grade
     ``GX``.
 
     Parameters
@@ -34,7 +34,7 @@ def draw_clinical(parts: pd.DataFrame, ages: pd.Series, rng: np.random.Generator
     parts : DataFrame
         (P, 4) parts of the log-risk (:class:`ccl.demo.risk.Risk`).
     ages : Series
-        (P,) those of ``patients.csv``.
+        (P,) ages of ``patients.csv``.
     """
     count = len(parts)
     missing = rng.permutation(count)[: 2 * (count // MISSING_EVERY)]

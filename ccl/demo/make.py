@@ -25,8 +25,10 @@ from ccl.demo.risk import Risk, draw_follow_up, draw_risk
 from ccl.demo.slides import make_slides
 from ccl.io.files import write_json, write_table, write_text
 
-LATENTS_STREAM, FOLLOW_UP_STREAM, OMICS_STREAM, SLIDES_STREAM, BAGS_STREAM, AGE_STREAM, SHUFFLE_STREAM = range(7)
-CLINICAL_STREAM = 7
+(
+    LATENTS_STREAM, FOLLOW_UP_STREAM, OMICS_STREAM, SLIDES_STREAM, BAGS_STREAM, AGE_STREAM, SHUFFLE_STREAM,
+    CLINICAL_STREAM,
+) = range(8)  # fmt: skip
 """Second word of each random stream's seed, which keeps the kinds of draws independent."""
 
 

@@ -217,7 +217,7 @@ def _of_covariates(case: Case, explanation: Explanation, tables: Tables) -> dict
                 "name": covariate.name,
                 "value": None if pd.isna(values[covariate.name]) else f"{values[covariate.name]}",
                 "unit": covariate.unit,
-                "attribution": float(moved.reindex(list(covariate.columns)).sum()),
+                "attribution": float(moved[list(covariate.columns)].sum()),
             }
             for covariate in tables.clinical.covariates
         ]

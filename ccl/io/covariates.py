@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,22 +25,27 @@ class Covariate:
     name: str
     kind: Literal["numeric", "ordinal", "categorical"]
     levels: tuple[str, ...] = ()
-    """Of an ordinal one in order; the first of a categorical one is what the others are compared with."""
+    """Levels, in order if ordinal; the first level of a categorical covariate is the reference for the others."""
     indicator: bool = False
-    """Whether a column tells where the value is missing."""
+    """Whether an extra column is 1 where the value is missing."""
     unit: str = ""
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Any]) -> Covariate:
+        """Return the covariate that a JSON file describes."""
+        return cls(**{**entries, "levels": tuple(entries["levels"])})
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of its numbers."""
+        """The names of its columns of numbers."""
         coded = tuple(f"{self.name}: {level}" for level in self.levels[1:]) if self.kind == "categorical" else ()
         return (coded or (self.name,)) + ((f"{self.name}: missing",) if self.indicator else ())
 
     def code(self, values: pd.Series) -> NDArray[np.float64]:
-        """Return the numbers (P, columns) of the values of P patients; NaN where one is missing.
+        """Return the numbers (P, columns) for the values of P patients; NaN if a value is missing.
 
-        An ordinal level is its rank from 1.  A categorical covariate has a column for each level but the first, which
-        is 1 for the patients of this level.
+        An ordinal level becomes its rank, from 1.  A categorical covariate has a column for each level but the first;
+        the column is 1 for patients with this level.
         """
         missing = values.isna().to_numpy()
         if self.kind == "numeric":
@@ -60,7 +65,7 @@ class Clinical:
     """Indexed by patient, a column for each covariate: numbers, or the names of levels; missing values are NaN."""
     covariates: tuple[Covariate, ...]
     facts: dict[str, Any]
-    """What else the stage found: ``inputs`` and ``warnings``."""
+    """Further facts from the stage: ``inputs`` and ``warnings``."""
 
     @property
     def patients(self) -> list[str]:
@@ -69,11 +74,11 @@ class Clinical:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the numbers that the covariates become."""
+        """The names of the columns of numbers of all covariates."""
         return tuple(column for covariate in self.covariates for column in covariate.columns)
 
     def coded(self, patients: Sequence[str]) -> NDArray[np.float64]:
-        """Return the numbers (P, columns) of some patients, all of whom are in the table; NaN where missing."""
+        """Return the numbers (P, columns) of patients in the table; NaN if a value is missing."""
         rows = self.table.loc[list(patients)]
         return np.hstack([covariate.code(rows[covariate.name]) for covariate in self.covariates])
 
@@ -90,10 +95,10 @@ class Clinical:
         Raises
         ------
         InputError
-            A file is missing or incomplete, or a value is not one that the coding knows.
+            A file is missing or incomplete, or a value is not in the coding.
         """
         facts = read_json(path.parent / CODING, required=("covariates",), todo="run snakemake again")
-        covariates = tuple(Covariate(**{**each, "levels": tuple(each["levels"])}) for each in facts.pop("covariates"))
+        covariates = tuple(map(Covariate.of, facts.pop("covariates")))
         header, rows = read_rows(path, required=("patient_id", *(each.name for each in covariates)))
         cells = pd.DataFrame([row.cells for row in rows], columns=header, dtype=str).set_index("patient_id")
         table = pd.DataFrame({each.name: _values(each, cells[each.name], path) for each in covariates})
@@ -101,21 +106,20 @@ class Clinical:
 
 
 def _values(covariate: Covariate, cells: pd.Series, path: Path) -> pd.Series:
-    """Return the values of a covariate from the text of its cells, of which empty ones are missing."""
+    """Return the values of a covariate from the text of its cells; empty cells are missing values."""
     there = cells != ""
-    if not covariate.levels:
-        numbers = pd.to_numeric(cells.where(there), errors="coerce")
-        wrong = there & numbers.isna()
-        expected, values = "numbers", numbers
-    else:
+    values = cells.where(there)
+    if covariate.levels:
         wrong = there & ~cells.isin(covariate.levels)
-        expected, values = ", ".join(covariate.levels), cells.where(there)
+    else:
+        values = pd.to_numeric(values, errors="coerce")
+        wrong = there & values.isna()
     if wrong.any():
         raise InputError(
             "a value that the coding does not know",
             where=f"{path}, column {covariate.name}",
             found=cells[wrong].iloc[0],
-            expected=expected,
+            expected=", ".join(covariate.levels) or "numbers",
             todo="run snakemake again",
         )
     return values

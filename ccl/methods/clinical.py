@@ -17,10 +17,10 @@ from ccl.methods.interface import Attention, Output, SurvivalModel
 from ccl.nn.replicas import Replicas
 
 SHARE = 0.5
-"""Factor of the network's logits: with 1, what a network learns by heart can cost more than what it adds."""
+"""Factor of the network's logits; with a factor of 1, overfitting of the network can cost more than it adds."""
 
 COVARIATES = "covariates"
-"""Name of the component that covariates are."""
+"""Name of the component of the covariates."""
 
 
 def build(method: str, shape: Shape, hyper: Any, replicas: Replicas) -> SurvivalModel:
@@ -35,8 +35,8 @@ def build(method: str, shape: Shape, hyper: Any, replicas: Replicas) -> Survival
 class WithClinical(SurvivalModel):
     """A network whose logits are added to those of a Cox model of the covariates.
 
-    The Cox model is fitted to the training patients before the first step, so that the whole is as good as
-    ``cox-clinical`` as long as the network knows nothing.  Its coefficients are then trained with the network.
+    The Cox model is fitted to the training patients before the first step, so the sum is as good as
+    ``cox-clinical`` as long as the network has learnt nothing.  Its coefficients are then trained with the network.
     """
 
     def __init__(self, network: SurvivalModel, shape: Shape, replicas: Replicas) -> None:

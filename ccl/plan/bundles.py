@@ -13,7 +13,7 @@ from ccl.plan.cohorts import Cohort
 from ccl.predict.card import Card, read_card
 
 FREE = {"tissue": set(keys_of(sections.TissueSettings)), "cluster": {"k"}}
-"""Keys that may differ from the bundle's: slides may need another search for tissue, and k is the bundle's own."""
+"""Keys that may differ from the bundle's: other slides may need other tissue settings, and the bundle has its own k."""
 
 
 def bundle_folder(cohort: Cohort, bundle: str) -> Path:
@@ -78,7 +78,7 @@ def _differences(card: Card, cohort: Cohort, values: Mapping[str, Any]) -> Itera
 
     A key that did not exist when the bundle was made counts as its default.
     """
-    for section in cohort.prepared_by(card.reads):
+    for section in cohort.prepared_by(card.declared):
         if section not in card.preprocessing:
             continue
         for key, info in keys_of(type(getattr(cohort.config, section))).items():

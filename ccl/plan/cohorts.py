@@ -49,17 +49,17 @@ class Cohort:
 
     @property
     def clinical_table(self) -> list[str]:
-        """The table of covariates, or nothing."""
+        """The table of covariates, or an empty list."""
         clinical = self.entry.clinical
         path = clinical and (clinical.table or self.entry.patients)
         return [self.config.path(path)] if path else []
 
-    def prepared_by(self, reads: Sequence[str]) -> list[str]:
-        """Return the sections of the config that prepare the cohort's slides for a model."""
-        if not {"bags", "clusters"} & set(reads):
+    def prepared_by(self, method: Method) -> list[str]:
+        """Return the sections of the config that prepare the cohort's slides for a method."""
+        if not method.reads_slides:
             return []
         of_patches = [] if self.entry.features else ["tissue", "tile"]
-        return [*of_patches, *(["cluster"] if "clusters" in reads else [])]
+        return [*of_patches, *(["cluster"] if "clusters" in method.reads else [])]
 
     def lacks(self, method: Method) -> list[str]:
         """Return the keys of inputs that a method reads and the cohort does not have, such as ``slides``."""

@@ -30,10 +30,10 @@ NETWORK = ("model.safetensors", "run.json", "predictions.csv")
 
 
 CLINICAL = "<results>/{cohort}/clinical/clinical.csv"
-"""The covariates of a cohort; how they are coded lies beside them."""
+"""The covariates of a cohort; their coding is a file beside it."""
 
 CHARACTERISTICS = "<results>/{cohort}/clinical/characteristics.csv"
-"""What the patients of a cohort are like."""
+"""The table of a cohort's characteristics."""
 
 
 def evaluation(run: Run) -> str:
@@ -138,7 +138,7 @@ class Inputs:
 
     @property
     def added(self) -> dict[str, str]:
-        """What a run is compared with the covariates by."""
+        """The files that compare a run with the covariates of its cohort."""
         folder = "<results>/{cohort}/evaluate/{encoder}/{model}"
         return {"evaluation": f"{folder}/evaluation.json", "risks": f"{folder}/risks.csv", "clinical": CLINICAL}
 

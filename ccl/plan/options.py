@@ -165,7 +165,7 @@ class Options:
 
     def preprocessing(self, wildcards: Wildcards) -> str:
         """Return the sections of the config that made a model's inputs, as JSON."""
-        names = self._cohort(wildcards).prepared_by(self._model(wildcards).reads)
+        names = self._cohort(wildcards).prepared_by(self._model(wildcards).method)
         settings = {name: stated(type(getattr(self.plan.config, name)), self.plan.values[name]) for name in names}
         return json.dumps(settings, sort_keys=True)
 

@@ -106,8 +106,8 @@ class Plan:
     def version(self, module: str) -> int:
         """Return the version that a stage's module of ``ccl`` states, such as ``wsi.tile``.
 
-        It is a parameter of the stage's rule, as Snakemake does not see a change of the package's code.  What training
-        makes has a version for each method (:func:`ccl.train.version`).
+        It is a parameter of the stage's rule, as Snakemake does not see a change of the package's code.  Training has
+        a version for each method (:func:`ccl.train.version`).
         """
         return int(import_module(f"ccl.{module}").VERSION)
 

@@ -73,7 +73,7 @@ class Targets:
         return [evaluation(run) for run in self.plan.runs]
 
     def added(self) -> list[str]:
-        """Return what every run adds to the covariates of its cohort, if this has covariates."""
+        """Return the files on what each run adds to covariates, for the cohorts that have covariates."""
         return [
             f"<results>/{cohort}/added/{encoder}/{model}/added.json"
             for cohort, encoder, model in self.plan.runs
@@ -81,7 +81,7 @@ class Targets:
         ]
 
     def added_table(self) -> list[str]:
-        """Return the report's table of these; nothing if no cohort has covariates."""
+        """Return the report's table of all :meth:`added`; nothing if no cohort has covariates."""
         return ["<results>/report/tables/added.csv"] if self.added() else []
 
     def table1(self, wildcards: Wildcards) -> list[str]:

@@ -13,7 +13,7 @@ from ccl.methods import get_method
 from ccl.methods.declaration import Method
 
 VERSION = 1
-"""Of bundles: raise it when ``ccl bundle`` makes another one of the same input."""
+"""Version of bundles: raise it when the output of ``ccl bundle`` changes for the same input."""
 
 FORMAT = 1
 """Format of the folder; a bundle of another format is refused."""
@@ -62,11 +62,11 @@ class Card:
     """Digest of the file of weights."""
 
     covariates: Sequence[Mapping[str, Any]] = ()
-    """What it was trained with: see :class:`ccl.io.covariates.Covariate`; not in the file of a model without any."""
+    """Covariates of the training (:class:`ccl.io.covariates.Covariate`); the file omits the entry if there are none."""
 
     @property
     def declared(self) -> Method:
-        """What the method declares about itself."""
+        """The declaration of the method, with covariates if the bundle has any."""
         return get_method(self.method, clinical=bool(self.covariates))
 
     @property

@@ -80,7 +80,7 @@ def match_patients(tables: Tables, card: Card) -> Patients:
     ------
     InputError
         The features come from another encoder, other weights, or another number of clusters; or the omics tables have
-        no column of a gene family; or a covariate is missing or coded otherwise.
+        no column of a gene family; or a covariate is missing or coded differently.
     ModelError
         No patient has what the method reads.
     """
@@ -157,9 +157,9 @@ def _match_genes(genomics: Genomics, card: Card) -> tuple[Genomics, tuple[str, .
 
 
 def _match_covariates(clinical: Clinical, card: Card) -> Clinical:
-    """Return the covariates of a bundle, which must be coded as they were in training; a unit is a mere word."""
+    """Return the covariates of a bundle, which must be coded as in training; only their units may differ."""
     known = {covariate.name: covariate for covariate in clinical.covariates}
-    trained = tuple(Covariate(**{**each, "levels": tuple(each["levels"])}) for each in card.covariates)
+    trained = tuple(map(Covariate.of, card.covariates))
     for covariate in trained:
         here = known.get(covariate.name)
         if here is None or replace(here, unit=covariate.unit) != covariate:

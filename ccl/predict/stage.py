@@ -46,13 +46,13 @@ def predict_patients(
     bundle : Path
         Folder that :func:`ccl.predict.bundle.make_bundle` wrote.
     genomics, clusters, clinical, slides, manifests
-    Files of earlier stages, as far as the method reads them.  With slides and manifests, the scales of the
-    slides are compared with those of the training slides, even if the method reads no slides.
+        Files of earlier stages, as far as the method reads them.  With slides and manifests, the scales of the slides
+        are compared with those of the training slides, even if the method reads no slides.
 
     Raises
     ------
     InputError
-        The bundle was changed, or the features or genes are of another kind than in training.
+        The bundle was changed, or the features, genes or covariates are of another kind than in training.
     ConfigError
         A file that the method reads is not given, or a month is not above 0.
     ModelError
@@ -128,13 +128,13 @@ def _gene_warnings(bundle: Bundle, patients: Patients) -> list[list[str]]:
 
 
 def _covariate_warnings(patients: Patients) -> list[list[str]]:
-    """Return warnings about the covariates that are missing of each patient."""
+    """Return warnings about each patient's missing covariates."""
     if patients.tables.clinical is None:
         return [[] for _ in patients.names]
     clinical = patients.tables.clinical
     missing = clinical.table.loc[list(patients.names), [each.name for each in clinical.covariates]].isna()
     absent = [list(missing.columns[row]) for row in missing.to_numpy()]
-    return [[f"no value of {', '.join(names)}, the training mean taken"] * bool(names) for names in absent]
+    return [[f"no value of {', '.join(names)}, the training mean taken"] if names else [] for names in absent]
 
 
 def _feature_warnings(bundle: Bundle, patients: Patients) -> list[list[str]]:

@@ -34,12 +34,12 @@ def read_batch(patient: str, tables: Tables, scalers: Scalers) -> Batch:
 
 
 def check_tables(run: FoldRun, patients: Sequence[str], tables: Tables) -> None:
-    """Raise an error if the genes differ from those of the run, or data of some patients are missing.
+    """Raise an error if genes or covariates differ from those of the run, or data of some patients are missing.
 
     Raises
     ------
     InputError
-        The gene families or their columns differ.
+        The gene families, their columns or the covariates differ.
     ModelError
         A patient lacks what the method reads.
     """
@@ -55,12 +55,13 @@ def check_tables(run: FoldRun, patients: Sequence[str], tables: Tables) -> None:
             todo="give the genomics file that the run was trained on, or train it again",
         )
     covariates = list(tables.clinical.columns) if tables.clinical else []
-    if covariates != run.facts.get("covariates", []):
+    trained_on = run.facts.get("covariates", [])
+    if covariates != trained_on:
         raise InputError(
             "the covariates are not those that the run was trained on",
             where=str(run.folder),
             found=", ".join(covariates),
-            expected=", ".join(run.facts["covariates"]),
+            expected=", ".join(trained_on),
             todo="give the clinical file that the run was trained on, or train it again",
         )
     for patient, reason in tables.left_out(patients).items():

@@ -35,9 +35,9 @@ def save_models(
 ) -> None:
     """Write models, each with some of the seeds, atomically, with all that is needed to rebuild them.
 
-    Tensors are named ``seed{s}/{weight or buffer}``, ``scaler/{family}/mean`` and ``scaler/{family}/scale``,
-    ``covariates/mean`` and ``covariates/scale``; the metadata hold, as JSON under ``ccl``, the
-    method, its hyper-parameters, the shape of the data and the order of the families.
+    Tensors are named ``seed{s}/{weight or buffer}``, ``scaler/{family}/mean``, ``scaler/{family}/scale``,
+    ``covariates/mean`` and ``covariates/scale``.  The metadata hold, as JSON under ``ccl``, the method, its
+    hyper-parameters, the shape of the data and the order of the families.
     """
     tensors = {
         f"seed{seed}/{key}": value[number].cpu().contiguous()

@@ -1,9 +1,9 @@
 """Ridge Cox regression: the baseline that every network should beat.
 
 It reads covariates, all gene columns (or the mean of each family), the mean patch of the slides, or several of these.
-The penalty of genes and slides is chosen by cross-validation among the training patients; covariates have a light
-penalty of their own.  Conventions are those of scikit-survival:
-Breslow's handling of ties, and ``-log PL / n + penalty / 2 |beta|^2``, on columns of mean 0 and deviation 1.
+The penalty of genes and slides is chosen by cross-validation among the training patients; covariates have a
+separate, light penalty.  Conventions are those of scikit-survival: Breslow's handling of ties, and
+``-log PL / n + penalty / 2 |beta|^2``, on columns of mean 0 and deviation 1.
 """
 
 from __future__ import annotations
