@@ -215,13 +215,20 @@ def _of_covariates(case: Case, explanation: Explanation, tables: Tables) -> dict
         "covariates": [
             {
                 "name": covariate.name,
-                "value": None if pd.isna(values[covariate.name]) else f"{values[covariate.name]}",
+                "value": _shown(values[covariate.name]),
                 "unit": covariate.unit,
                 "attribution": float(moved[list(covariate.columns)].sum()),
             }
             for covariate in tables.clinical.covariates
         ]
     }
+
+
+def _shown(value: float | str) -> str | None:
+    """Return a number or a level as text; None if it is missing."""
+    if pd.isna(value):
+        return None
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _facts(case: Case, explanation: Explanation, maps: Sequence[SlideMap]) -> dict[str, Any]:

@@ -77,8 +77,8 @@ class WithClinical(SurvivalModel):
         """Return the logits once for each component of the network, and once for the covariates."""
         term, parts = self._term(batch), self.network.through(batch)
         through = {name: SHARE * part + _without_gradient(term) for name, part in parts.items()}
-        whole = sum(map(_without_gradient, parts.values())) / len(parts)
-        return {**through, COVARIATES: SHARE * whole + term}
+        whole = next(iter(parts.values()))  # all have the same value
+        return {**through, COVARIATES: SHARE * _without_gradient(whole) + term}
 
     def decomposed(self, batch: Batch) -> Mapping[str, Tensor]:
         """Return the components of the network."""
