@@ -224,7 +224,7 @@ def _of_covariates(case: Case, explanation: Explanation, tables: Tables) -> dict
     }
 
 
-def _shown(value: float | str) -> str | None:
+def _shown(value: Any) -> str | None:
     """Return a number or a level as text; None if it is missing."""
     if pd.isna(value):
         return None
