@@ -65,22 +65,21 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 def arm_facts(found: Concordance) -> dict[str, Any]:
     """Return ``c_index`` with its interval, and ``folds``, for JSON."""
-    return {"c_index": _number(found.mean), **_interval(found.resampled), "folds": [_number(c) for c in found.folds]}
+    return {
+        "c_index": _number(found.mean),
+        **percentile_interval(found.resampled),
+        "folds": [_number(c) for c in found.folds],
+    }
 
 
 def difference(first: Concordance, second: Concordance) -> dict[str, Any]:
     """Return ``difference`` in C-index, first minus second, with its 95 % interval, for JSON."""
-    return {"difference": _number(first.mean - second.mean), **_interval(first.resampled - second.resampled)}
+    return {"difference": _number(first.mean - second.mean), **percentile_interval(first.resampled - second.resampled)}
 
 
 def differences(found: Mapping[Arm, Concordance]) -> dict[str, dict[str, Any]]:
     """Return the differences of the arms with the model to the covariates alone."""
     return {arm: difference(found[arm], found["clinical"]) for arm in ARMS if arm != "clinical"}
-
-
-def _interval(values: NDArray[np.float64]) -> dict[str, float | None]:
-    lower, upper = percentile_interval(values) or (None, None)
-    return {"lower": lower, "upper": upper}
 
 
 def _number(value: float) -> float | None:
