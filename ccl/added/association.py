@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from warnings import catch_warnings
 
@@ -47,8 +48,9 @@ class Design:
                 kept.append(place)
         return cls(patients, pd.DataFrame(values[:, kept], columns=columns.columns[kept]))
 
-    def fit(self) -> CoxPHFitter:
-        """Fit the model.
+    @cached_property
+    def fitted(self) -> CoxPHFitter:
+        """The fitted model.
 
         Raises
         ------
@@ -86,7 +88,7 @@ def likelihood_ratio(smaller: Design, larger: Design) -> dict[str, Any]:
         reason = "no covariate varies"
     else:
         try:
-            statistic = 2 * (larger.fit().log_likelihood_ - smaller.fit().log_likelihood_)
+            statistic = 2 * (larger.fitted.log_likelihood_ - smaller.fitted.log_likelihood_)
         except ConvergenceError:
             reason = "the Cox model has no finite solution"
     if reason:
@@ -112,20 +114,15 @@ def associate(patients: Patients) -> dict[str, Any]:
     ratio: dict[str, Any] = {"hazard_ratio": None, "lower": None, "upper": None, "reason": test["reason"]}
     if test["reason"]:
         return {"likelihood_ratio": test, "hazard_ratio": ratio, "proportional_hazards": []}
-    fitted = whole.fit()
-    values = fitted.summary.loc[RISK, ["exp(coef)", "exp(coef) lower 95%", "exp(coef) upper 95%"]]
+    values = whole.fitted.summary.loc[RISK, ["exp(coef)", "exp(coef) lower 95%", "exp(coef) upper 95%"]]
     ratio |= dict(zip(("hazard_ratio", "lower", "upper"), map(float, values), strict=True))
-    return {
-        "likelihood_ratio": test,
-        "hazard_ratio": ratio,
-        "proportional_hazards": _proportional(fitted, whole),
-    }
+    return {"likelihood_ratio": test, "hazard_ratio": ratio, "proportional_hazards": _proportional(whole)}
 
 
-def _proportional(fitted: CoxPHFitter, design: Design) -> list[dict[str, Any]]:
+def _proportional(design: Design) -> list[dict[str, Any]]:
     """Return Schoenfeld's test of each column."""
     with catch_warnings(action="ignore"):
         # Not by rank: lifelines ranks the rows, which are sorted by time only within folds.
-        found = proportional_hazard_test(fitted, design.table, time_transform="km").summary
+        found = proportional_hazard_test(design.fitted, design.table, time_transform="km").summary
     rows = zip(found.index, found["test_statistic"].astype(float), found["p"].astype(float), strict=True)
     return [{"column": name, "statistic": statistic, "p": p} for name, statistic, p in rows if np.isfinite(p)]
