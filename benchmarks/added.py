@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ccl.added.arms import CoxFit, Prediction, predict_arms
+from ccl.added.arms import Prediction, cross_fit, predict_arms
 from ccl.added.association import associate
 from ccl.added.patients import Patients, select
 from ccl.added.resample import concordances, differences
@@ -65,12 +65,7 @@ def draw(seed: int, model: str, patients: int) -> Patients:
 def fitted_anew(patients: Patients) -> Prediction:
     """Return what both arms would predict if the covariates were fitted anew beside the risk."""
     x = np.column_stack([patients.covariates, patients.standardised])
-    fits, log_hazard = {}, np.empty(len(x))
-    for fold in patients.folds:
-        here = patients.fold == fold
-        fits[fold] = CoxFit.fit(x[~here], patients.months[~here], patients.dead[~here])
-        log_hazard[here] = fits[fold].log_hazard(x[here])
-    return Prediction(patients.fold, fits, log_hazard)
+    return cross_fit(patients, dict.fromkeys(patients.folds, x))
 
 
 def measure(patients: Patients) -> list[float]:

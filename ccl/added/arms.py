@@ -88,17 +88,27 @@ def predict_arms(patients: Patients) -> dict[Arm, Prediction]:
     wrong way is not turned round by a fit.
     """
     risk, known = patients.standardised, patients.covariates
-    clinical = _predict(patients, dict.fromkeys(patients.folds, known))
+    clinical = cross_fit(patients, dict.fromkeys(patients.folds, known))
     scores = {fold: fit.log_hazard(known) for fold, fit in clinical.fits.items()}
     return {
         "clinical": clinical,
-        "model": replace(_predict(patients, dict.fromkeys(patients.folds, risk[:, None]), least=0.0), own=risk),
-        "both": _predict(patients, {f: np.column_stack([score, risk]) for f, score in scores.items()}, least=0.0),
+        "model": replace(cross_fit(patients, dict.fromkeys(patients.folds, risk[:, None]), least=0.0), own=risk),
+        "both": cross_fit(patients, {f: np.column_stack([score, risk]) for f, score in scores.items()}, least=0.0),
     }
 
 
-def _predict(patients: Patients, columns: Mapping[int, Array], *, least: float = -np.inf) -> Prediction:
-    """Fit a Cox model for each fold to its columns (P, C) of the patients of the other folds."""
+def cross_fit(patients: Patients, columns: Mapping[int, Array], *, least: float = -np.inf) -> Prediction:
+    """Fit a Cox model for each fold to the patients of the other folds, and predict the patients of the fold.
+
+    Parameters
+    ----------
+    patients : Patients
+        The patients (P).
+    columns : mapping
+        By fold: the columns (P, C) of all patients that the model of the fold reads.
+    least : float
+        No weight is below it.
+    """
     fits, log_hazard = {}, np.empty(len(patients.fold))
     for fold, x in columns.items():
         here = patients.fold == fold
