@@ -4,8 +4,8 @@
 
 The 17 descriptors of tumour-infiltrating lymphocytes of each slide (Saltz et al., Cell Reports 2018), averaged over the
 slides of a patient, are given to a ridge Cox model, whose penalty is chosen among the training patients.  Its risks of
-the test patients are judged as those of any model.  `--shuffle` gives each patient the descriptors of another: nothing
-may be found then.  Beside the files that ``config/tcga.yaml`` names, the folder holds
+the test patients are judged as those of any model.  `--shuffle` gives each patient the descriptors of another; no gain
+should be found then.  The folder holds the files that ``config/tcga.yaml`` names, and
 ``tcga_til/tcga_{cohort}_til.csv``.
 """
 

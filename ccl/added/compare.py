@@ -1,4 +1,4 @@
-"""What several models add to covariates, those of other tools among them: ``ccl compare --clinical``."""
+"""What several models add to covariates, including models of other tools: ``ccl compare --clinical``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = ["evaluation", "protocol", "n_patients", "n_events", *ARM_COLUMNS, *DI
 
 
 def compare_with_covariates(*, evaluations: Sequence[Path], clinical: Path, out: Path, protocol: str) -> list[str]:
-    """Write what each model adds to the covariates, on the patients that all have judged, to the table `out`.
+    """Write what each model adds to the covariates, on the patients that all evaluations have, to the table `out`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The added stage: out-of-fold risks and covariates in, what the model adds to the covariates out."""
+"""The added stage: reads out-of-fold risks and covariates, writes what the model adds to the covariates."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = ("cohort", "encoder", "model", "method", "weights", "synthetic")
 """Entries of ``evaluation.json`` that ``added.json`` repeats."""
 
 CHOSEN_ON_TEST = "best-on-test"
-"""The protocol whose sub-groups are not judged: its risks were chosen by the patients that they would be judged on."""
+"""The protocol without sub-groups, because its epoch was chosen on the patients of the groups."""
 
 TABLES = ("log_hazards", "calibration", "benefit", "groups", "interactions")
 
@@ -36,7 +36,7 @@ class Added:
 
     facts: dict[str, Any]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    """Those of :data:`TABLES` that there are."""
+    """By name: the tables of :data:`TABLES` that the protocol has."""
 
 
 def judge_added(*, evaluation: Path, clinical: Path, out: Path, months: Sequence[float] = ()) -> None:
@@ -51,7 +51,7 @@ def judge_added(*, evaluation: Path, clinical: Path, out: Path, months: Sequence
     out : Path
         Folder of the results.
     months : sequence of float
-        Times of the time-dependent statistics; if there are none, the default ones.
+        As in :func:`ccl.evaluate.stage.evaluate_runs`.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def judge_protocol(patients: Patients, months: Sequence[float], *, groups: bool)
     patients : Patients
         The patients, with the risks of the protocol.
     months : sequence of float
-        As in :func:`judge_added`.
+        As in :func:`ccl.evaluate.stage.evaluate_runs`.
     groups : bool
         Whether sub-groups are judged.
     """
