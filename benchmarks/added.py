@@ -2,11 +2,11 @@
 
     python benchmarks/added.py [--cohorts 60] [--patients 150 400]
 
-There are four covariates, of which three tell of survival.  The models are a risk drawn at random; ridge Cox models,
+There are four covariates, of which three affect survival.  The models are: a risk drawn at random; ridge Cox models,
 trained fold by fold, of the covariates alone (a copy of the clinical score), of 30 columns of noise, and of both; and,
-for comparison, a factor that does tell of survival.  Printed for each: the mean difference of both together to the
-covariates, how often its interval lies above 0, the same if the covariates are fitted anew beside the risk, and how
-often the likelihood-ratio test is below 0.05.
+for comparison, a factor that does affect survival.  For each model the program prints the mean difference of both
+together to the covariates, how often its interval lies above 0, the same if the covariates are fitted again together
+with the risk, and how often the p-value of the likelihood-ratio test is below 0.05.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ccl.added.arms import CoxFit, Prediction, predict_arms
+from ccl.added.arms import Prediction, cross_fit, predict_arms
 from ccl.added.association import associate
 from ccl.added.patients import Patients, select
 from ccl.added.resample import concordances, differences
@@ -49,7 +49,7 @@ def draw(seed: int, model: str, patients: int) -> Patients:
     log_hazard = parts["covariates"] @ np.array(list(WEIGHTS.values())) + strength * factor
     death, end = rng.exponential(30 * np.exp(-log_hazard)), rng.uniform(5, 80, patients)
     months, dead, fold = np.minimum(death, end), death <= end, rng.permutation(patients) % FOLDS
-    risk = factor  # has nothing to do with survival unless it is the model
+    risk = factor  # affects survival only if it is the model
     if model in MODELS:
         x, penalty = MODELS[model](parts)
         risk = np.empty(patients)
@@ -63,18 +63,13 @@ def draw(seed: int, model: str, patients: int) -> Patients:
 
 
 def fitted_anew(patients: Patients) -> Prediction:
-    """Return what both arms would predict if the covariates were fitted anew beside the risk."""
+    """Return the prediction of both together if the covariates were fitted again together with the risk."""
     x = np.column_stack([patients.covariates, patients.standardised])
-    fits, log_hazard = {}, np.empty(len(x))
-    for fold in patients.folds:
-        here = patients.fold == fold
-        fits[fold] = CoxFit.fit(x[~here], patients.months[~here], patients.dead[~here])
-        log_hazard[here] = fits[fold].log_hazard(x[here])
-    return Prediction(patients.fold, fits, log_hazard)
+    return cross_fit(patients, dict.fromkeys(patients.folds, x))
 
 
 def measure(patients: Patients) -> list[float]:
-    """Return difference and whether it is a gain, the same with covariates fitted anew, and whether p is below 0.05."""
+    """Return the difference, whether it is a gain, both with covariates fitted again, and whether p is below 0.05."""
     arms = predict_arms(patients)
     row: list[float] = []
     for both in (arms["both"], fitted_anew(patients)):

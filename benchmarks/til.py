@@ -4,8 +4,8 @@
 
 The 17 descriptors of tumour-infiltrating lymphocytes of each slide (Saltz et al., Cell Reports 2018), averaged over the
 slides of a patient, are given to a ridge Cox model, whose penalty is chosen among the training patients.  Its risks of
-the test patients are judged as those of any model.  `--shuffle` gives each patient the descriptors of another: nothing
-may be found then.  Beside the files that ``config/tcga.yaml`` names, the folder holds
+the test patients are judged as those of any model.  `--shuffle` gives each patient the descriptors of another; no gain
+should be found then.  The folder holds the files that ``config/tcga.yaml`` names, and
 ``tcga_til/tcga_{cohort}_til.csv``.
 """
 
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from ccl.added.patients import select
 from ccl.added.stage import judge_protocol
 from ccl.added.words import sentence
 from ccl.clinical.stage import read_covariates
@@ -83,7 +84,7 @@ def judge(cohort: Cohort, path: Path, *, shuffle: bool) -> str:
     if shuffle:
         x = x.set_axis(np.random.default_rng(0).permutation(x.index))
     risks = out_of_fold(x, patients, split)
-    found = judge_protocol(risks, clinical, (), groups=False).facts
+    found = judge_protocol(select(risks, clinical)[0], (), groups=False).facts
     arms = ", ".join(f"{arm} {facts['c_index']:.3f}" for arm, facts in found["arms"].items())
     said = sentence("the lymphocyte map", [each.name for each in clinical.covariates], found)
     counts = f"{len(risks)} patients, {int((risks['censorship'] == 0).sum())} deaths"

@@ -1,7 +1,7 @@
-"""Stage ``added``: what a model adds to covariates such as age and stage, which a clinic knows without it.
+"""Stage ``added``: what a model adds to clinical covariates such as age and stage.
 
-Three predictions are compared on the same test patients: the covariates alone (``clinical``), the model alone
-(``model``), and both together (``both``).
+Three predictions are compared on the same test patients: from the covariates alone (``clinical``), from the model alone
+(``model``), and from both together (``both``).
 """
 
 from __future__ import annotations
@@ -14,4 +14,4 @@ VERSION = 1
 Arm = Literal["clinical", "model", "both"]
 
 ARMS: tuple[Arm, ...] = get_args(Arm)
-"""What is compared."""
+"""The predictions that are compared."""

@@ -1,4 +1,4 @@
-"""The three arms: what each predicts of a patient, from Cox models that were fitted to the patients of other folds."""
+"""The predictions of the three arms, from Cox models that are fitted to the patients of other folds."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class CoxFit:
     """A ridge Cox model of some patients, with Breslow's baseline."""
 
     mean: Array
-    """(C,) of the patients fitted to, by which a missing value is replaced; 0 if none has a value."""
+    """(C,) means of the fitted patients, which replace missing values; 0 if no patient has a value."""
     scale: Array
-    """(C,); 1 for a constant column."""
+    """(C,) standard deviations; 1 for a constant column."""
     weight: Array
-    """(C,) log hazard ratio of one deviation."""
+    """(C,) log hazard ratio per standard deviation."""
     baseline: Steps
     """Survival of a patient with log-hazard 0."""
 
@@ -62,11 +62,11 @@ class Prediction:
     log_hazard: Array
     """(P,) by the Cox model of the patient's fold."""
     own: Array | None = None
-    """(P,) a risk that orders the patients in the place of the log-hazard."""
+    """(P,) a risk that orders the patients instead of the log-hazard."""
 
     @property
     def risk(self) -> Array:
-        """(P,) what orders the patients."""
+        """(P,) the risk that orders the patients."""
         return self.log_hazard if self.own is None else self.own
 
     def survival(self, months: Array) -> Array:
@@ -82,23 +82,33 @@ def predict_arms(patients: Patients) -> dict[Arm, Prediction]:
     """Return what each arm predicts.
 
     The model alone orders patients by its own risk.  Both together are a Cox model of two columns: the log-hazard of
-    the covariates alone, and the risk.  The covariates are not fitted anew beside the risk, because the risks of the
-    other folds come from networks that were trained on this fold: several free weights could recover its outcome from
-    the differences between networks.  No weight is negative (Breiman, Machine Learning 1996), so a risk that points the
-    wrong way is not turned round by a fit.
+    the covariates alone, and the risk.  The covariates are not fitted again together with the risk, because
+    the risks of the other folds come from networks that were trained on this fold: several free weights could recover
+    its outcome from the differences between networks.  No weight is negative (Breiman, Machine Learning 1996), so a fit
+    does not reverse a risk that points the wrong way.
     """
     risk, known = patients.standardised, patients.covariates
-    clinical = _predict(patients, dict.fromkeys(patients.folds, known))
+    clinical = cross_fit(patients, dict.fromkeys(patients.folds, known))
     scores = {fold: fit.log_hazard(known) for fold, fit in clinical.fits.items()}
     return {
         "clinical": clinical,
-        "model": replace(_predict(patients, dict.fromkeys(patients.folds, risk[:, None]), least=0.0), own=risk),
-        "both": _predict(patients, {f: np.column_stack([score, risk]) for f, score in scores.items()}, least=0.0),
+        "model": replace(cross_fit(patients, dict.fromkeys(patients.folds, risk[:, None]), least=0.0), own=risk),
+        "both": cross_fit(patients, {f: np.column_stack([score, risk]) for f, score in scores.items()}, least=0.0),
     }
 
 
-def _predict(patients: Patients, columns: Mapping[int, Array], *, least: float = -np.inf) -> Prediction:
-    """Fit a Cox model for each fold to its columns (P, C) of the patients of the other folds."""
+def cross_fit(patients: Patients, columns: Mapping[int, Array], *, least: float = -np.inf) -> Prediction:
+    """Fit a Cox model for each fold to the patients of the other folds, and predict the patients of the fold.
+
+    Parameters
+    ----------
+    patients : Patients
+        The patients (P).
+    columns : mapping
+        By fold: the columns (P, C) of all patients that the model of the fold reads.
+    least : float
+        No weight is below it.
+    """
     fits, log_hazard = {}, np.empty(len(patients.fold))
     for fold, x in columns.items():
         here = patients.fold == fold

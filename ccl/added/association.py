@@ -1,8 +1,9 @@
-"""Whether the risk tells of survival what the covariates do not: Cox models of all out-of-fold patients."""
+"""Tests of whether the risk predicts survival beyond the covariates, with Cox models of all out-of-fold patients."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from warnings import catch_warnings
 
@@ -18,10 +19,10 @@ from ccl.added.patients import Patients
 
 RISK = "risk of the model"
 MONTHS, DEAD, FOLD = "months of follow-up", "died", "test fold"
-"""Columns of a design beside the covariates, none of which is likely to have such a name."""
+"""Names of other columns in a design, chosen so that a covariate is unlikely to have the same name."""
 
 TOLERANCE = 1e-8
-"""A standardised column that differs by less than this from a combination of those before it says nothing new."""
+"""A standardised column within this distance of a combination of the columns before it is left out."""
 
 Array = NDArray[np.float64]
 
@@ -36,7 +37,10 @@ class Design:
 
     @classmethod
     def of(cls, patients: Patients, columns: pd.DataFrame) -> Design:
-        """Return the design of some columns, each with mean 0 and deviation 1, without those that say nothing new."""
+        """Return the design of some columns, scaled to mean 0 and deviation 1, without combinations of earlier columns.
+
+        A missing value becomes the mean of its column.
+        """
         values = columns.fillna(columns.mean()).fillna(0.0).to_numpy(dtype=np.float64)
         values = values - values.mean(axis=0)
         values /= np.maximum(values.std(axis=0), TOLERANCE)
@@ -47,15 +51,16 @@ class Design:
                 kept.append(place)
         return cls(patients, pd.DataFrame(values[:, kept], columns=columns.columns[kept]))
 
-    def fit(self) -> CoxPHFitter:
-        """Fit the model.
+    @cached_property
+    def fitted(self) -> CoxPHFitter:
+        """The fitted model.
 
         Raises
         ------
         ConvergenceError
             The likelihood has no maximum.
         """
-        with catch_warnings(action="ignore"):  # of levels in which nobody died: their likelihood has a limit
+        with catch_warnings(action="ignore"):  # for levels in which nobody died; their likelihood has a limit
             return CoxPHFitter().fit(self.table, duration_col=MONTHS, event_col=DEAD, strata=[FOLD])
 
     @property
@@ -66,17 +71,17 @@ class Design:
 
 
 def covariate_columns(patients: Patients) -> pd.DataFrame:
-    """Return the coded covariates (P, C), a missing value as the mean of all."""
+    """Return the coded covariates (P, C); NaN where missing."""
     return pd.DataFrame(patients.covariates, columns=list(patients.clinical.columns))
 
 
 def likelihood_ratio(smaller: Design, larger: Design) -> dict[str, Any]:
-    """Return the likelihood-ratio test of the columns that `larger` has beyond `smaller`.
+    """Return the likelihood-ratio test of the columns that only `larger` has.
 
     Returns
     -------
     dict
-        ``statistic``, ``df``, ``p``; if these are None, ``reason``.
+        ``statistic``, ``df``, ``p`` and ``reason``, which says why there is no p-value.
     """
     df = larger.columns.shape[1] - smaller.columns.shape[1]
     reason = None
@@ -86,7 +91,7 @@ def likelihood_ratio(smaller: Design, larger: Design) -> dict[str, Any]:
         reason = "no covariate varies"
     else:
         try:
-            statistic = 2 * (larger.fit().log_likelihood_ - smaller.fit().log_likelihood_)
+            statistic = 2 * (larger.fitted.log_likelihood_ - smaller.fitted.log_likelihood_)
         except ConvergenceError:
             reason = "the Cox model has no finite solution"
     if reason:
@@ -112,20 +117,15 @@ def associate(patients: Patients) -> dict[str, Any]:
     ratio: dict[str, Any] = {"hazard_ratio": None, "lower": None, "upper": None, "reason": test["reason"]}
     if test["reason"]:
         return {"likelihood_ratio": test, "hazard_ratio": ratio, "proportional_hazards": []}
-    fitted = whole.fit()
-    values = fitted.summary.loc[RISK, ["exp(coef)", "exp(coef) lower 95%", "exp(coef) upper 95%"]]
+    values = whole.fitted.summary.loc[RISK, ["exp(coef)", "exp(coef) lower 95%", "exp(coef) upper 95%"]]
     ratio |= dict(zip(("hazard_ratio", "lower", "upper"), map(float, values), strict=True))
-    return {
-        "likelihood_ratio": test,
-        "hazard_ratio": ratio,
-        "proportional_hazards": _proportional(fitted, whole),
-    }
+    return {"likelihood_ratio": test, "hazard_ratio": ratio, "proportional_hazards": _proportional(whole)}
 
 
-def _proportional(fitted: CoxPHFitter, design: Design) -> list[dict[str, Any]]:
+def _proportional(design: Design) -> list[dict[str, Any]]:
     """Return Schoenfeld's test of each column."""
     with catch_warnings(action="ignore"):
         # Not by rank: lifelines ranks the rows, which are sorted by time only within folds.
-        found = proportional_hazard_test(fitted, design.table, time_transform="km").summary
+        found = proportional_hazard_test(design.fitted, design.table, time_transform="km").summary
     rows = zip(found.index, found["test_statistic"].astype(float), found["p"].astype(float), strict=True)
     return [{"column": name, "statistic": statistic, "p": p} for name, statistic, p in rows if np.isfinite(p)]

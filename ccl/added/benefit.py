@@ -1,7 +1,7 @@
-"""Net benefit: what it is worth to treat those whose predicted risk is above a threshold.
+"""Net benefit of treating the patients whose predicted risk is above a threshold.
 
-Vickers et al., BMC Medical Informatics and Decision Making 2008: of those above the threshold, Kaplan-Meier estimates
-the share who die by the chosen time.
+The share of these patients who die by the chosen time is a Kaplan-Meier estimate (Vickers et al., BMC Medical
+Informatics and Decision Making 2008).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ccl.evaluate.censoring import survived_share
 THRESHOLDS = np.arange(1, 100) / 100
 
 LEAST_ABOVE = 10
-"""Curves end at the last threshold with so many patients above it in one of the arms."""
+"""Curves end at the last threshold with at least this many patients above it in one of the arms."""
 
 COLUMNS = ["months", "threshold", *ARMS, "all", "none"]
 
@@ -39,13 +39,13 @@ def net_benefit(
     at : float
         The time (months).
     threshold : float
-        Between 0 and 1; its odds are the harm of treating somebody in vain, relative to the good of treating somebody
-        who would die.
+        Between 0 and 1. Its odds weigh the harm of an unnecessary treatment against the benefit of a necessary one.
 
     Returns
     -------
     float
-        0 if nobody is above; NaN if nobody above is followed as long as `at` and the last of them did not die.
+        0 if nobody is above the threshold; NaN if the Kaplan-Meier curve of those above it ends before `at`,
+        above 0.
     """
     time, censored, above = np.asarray(months, dtype=np.float64), np.asarray(censorship), death > threshold
     if not above.any():

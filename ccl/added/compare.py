@@ -1,4 +1,4 @@
-"""What several models add to covariates, those of other tools among them: ``ccl compare --clinical``."""
+"""What several models add to covariates, including models of other tools: ``ccl compare --clinical``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from ccl.added.patients import select
 from ccl.added.rows import ARM_COLUMNS, TEST_COLUMNS, arm_columns, tested_columns
 from ccl.added.stage import judge_protocol
 from ccl.added.words import sentence
 from ccl.evaluate.compare import common_patients, read_judged
 from ccl.io.covariates import Clinical
-from ccl.io.files import read_table, write_table
+from ccl.io.files import write_table
 
 DIFFERENCES = [f"{arm}_{key}" for arm in ("both", "model") for key in ("difference", "lower", "upper")]
 
@@ -21,7 +22,7 @@ COLUMNS = ["evaluation", "protocol", "n_patients", "n_events", *ARM_COLUMNS, *DI
 
 
 def compare_with_covariates(*, evaluations: Sequence[Path], clinical: Path, out: Path, protocol: str) -> list[str]:
-    """Write what each model adds to the covariates, on the patients that all have judged, to the table `out`.
+    """Write what each model adds to the covariates, on the patients that all evaluations have, to the table `out`.
 
     Parameters
     ----------
@@ -43,16 +44,13 @@ def compare_with_covariates(*, evaluations: Sequence[Path], clinical: Path, out:
         A file is missing or damaged, or no patient has both covariates and a risk.
     """
     covariates = Clinical.read(clinical)
-    judged = [read_judged(folder, protocol) for folder in evaluations]
-    patients, _ = common_patients(judged)
+    judged = [read_judged(folder, protocol, ["fold"]) for folder in evaluations]
+    shared, _ = common_patients(judged)
     rows, lines = [], []
     for one in judged:
-        path = one.folder / "risks.csv"
-        risks = read_table(path, required=("protocol", "fold", "patient_id"), text=("patient_id", "fold"))
-        shared = risks[(risks["protocol"] == one.protocol) & risks["patient_id"].isin(patients)]
-        found = judge_protocol(shared, covariates, (), groups=False).facts
-        known = shared[shared["patient_id"].isin(covariates.patients)]
-        counts = {"n_patients": len(known), "n_events": int((known["censorship"] == 0).sum())}
+        chosen, _ = select(one.risks.loc[shared].reset_index(), covariates)
+        found = judge_protocol(chosen, (), groups=False).facts
+        counts = {"n_patients": len(chosen.table), "n_events": int(chosen.dead.sum())}
         rows.append({"evaluation": str(one.folder), "protocol": one.protocol, **counts, **_row(found)})
         lines.append(sentence(str(one.folder), [each.name for each in covariates.covariates], found))
     write_table(out, pd.DataFrame(rows, columns=COLUMNS))

@@ -1,4 +1,4 @@
-"""Sub-groups of patients: how well the model orders each, and whether its risk means the same in all."""
+"""Sub-groups of patients: the C-index of the model in each, and tests of whether its hazard ratio differs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ccl.evaluate.concordance import concordance_index
 from ccl.io.covariates import Covariate
 
 LEAST_DEATHS = 10
-"""Deaths below which a group is listed without numbers."""
+"""A group with fewer deaths is listed without numbers."""
 
 GROUPS = ["covariate", "group", "n_patients", "n_events", "c_index", "lower", "upper", "reason"]
 TESTS = ["covariate", "groups", "statistic", "df", "p", "reason"]
@@ -34,8 +34,8 @@ class Group:
 def judge_groups(patients: Patients) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the C-index of the model in each group, and the interaction test of each covariate.
 
-    A group is a level of a covariate, or the patients up to or above the median of a numeric one; patients without a
-    value are in none.  Risks are standardised within folds and then compared between folds too.
+    A group is a level of a covariate, or the patients up to or above the median of a numeric one.  Patients without a
+    value are in no group.  Risks are standardised within folds, so that patients of different folds can be compared.
     """
     rows, tests = [], []
     for covariate in patients.clinical.covariates:

@@ -1,4 +1,4 @@
-"""The patients that the arms are compared on: those with covariates and an out-of-fold risk."""
+"""The patients on whom the arms are compared: those with covariates and an out-of-fold risk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ccl.io.covariates import Clinical
 from ccl.io.errors import InputError
 
 LEAST_DEATHS = 10
-"""Deaths among the patients of the other folds below which no Cox model is fitted."""
+"""No Cox model is fitted if the patients of the other folds have fewer deaths."""
 
 NO_ROW = "no row in the clinical table"
 
@@ -61,8 +61,8 @@ class Patients:
     def standardised(self) -> NDArray[np.float64]:
         """The risk (P,) with mean 0 and deviation 1 within each fold; 0 in a fold where it is constant.
 
-        The networks of two folds may have different scales.  The scale comes from a fold's own test patients, as
-        nobody else has a risk from its network; no follow-up enters.
+        The networks of two folds may have different scales.  The scale comes from the test patients of the fold,
+        because only they have a risk from its network.  It does not use follow-up.
         """
         scaled = np.zeros(len(self.risk))
         for fold in self.folds:
@@ -89,7 +89,7 @@ class Patients:
 
     @property
     def notes(self) -> list[str]:
-        """What a reader of the numbers must know, a sentence each."""
+        """Notes for readers of the numbers, one sentence each."""
         constant = [str(fold) for fold in self.folds if self._constant(self.fold == fold)]
         return [f"The model gives all patients of fold {fold} the same risk." for fold in constant]
 

@@ -34,8 +34,8 @@ class Concordance:
 def concordances(patients: Patients, arms: Mapping[Arm, Prediction]) -> dict[Arm, Concordance]:
     """Return the C-index of each arm.
 
-    Patients are drawn within each fold, and the same draws count for all arms.  Fits are not repeated: the resamples
-    tell how the numbers vary with the patients that they are computed on.
+    Patients are drawn within each fold, with the same draws for all arms.  Fits are not repeated: the resamples show
+    how the numbers vary with the test patients.
     """
     found: dict[Arm, tuple[list[float], list[NDArray[np.float64]]]] = {arm: ([], []) for arm in arms}
     for place, fold in enumerate(patients.folds):
@@ -43,7 +43,7 @@ def concordances(patients: Patients, arms: Mapping[Arm, Prediction]) -> dict[Arm
         counts = resample(int(here.sum()), SEED + place)
         follow_up = patients.months[here], ~patients.dead[here]
         for arm, (whole, resampled) in found.items():
-            # Within a fold the model's risk needs no common scale, and what it leaves tied stays tied.
+            # Within a fold the model's risk needs no standardisation, which could break ties.
             risk = patients.risk if arm == "model" else arms[arm].risk
             whole.append(concordance_index(*follow_up, risk[here]))
             resampled.append(resampled_concordance(*follow_up, risk[here], counts))
@@ -51,7 +51,7 @@ def concordances(patients: Patients, arms: Mapping[Arm, Prediction]) -> dict[Arm
 
 
 def _mean_of_rows(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of each row without NaN; NaN where there is nothing else."""
+    """Return the mean of each row, ignoring NaN; NaN for a row of NaN."""
     known = ~np.isnan(values)
     sums, counts = np.where(known, values, 0.0).sum(axis=1), known.sum(axis=1)
     means = np.full(len(values), np.nan)
@@ -65,22 +65,21 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 def arm_facts(found: Concordance) -> dict[str, Any]:
     """Return ``c_index`` with its interval, and ``folds``, for JSON."""
-    return {"c_index": _number(found.mean), **_interval(found.resampled), "folds": [_number(c) for c in found.folds]}
+    return {
+        "c_index": _number(found.mean),
+        **percentile_interval(found.resampled),
+        "folds": [_number(c) for c in found.folds],
+    }
 
 
 def difference(first: Concordance, second: Concordance) -> dict[str, Any]:
     """Return ``difference`` in C-index, first minus second, with its 95 % interval, for JSON."""
-    return {"difference": _number(first.mean - second.mean), **_interval(first.resampled - second.resampled)}
+    return {"difference": _number(first.mean - second.mean), **percentile_interval(first.resampled - second.resampled)}
 
 
 def differences(found: Mapping[Arm, Concordance]) -> dict[str, dict[str, Any]]:
-    """Return the differences of the arms with the model to the covariates alone."""
+    """Return the difference of each arm that has the model to the covariates alone."""
     return {arm: difference(found[arm], found["clinical"]) for arm in ARMS if arm != "clinical"}
-
-
-def _interval(values: NDArray[np.float64]) -> dict[str, float | None]:
-    lower, upper = percentile_interval(values) or (None, None)
-    return {"lower": lower, "upper": upper}
 
 
 def _number(value: float) -> float | None:

@@ -8,11 +8,11 @@ from typing import Any, Literal
 from ccl.pages.numbers import number
 
 Reads = Literal["other", "covariates too", "covariates alone"]
-"""What a model reads: what the covariates do not say, or these as well, or nothing else."""
+"""What a model reads: data other than the covariates, the covariates too, or only the covariates."""
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return names as one reads them out.
+    """Return names as a list in a sentence.
 
     >>> listed(["age"]), listed(["age", "sex", "stage"])
     ('age', 'age, sex and stage')
@@ -22,15 +22,15 @@ def listed(names: Sequence[str]) -> str:
 
 
 def headline_arm(reads: Reads) -> str:
-    """Return the arm whose difference to the covariates tells what the model is worth.
+    """Return the arm whose difference to the covariates is the main result of a model.
 
-    A model that reads the covariates takes their place; to add them once more would count them twice.
+    A model that reads the covariates is compared with them directly: ``both`` would count them twice.
     """
     return "both" if reads == "other" else "model"
 
 
 def sentence(model: str, covariates: Sequence[str], found: Mapping[str, Any], reads: Reads = "other") -> str:
-    """Return what a model adds to covariates, as a sentence for a reader who wants no table.
+    """Return what a model adds to covariates, in one or two sentences.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def sentence(model: str, covariates: Sequence[str], found: Mapping[str, Any], re
     if found["reason"]:
         return f"What {model} adds to {known} is not known: {found['reason']}."
     if reads == "covariates alone":
-        return f"{model} reads nothing but {known}: it is what the other models are compared with, and adds nothing."
+        return f"{model} reads nothing but {known}, so it cannot add anything to them."
     gain = found["differences"][headline_arm(reads)]
     if gain["lower"] is None:
         return f"What {model} adds to {known} is not known: no two patients of a fold can be compared."
@@ -58,4 +58,4 @@ def sentence(model: str, covariates: Sequence[str], found: Mapping[str, Any], re
     found_out = f"{change} (95 % interval {number(gain['lower'])} to {number(gain['upper'])}): {verdict}."
     if reads == "other":
         return f"Adding {model} to {known} {found_out}"
-    return f"{model} reads {known} too. In their place, it {found_out}"
+    return f"{model} reads {known} too. Compared with them alone, it {found_out}"

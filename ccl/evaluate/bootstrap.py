@@ -21,13 +21,13 @@ def resample(patients: int, seed: int = SEED) -> NDArray[np.int64]:
     return rng.multinomial(patients, np.full(patients, 1 / patients), size=RESAMPLES)
 
 
-def percentile_interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
-    """Return the interval of the middle 95 % of `values`, ignoring NaN; None if all are NaN."""
+def percentile_interval(values: NDArray[np.float64]) -> dict[str, float | None]:
+    """Return ``lower`` and ``upper`` end of the middle 95 % of `values`, ignoring NaN; None if all are NaN."""
     known = values[~np.isnan(values)]
     if not len(known):
-        return None
+        return {"lower": None, "upper": None}
     lower, upper = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return float(lower), float(upper)
+    return {"lower": float(lower), "upper": float(upper)}
 
 
 def pooled_interval(risks: pd.DataFrame) -> dict[str, Any]:
@@ -38,5 +38,4 @@ def pooled_interval(risks: pd.DataFrame) -> dict[str, Any]:
     """
     columns = risks["months"], risks["censorship"], risks["risk"]
     interval = percentile_interval(resampled_concordance(*columns, resample(len(risks))))
-    lower, upper = interval or (None, None)
-    return {"lower": lower, "upper": upper, "confidence": CONFIDENCE, "resamples": RESAMPLES}
+    return {**interval, "confidence": CONFIDENCE, "resamples": RESAMPLES}

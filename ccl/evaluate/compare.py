@@ -73,11 +73,20 @@ class Judged:
     folder: Path
     protocol: str
     risks: pd.DataFrame
-    """By patient: ``months``, ``censorship``, ``risk``."""
+    """By patient: ``months``, ``censorship``, ``risk``, and other columns that were asked for."""
 
 
-def read_judged(folder: Path, protocol: str) -> Judged:
+def read_judged(folder: Path, protocol: str, others: Sequence[str] = ()) -> Judged:
     """Read the risks of a protocol; predictions made elsewhere have only one, whichever is asked for.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder that ``ccl evaluate`` wrote.
+    protocol : str
+        The protocol.
+    others : sequence of str
+        More columns of ``risks.csv``, read as text.
 
     Raises
     ------
@@ -85,8 +94,8 @@ def read_judged(folder: Path, protocol: str) -> Judged:
         The evaluation does not have the protocol.
     """
     path = folder / "risks.csv"
-    columns = ("patient_id", "months", "censorship", "risk")
-    risks = read_table(path, required=("protocol", *columns), text=("patient_id",))
+    columns = ("patient_id", "months", "censorship", "risk", *others)
+    risks = read_table(path, required=("protocol", *columns), text=("patient_id", *others))
     known = list(dict.fromkeys(risks["protocol"]))
     wanted = GIVEN if known == [GIVEN] else protocol
     if wanted not in known:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 from ccl.evaluate import GIVEN, INNER, PROTOCOLS
 from ccl.evaluate.folds import NAMES, FoldRun, read_folds
 from ccl.evaluate.given import read_predictions
-from ccl.evaluate.protocols import judge_fold, pool_risks, score_epochs, summarise
+from ccl.evaluate.protocols import judge_fold, pool_risks, pool_survival, score_epochs, summarise
 from ccl.evaluate.survival import compare_groups, kaplan_meier, t_test
 from ccl.evaluate.times import judge_times
 from ccl.io.files import write_json, write_table
@@ -85,7 +86,8 @@ class Judged:
 def _judge(folds: Sequence[FoldRun], epochs: Sequence[pd.DataFrame], protocol: str, months: Sequence[float]) -> Judged:
     scores = [score for fold, table in zip(folds, epochs, strict=True) for score in judge_fold(fold, table, protocol)]
     risks = pool_risks(folds, scores)
-    timed, table = judge_times(folds, scores, risks, months)
+    end = min(run.edges[-1] if len(run.edges) else 0.0 for run in folds)
+    timed, table = judge_times(risks, partial(pool_survival, folds, scores), months, end=end)
     facts = {**summarise(scores, risks), **timed, "kaplan_meier": compare_groups(risks), "t_test": t_test(risks)}
     for rows in (risks, table):
         rows.insert(0, "protocol", protocol)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,6 @@ from scipy.stats import rankdata
 from ccl.evaluate import MONTHS
 from ccl.evaluate.censoring import survived_share
 from ccl.evaluate.concordance import uno_concordance
-from ccl.evaluate.folds import FoldRun
-from ccl.evaluate.protocols import FoldScore, pool_survival
 from ccl.evaluate.survival import kaplan_meier
 from ccl.evaluate.weighted import auc_at, brier_scores, known_at
 
@@ -32,25 +30,32 @@ CALIBRATION = ["months", "group", "predicted", "observed", "lower", "upper", "n"
 
 
 def judge_times(
-    folds: Sequence[FoldRun], scores: Sequence[FoldScore], risks: pd.DataFrame, months: Sequence[float]
+    risks: pd.DataFrame,
+    predict: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    months: Sequence[float],
+    *,
+    end: float = np.inf,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Return the entries ``uno``, ``months`` and ``integrated_brier`` of a protocol, and its calibration table.
+    """Return the entries ``uno``, ``months`` and ``integrated_brier`` of some predictions, and their calibration table.
 
     Parameters
     ----------
-    folds, scores, risks
-        The folds, their scores at the epoch that is evaluated, and the pooled risks.
+    risks : DataFrame
+        Pooled risks of P patients.
+    predict : callable
+        Returns the predicted survival (P, T) at T times; NaN where it is not predicted.
     months : sequence of float
         The times, as in :func:`chosen_months`.
+    end : float
+        Time (months) up to which survival is predicted for all patients.
     """
     chosen = chosen_months(months, risks["months"])
-    ends = [run.edges[-1] if len(run.edges) else 0.0 for run in folds]
-    grid = brier_grid(risks["months"], min(ends))
-    survival = pool_survival(folds, scores, chosen)
+    grid = _grid(risks["months"], end)
+    survival = predict(chosen)
     facts = {
         "uno": uno(risks),
         "months": [at_months(risks, month, survival[:, i]) for i, month in enumerate(chosen.tolist())],
-        "integrated_brier": integrated_brier(risks, grid, pool_survival(folds, scores, grid)),
+        "integrated_brier": integrated_brier(risks, grid, predict(grid)),
     }
     tables = [
         calibration(risks, month, survival[:, i])
@@ -66,7 +71,7 @@ def chosen_months(asked: Sequence[float], months: ArrayLike) -> NDArray[np.float
     return np.array(sorted(set(asked)) or [month for month in MONTHS if month < longest], dtype=np.float64)
 
 
-def brier_grid(months: ArrayLike, end: float = np.inf) -> NDArray[np.float64]:
+def _grid(months: ArrayLike, end: float) -> NDArray[np.float64]:
     """Return evenly spaced times, up to `end`, that the Brier score is integrated over; maybe none."""
     first, last = float(np.min(months)), min(truncation(months), end)
     return np.linspace(first, last, GRID) if first < last else np.empty(0)

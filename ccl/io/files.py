@@ -145,6 +145,12 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
     return table
 
 
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table, with None for empty cells."""
+    rows: list[Any] = table.astype(object).where(table.notna(), None).to_dict("records")
+    return rows
+
+
 def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str], list[Row]]:
     """Read a table like :func:`read_table`, but with all cells as text and without pandas, which takes long to import.
 

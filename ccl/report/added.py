@@ -1,15 +1,15 @@
-"""What models add to clinical covariates: the rows of the table, and what the page shows of a cohort."""
+"""What models add to clinical covariates: the rows of the table, and the values of the page's section."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 from markupsafe import Markup
 
 from ccl.added.rows import ARM_COLUMNS, TEST_COLUMNS, arm_columns, tested_columns
 from ccl.added.words import headline_arm, sentence
+from ccl.io.files import records
 from ccl.report.figures import figure_name
 from ccl.results.added import Added
 from ccl.results.gather import PROTOCOLS_SHOWN, Cohort, Evaluation, caveats_of
@@ -20,8 +20,8 @@ ADDED = [
 ]  # fmt: skip
 """Columns of ``added.csv`` after the names of the evaluation."""
 
-ALONE = 0.05
-"""Level at which chance findings among several tests are counted."""
+LEVEL = 0.05
+"""Significance level of a single test."""
 
 
 def added_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -35,8 +35,8 @@ def added_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
 def _row(evaluation: Evaluation, added: Added, protocol: str) -> dict[str, Any]:
     """Return the numbers of one protocol.
 
-    A model that reads the covariates is compared with them directly.  It has neither test nor hazard ratio: beside the
-    covariates its risk says little but how the networks of two folds differ, which depends on the outcome.
+    A model that reads the covariates is compared with them directly, without test and hazard ratio.  What its risk says
+    beyond the covariates is mostly how the networks of two folds differ, which depends on the outcome.
     """
     found, own = added.protocols[protocol], evaluation.reads != "other"
     row: dict[str, Any] = {
@@ -56,13 +56,13 @@ def _row(evaluation: Evaluation, added: Added, protocol: str) -> dict[str, Any]:
 
 def describe(cohort: Cohort, drawn: Mapping[str, Markup]) -> dict[str, Any]:
     """Return what the page shows of a cohort; ``models`` is empty if the cohort has no covariates."""
-    shown = [evaluation for evaluation in cohort.evaluations if evaluation.added is not None]
-    first = shown[0].added if shown else None
+    shown = [(evaluation, evaluation.added) for evaluation in cohort.evaluations if evaluation.added is not None]
+    first = shown[0][1] if shown else None
     return {
         "name": cohort.name,
         "caveats": caveats_of(cohort.evaluations),
         "warnings": first.facts["warnings"] if first else [],
-        "models": [_describe_model(evaluation, evaluation.added, drawn) for evaluation in shown if evaluation.added],
+        "models": [_describe_model(evaluation, added, drawn) for evaluation, added in shown],
         "protocols": [name for name in PROTOCOLS_SHOWN if first and name in first.protocols],
         "figure": drawn.get(f"added.{cohort.name}"),
     }
@@ -70,8 +70,7 @@ def describe(cohort: Cohort, drawn: Mapping[str, Markup]) -> dict[str, Any]:
 
 def _describe_model(evaluation: Evaluation, added: Added, drawn: Mapping[str, Markup]) -> dict[str, Any]:
     last = added.protocols["last"]
-    groups = _records(added.groups)
-    tests = _records(added.interactions)
+    groups, tests = (records(table[table["protocol"] == "last"]) for table in (added.groups, added.interactions))
     return {
         "title": evaluation.title,
         "caveats": evaluation.caveats,
@@ -80,17 +79,10 @@ def _describe_model(evaluation: Evaluation, added: Added, drawn: Mapping[str, Ma
         "rows": {row["protocol"]: dict.fromkeys(ADDED) | row for row in added_rows(evaluation)},
         "notes": last.get("notes", []),
         "left_out": sorted(added.facts["left_out"].items()),
-        "crossing": [row["column"] for row in last.get("proportional_hazards", []) if row["p"] < ALONE],
+        "crossing": [row["column"] for row in last.get("proportional_hazards", []) if row["p"] < LEVEL],
         "benefit": drawn.get(figure_name(evaluation, "benefit")),
         "groups": drawn.get(figure_name(evaluation, "groups")),
         "too_few": [row for row in groups if row["reason"]],
         "interactions": [row for row in tests if row["p"] is not None],
-        "by_chance": 1 - (1 - ALONE) ** sum(row["p"] is not None for row in tests),
+        "by_chance": 1 - (1 - LEVEL) ** sum(row["p"] is not None for row in tests),
     }
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table under the protocol ``last``, with None for empty cells."""
-    rows = table[table["protocol"] == "last"]
-    found: list[Any] = rows.astype(object).where(rows.notna(), None).to_dict("records")
-    return found

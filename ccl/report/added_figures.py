@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ccl.added.words import headline_arm
@@ -30,34 +31,31 @@ ROW_IN = 0.27
 def draw_added(cohorts: Sequence[Cohort]) -> Iterator[tuple[str, Figure, str]]:
     """Yield name, figure and alt text of every figure, all after the last epoch."""
     for cohort in cohorts:
-        judged = [one for one in cohort.evaluations if one.added and not one.added.protocols["last"]["reason"]]
-        if adding := [one for one in judged if one.reads != "covariates alone"]:
+        known = [(one, one.added) for one in cohort.evaluations if one.added is not None]
+        judged = [(one, added) for one, added in known if not added.protocols["last"]["reason"]]
+        if adding := [(one, added) for one, added in judged if one.reads != "covariates alone"]:
             alt = f"What each model adds to the covariates of {cohort.name}, as listed in the table above."
             yield f"added.{cohort.name}", draw_differences(cohort.name, adding), alt
-        for evaluation in judged:
-            assert evaluation.added is not None
+        for evaluation, added in judged:
             alt = f"Net benefit of {evaluation.full_title} and of the covariates, as listed in the file benefit.csv."
-            yield figure_name(evaluation, "benefit"), draw_benefit(evaluation, evaluation.added), alt
-            if evaluation.added.groups["c_index"].notna().any():
+            yield figure_name(evaluation, "benefit"), draw_benefit(evaluation, added), alt
+            if added.groups["c_index"].notna().any():
                 alt = f"C-index of {evaluation.full_title} in sub-groups, as listed in the file groups.csv."
-                yield figure_name(evaluation, "groups"), draw_groups(evaluation, evaluation.added), alt
+                yield figure_name(evaluation, "groups"), draw_groups(evaluation, added), alt
 
 
-def draw_differences(cohort: str, evaluations: Sequence[Evaluation]) -> Figure:
+def draw_differences(cohort: str, adding: Sequence[tuple[Evaluation, Added]]) -> Figure:
     """Draw the difference of each model to the covariates, with its interval."""
-    figure = panel(5.6, 1.5 + 1.5 * ROW_IN * len(evaluations))
+    evaluations = [evaluation for evaluation, _ in adding]
+    figure = panel(5.6, 1.5 + 1.5 * ROW_IN * len(adding))
     axes = figure.subplots()
-    for place, evaluation in enumerate(evaluations):
-        assert evaluation.added is not None
+    for place, (evaluation, added) in enumerate(adding):
         arm = headline_arm(evaluation.reads)
-        gain = evaluation.added.protocols["last"]["differences"][arm]
+        gain = added.protocols["last"]["differences"][arm]
         if gain["lower"] is None:
             continue
-        sides = [[gain["difference"] - gain["lower"]], [gain["upper"] - gain["difference"]]]
-        axes.errorbar(
-            [gain["difference"]], [-place], xerr=sides, fmt="o" if arm == "both" else "s", markersize=6, capsize=3,
-            color=ORANGE if arm == "both" else BLUE, markerfacecolor=ORANGE if arm == "both" else PAPER,
-        )  # fmt: skip
+        colour, face, marker = (ORANGE, ORANGE, "o") if arm == "both" else (BLUE, PAPER, "s")
+        _interval(axes, -place, gain["difference"], gain, fmt=marker, markersize=6, color=colour, markerfacecolor=face)
     axes.axvline(0, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
     axes.set_yticks([-place for place in range(len(evaluations))], [one.title for one in evaluations])
     axes.grid(False, axis="y")
@@ -98,9 +96,8 @@ def draw_groups(evaluation: Evaluation, added: Added) -> Figure:
         p = tests.get(covariate)
         labels.append((-len(labels), covariate if pd.isna(p) else f"{covariate} (interaction p {format_p(p)})"))
         for row in groups[groups["covariate"] == covariate].to_dict("records"):
-            sides = [[row["c_index"] - row["lower"]], [row["upper"] - row["c_index"]]]
             height = -len(labels)
-            axes.errorbar([row["c_index"]], [height], xerr=sides, fmt="o", markersize=5, capsize=3, color=BLUE)
+            _interval(axes, height, row["c_index"], row, fmt="o", markersize=5, color=BLUE)
             labels.append((height, f"{row['group']}: {row['n_events']} deaths of {row['n_patients']}"))
     axes.axvline(0.5, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
     axes.set_yticks([height for height, _ in labels], [text for _, text in labels])
@@ -109,3 +106,8 @@ def draw_groups(evaluation: Evaluation, added: Added) -> Figure:
     axes.set(ylim=(-len(labels) + 0.4, 0.6), xlabel="C-index of the model (dotted: chance)")
     set_title(axes, evaluation.full_title, ["last epoch", *evaluation.caveats])
     return figure
+
+
+def _interval(axes: Axes, height: float, value: float, ends: Mapping[Any, float], **style: Any) -> None:
+    """Draw a value with its interval from ``lower`` to ``upper``."""
+    axes.errorbar([value], [height], xerr=[[value - ends["lower"]], [ends["upper"] - value]], capsize=3, **style)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from ccl.io.files import records
 from ccl.pages.numbers import MISSING, format_p
-from ccl.report.tables import SHOWN, records
+from ccl.report.tables import SHOWN
 from ccl.results.gather import Evaluation
 from ccl.results.latex import JUDGED, careful, judged, latex_table, mean_over, over
 
@@ -18,10 +19,11 @@ BY_PROTOCOL = {**NAMES, "Protocol": "{protocol}"}
 
 TABLES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "added": (
-        "What models add to clinical covariates, on the same test patients: C-index of the covariates alone, of the "
-        "model alone and of both, mean over {over}, from Cox models that were fitted to other folds; difference of "
-        "both to the covariates, or of the model where it reads these, with its 95 % bootstrap interval over patients; "
-        "likelihood-ratio test of the risk beside the covariates, and the hazard ratio of one standard deviation.",
+        "What models add to clinical covariates, on the same test patients. C-index of the covariates alone, of the "
+        "model alone and of both: mean over {over}, from Cox models fitted to other folds. Difference: both minus "
+        "covariates, or model minus covariates if the model reads the covariates, with its 95 % bootstrap interval "
+        "over patients. p: likelihood-ratio test for adding the risk to the covariates. Hazard ratio: per standard "
+        "deviation of the risk. Uno's C and Brier score: of both.",
         {
             **BY_PROTOCOL,
             "Covariates": "{c_clinical:.3f}",

@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 from ccl.config.sections import ReportSettings
 from ccl.evaluate import PROTOCOLS
+from ccl.io.files import records
 from ccl.methods import METHODS
 from ccl.pages.html import render
-from ccl.pages.numbers import MINUS
 from ccl.pages.provenance import provenance
 from ccl.report.added import describe
 from ccl.report.characteristics import Characteristics
@@ -25,7 +25,7 @@ from ccl.report.components import components
 from ccl.report.figures import figure_name
 from ccl.report.latex import cell
 from ccl.report.patients import Explained
-from ccl.report.tables import SHOWN, headline, records, statistics
+from ccl.report.tables import SHOWN, headline, statistics
 from ccl.results.choices import choices
 from ccl.results.gather import Cohort, Evaluation, caveats_of, evaluations_of, protocols_of, warnings_of
 from ccl.wsi.encoders import ENCODERS
@@ -143,10 +143,7 @@ def _statistics(evaluation: Evaluation) -> list[tuple[str, list[str]]]:
     """Return the statistics of all test patients together: heading, and a cell for each protocol."""
     found = {name: evaluation.facts["protocols"][name] for name in evaluation.protocols}
     rows = {name: statistics(facts) | facts["kaplan_meier"] for name, facts in found.items()}
-    return [
-        (cell(shown.row, rows["last"]), [cell(shown.form, row).replace("-", MINUS) for row in rows.values()])
-        for shown in SHOWN
-    ]
+    return [(cell(shown.row, rows["last"]), [cell(shown.form, row) for row in rows.values()]) for shown in SHOWN]
 
 
 def _folds(evaluation: Evaluation) -> list[dict[str, Any]]:

@@ -97,12 +97,6 @@ def make_tables(cohorts: Sequence[Cohort]) -> dict[str, pd.DataFrame]:
     return tables | {name: table for name, table in some.items() if len(table)}
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table, with None for empty cells."""
-    rows: list[Any] = table.astype(object).where(table.notna(), None).to_dict("records")
-    return rows
-
-
 def _c_indices(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Return the mean C-index under each protocol."""
     return [

@@ -11,7 +11,7 @@ from ccl.pages.style import caveats
 
 @dataclass(frozen=True)
 class Described:
-    """A model on a cohort, as ``evaluation.json``, ``components.json`` or ``explanation.json`` describes it."""
+    """A model on a cohort, as ``evaluation.json`` or the file of a later stage describes it."""
 
     facts: Mapping[str, Any]
     """The file's entries."""

@@ -50,7 +50,7 @@ class Evaluation(Described):
 
     @property
     def reads(self) -> Reads:
-        """What the model reads beside, or in the place of, the covariates."""
+        """Whether the model reads the covariates, and whether it reads anything else."""
         read = get_method(self.method, clinical="covariates" in self.runs[0]).reads
         if "clinical" not in read:
             return "other"

@@ -14,7 +14,7 @@ rule report:
         added=report(
             plan.targets.added_table(),
             caption="../report/added.rst",
-            category="What it adds",
+            category="What models add",
         ),
         c_index=report(
             "<results>/report/tables/c_index.csv",
