@@ -6,6 +6,7 @@ from ccl.data.batch import Shape
 from ccl.methods.declaration import Method
 
 BLCA = Shape(families=(94, 334, 521, 468, 1496, 479), intervals=4, clusters=6, features=1024)
+COVARIATES = 4
 
 
 def shape_for(method: Method) -> Shape:
@@ -16,4 +17,5 @@ def shape_for(method: Method) -> Shape:
         intervals=BLCA.intervals,
         clusters=BLCA.clusters if "clusters" in reads else 0,
         features=BLCA.features if reads & {"clusters", "bags"} else 0,
+        clinical=COVARIATES if "clinical" in reads else 0,
     )

@@ -49,6 +49,7 @@ def patients(name: str, device: torch.device) -> Side:
         genomics=tuple(torch.randn(PATIENTS, size, generator=draw).to(device) for size in shape.families),
         centres=centres if "clusters" in reads else None,
         bags=bags,
+        clinical=torch.randn(PATIENTS, shape.clinical, generator=draw).to(device) if "clinical" in reads else None,
         device=device,
     )
 
