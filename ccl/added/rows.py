@@ -7,8 +7,8 @@ from typing import Any
 
 from ccl.added import ARMS
 
-ARM_COLUMNS = [f"{statistic}_{arm}" for statistic in ("c", "uno", "brier") for arm in ARMS]
-"""C-index, Uno's C and integrated Brier score of each arm."""
+ARM_COLUMNS = [*(f"{statistic}_{arm}" for statistic in ("c", "uno", "brier") for arm in ARMS), "brier_kaplan_meier"]
+"""C-index, Uno's C and integrated Brier score of each arm; the Brier score of one Kaplan-Meier curve for all."""
 
 TEST_COLUMNS = ["likelihood_ratio_p", "hazard_ratio", "hazard_ratio_lower", "hazard_ratio_upper"]
 
@@ -20,6 +20,7 @@ def arm_columns(found: Mapping[str, Any]) -> dict[str, Any]:
         **{f"c_{arm}": arms[arm]["c_index"] for arm in ARMS},
         **{f"uno_{arm}": arms[arm]["uno"]["c_index"] for arm in ARMS},
         **{f"brier_{arm}": arms[arm]["integrated_brier"]["score"] for arm in ARMS},
+        "brier_kaplan_meier": arms["model"]["integrated_brier"]["kaplan_meier"],
     }
 
 

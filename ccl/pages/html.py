@@ -37,6 +37,7 @@ def _environment(package: str) -> Environment:
     )
     # A page runs one script, `page_script`; its content security policy allows only the hash of that script.
     found.globals.update(
+        digits_for=numbers.digits_for,
         script=lambda name: Markup(_source(found, name)),
         script_hash=lambda name: f"sha256-{b64encode(sha256(_source(found, name).encode()).digest()).decode()}",
     )

@@ -18,6 +18,15 @@ def number(value: float | None, digits: int = 3) -> str:
     return MISSING if value is None else f"{value:.{digits}f}".replace("-", MINUS)
 
 
+def digits_for(*values: float, least: int = 3, most: int = 6) -> int:
+    """Return with how many decimals none of the values that are not 0 looks like 0.
+
+    >>> digits_for(0.02, -0.0004), digits_for(0.02, 0.0)
+    (4, 3)
+    """
+    return next((n for n in range(least, most) if all(round(value, n) or not value for value in values)), most)
+
+
 def signed(value: float, digits: int = 3) -> str:
     """Return a difference with its sign.
 

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ccl.added.rows import ARM_COLUMNS, TEST_COLUMNS, arm_columns, tested_columns
-from ccl.added.words import headline_arm, sentence
+from ccl.added.words import against_one_curve, for_whom, headline_arm, sentence
 from ccl.io.files import records
 from ccl.report.figures import figure_name
 from ccl.results.added import Added
@@ -35,8 +35,9 @@ def added_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
 def _row(evaluation: Evaluation, added: Added, protocol: str) -> dict[str, Any]:
     """Return the numbers of one protocol.
 
-    A model that reads the covariates is compared with them directly, without test and hazard ratio.  What its risk says
-    beyond the covariates is mostly how the networks of two folds differ, which depends on the outcome.
+    A model that reads the covariates is compared with them directly, without a fit of both, test and hazard ratio.
+    What its risk says beyond the covariates is mostly how the networks of two folds differ, which depends on the
+    outcome.
     """
     found, own = added.protocols[protocol], evaluation.reads != "other"
     row: dict[str, Any] = {
@@ -51,7 +52,7 @@ def _row(evaluation: Evaluation, added: Added, protocol: str) -> dict[str, Any]:
         return row
     compared = headline_arm(evaluation.reads)
     row |= {**arm_columns(found), "compared": compared, **found["differences"][compared]}
-    return row if own else row | tested_columns(found)
+    return row | (dict.fromkeys(("c_both", "uno_both", "brier_both")) if own else tested_columns(found))
 
 
 def describe(cohort: Cohort, drawn: Mapping[str, Markup]) -> dict[str, Any]:
@@ -62,27 +63,41 @@ def describe(cohort: Cohort, drawn: Mapping[str, Markup]) -> dict[str, Any]:
         "name": cohort.name,
         "caveats": caveats_of(cohort.evaluations),
         "warnings": first.facts["warnings"] if first else [],
+        "verdicts": sum(_has_verdict(evaluation, added) for evaluation, added in shown),
         "models": [_describe_model(evaluation, added, drawn) for evaluation, added in shown],
         "protocols": [name for name in PROTOCOLS_SHOWN if first and name in first.protocols],
         "figure": drawn.get(f"added.{cohort.name}"),
     }
 
 
+def _has_verdict(evaluation: Evaluation, added: Added) -> bool:
+    """Return whether a model is compared with the covariates."""
+    return not added.protocols["last"]["reason"] and evaluation.reads != "covariates alone"
+
+
 def _describe_model(evaluation: Evaluation, added: Added, drawn: Mapping[str, Markup]) -> dict[str, Any]:
     last = added.protocols["last"]
     groups, tests = (records(table[table["protocol"] == "last"]) for table in (added.groups, added.interactions))
+    tested = [row for row in tests if row["p"] is not None]
+    rows = {row["protocol"]: dict.fromkeys(ADDED) | row for row in added_rows(evaluation)}
+    sentences = [sentence(evaluation.title, added.covariates, last, evaluation.reads)]
+    if _has_verdict(evaluation, added):
+        sentences += [
+            against_one_curve(rows["last"]["brier_model"], rows["last"]["brier_kaplan_meier"]),
+            for_whom(tested),
+        ]
     return {
         "title": evaluation.title,
         "caveats": evaluation.caveats,
         "own": evaluation.reads != "other",
-        "sentence": sentence(evaluation.title, added.covariates, last, evaluation.reads),
-        "rows": {row["protocol"]: dict.fromkeys(ADDED) | row for row in added_rows(evaluation)},
+        "sentences": " ".join(filter(None, sentences)),
+        "rows": rows,
         "notes": last.get("notes", []),
         "left_out": sorted(added.facts["left_out"].items()),
         "crossing": [row["column"] for row in last.get("proportional_hazards", []) if row["p"] < LEVEL],
         "benefit": drawn.get(figure_name(evaluation, "benefit")),
-        "groups": drawn.get(figure_name(evaluation, "groups")),
-        "too_few": [row for row in groups if row["reason"]],
-        "interactions": [row for row in tests if row["p"] is not None],
-        "by_chance": 1 - (1 - LEVEL) ** sum(row["p"] is not None for row in tests),
+        "figure": drawn.get(figure_name(evaluation, "groups")),
+        "groups": groups,
+        "interactions": {row["covariate"]: row["p"] for row in tested},
+        "by_chance": 1 - (1 - LEVEL) ** len(tested),
     }

@@ -47,7 +47,7 @@ def test_each_table_has_the_numbers_of_the_stage(draw, compared):
     assert (row["both_lower"], row["model_upper"]) == pytest.approx((found["both"]["lower"], found["model"]["upper"]))
     assert row["likelihood_ratio_p"] < 0.01
     assert lines[-2].endswith(": a gain.")
-    assert lines[-1].endswith(": no clear gain.")
+    assert lines[-1].endswith(": no clear difference.")
 
 
 def test_predictions_without_folds_say_why_there_are_no_numbers(draw, compared):

@@ -71,8 +71,28 @@ def test_what_a_reader_must_know_stands_there(page):
     assert "Careful: stage III: no patient." in shown
     assert shown.count("synthetic data") >= 4
     assert "blca-P00 (no row in the clinical table)" in shown
-    assert "Without numbers: stage III" in shown
     assert "these numbers are too good" in shown
+
+
+def test_sub_groups_stand_in_a_table_and_in_words(page, results):
+    shown = section(page)
+    groups = pd.read_csv(results[2][0].parent / "groups.csv").query("protocol == 'last'")
+    row = groups.dropna(subset=["c_index"]).iloc[0]
+    cell = f'<th scope="row">{row["group"]}</th><td class="number">{row["n_patients"]} ({row["n_events"]})</td>'
+    assert f'{cell}<td class="number">{row["c_index"]:.3f} [{row["lower"]:.3f}, {row["upper"]:.3f}]</td>' in shown
+    assert "–, fewer than 10 deaths" in shown  # noqa: RUF001
+    assert "No sub-groups were found" in shown or "The hazard ratio of its risk differs by" in shown
+
+
+def test_a_row_of_a_model_that_reads_the_covariates_has_its_own_scores(page, results):
+    table = pd.read_csv(results[0] / "report" / "tables" / "added.csv").set_index(["model", "protocol"])
+    row = table.loc[("read-too", "last")]
+    assert f"{row['brier_clinical']:.3f} → {row['brier_model']:.3f}" in section(page)
+    assert f"{row['uno_clinical']:.3f} → {row['uno_model']:.3f}" in section(page)
+
+
+def test_how_many_comparisons_there_are_is_said(page):
+    assert "These are 2 comparisons." in section(page)
 
 
 def test_a_cohort_without_covariates_says_how_to_declare_them(page):
@@ -91,7 +111,10 @@ def test_the_table_has_the_numbers_of_the_stage(page, results):
             arm = "both" if facts["model"] == "snn" else "model"
             assert row["compared"] == arm
             assert row["difference"] == pytest.approx(found["differences"][arm]["difference"])
-            assert row["c_both"] == pytest.approx(found["arms"]["both"]["c_index"])
+            if arm == "both":
+                assert row["c_both"] == pytest.approx(found["arms"]["both"]["c_index"])
+            else:
+                assert np.isnan(row["c_both"])
             assert np.isnan(row["hazard_ratio"]) == (facts["model"] != "snn")
             assert row["data"] == "synthetic"
     written = (root / "report" / "tables" / "added.tex").read_text()
