@@ -35,7 +35,7 @@ check: install
 
 # Tests that need a GPU; without one this says so and does nothing.
 check-gpu: install
-	python -m pytest tests/gpu -rsP
+	python -m pytest tests/gpu --verbose -rsP
 
 bench: demo
 	for script in benchmarks/*.py; do python "$$script" || exit 1; done
