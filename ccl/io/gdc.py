@@ -6,7 +6,7 @@ https://docs.gdc.cancer.gov/Data_Transfer_Tool/Users_Guide/Preparing_for_Data_Do
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,19 +113,17 @@ def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def files_of_slides(
-    slides: Sequence[Slide], files: Iterable[GdcFile], *, sheet: str, manifest: str
-) -> dict[str, GdcFile]:
-    """Return the file of each slide that a manifest lists, by slide.
+def files_of_slides(slides: Sequence[Slide], manifest: Path, *, sheet: Path) -> dict[str, GdcFile]:
+    """Return the file of each slide of a sheet that a manifest lists, by slide.
 
     A slide's path ends in ``{id}/{filename}``, as :meth:`GdcFile.below` and GDC's transfer tool write it.
 
     Raises
     ------
     InputError
-        The manifest lists no slide of the sheet.
+        The manifest cannot be read, or lists no slide of the sheet.
     """
-    places = {file.below(Path()).parts: file for file in files}
+    places = {file.below(Path()).parts: file for file in read_gdc_manifest(manifest)}
     found = {slide.slide_id: places[slide.path.parts[-2:]] for slide in slides if slide.path.parts[-2:] in places}
     if slides and not found:
         raise InputError(
