@@ -36,7 +36,7 @@ class Candidate:
 
 
 def find_candidates(source: Path, sample_sheet: Path | None = None) -> list[Candidate]:
-    """Return the slides of a folder, or those that a GDC manifest lists, sorted by path.
+    """Return the slides of a folder, or those that a GDC manifest lists, sorted by identifier.
 
     The files of a manifest are in the folder of the manifest, or will be downloaded there (:meth:`GdcFile.below`).
 
@@ -63,8 +63,8 @@ def find_candidates(source: Path, sample_sheet: Path | None = None) -> list[Cand
                 expected="a GDC manifest, whose ids the sample sheet has",
                 todo="name the manifest instead of the folder, or leave --sample-sheet out",
             )
-        found = find_slides(source)
-        return [Candidate(name, path, names_of(path, source)) for name, path in _identifiers(found, source).items()]
+        found = _identifiers(find_slides(source), source)
+        return [Candidate(name, path, names_of(path, source)) for name, path in sorted(found.items())]
     files = {file.below(source.parent): file for file in _slides_of(source)}
     samples = read_sample_sheet(sample_sheet) if sample_sheet else None
     return [
@@ -75,7 +75,7 @@ def find_candidates(source: Path, sample_sheet: Path | None = None) -> list[Cand
             files[path],
             None if samples is None else samples.get(files[path].id, GdcSample(None)),
         )
-        for slide_id, path in _identifiers(sorted(files), source.parent).items()
+        for slide_id, path in sorted(_identifiers(list(files), source.parent).items())
     ]
 
 

@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from annotated_types import Ge, Gt
 from pydantic import BeforeValidator, model_validator
@@ -169,7 +170,8 @@ class Clinical:
 GDC = "https://api.gdc.cancer.gov/data/"
 """The public server of the Genomic Data Commons."""
 
-LOCAL = ("http://localhost", "http://127.0.0.1", "http://[::1]")
+LOCAL = ("localhost", "127.0.0.1", "::1")
+"""Hosts that a token reaches without leaving the machine."""
 
 
 @section
@@ -184,7 +186,8 @@ class DownloadSettings:
 
     @model_validator(mode="after")
     def _secret(self) -> DownloadSettings:
-        if self.token and not self.server.startswith(("https://", *LOCAL)):
+        server = urlsplit(self.server)
+        if self.token and server.scheme != "https" and server.hostname not in LOCAL:
             raise PydanticCustomError("incomplete", "a `token` is sent only to a `server` whose address is https")
         return self
 

@@ -85,7 +85,7 @@ def test_a_config_and_a_sheet_are_written(tmp_path: Path, slides: Path, patients
         "`Patient ID`",
         "`OS_MONTHS`",
         "`Censored`",
-        "P1_a.tif is of P1",
+        "P10 left.tiff is of P10",
         "Oncogenes",
         "rna.csv has 2 of the 4 patients",
     ):
