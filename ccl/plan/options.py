@@ -143,10 +143,15 @@ class Options:
         download = self._cohort(wildcards).entry.download
         return download.connections if download else 1
 
-    def tissue(self, wildcards: Wildcards, input: Any) -> str:
-        """Return the options of the tissue stage, with the manifest of the download if there is one."""
-        upstream = [f"--upstream {shlex.quote(path)}" for path in input.upstream]
-        return " ".join([self.section("tissue"), *upstream])
+    def tissue(self, wildcards: Wildcards) -> str:
+        """Return the options of the tissue stage, with the manifest of the download if there is one.
+
+        It does not take the job's inputs, because Snakemake does not record a parameter that is made from them.
+        """
+        place = {"cohort": wildcards.cohort, "shard": wildcards.shard}
+        files = [path.format(**place) for path in self.plan.inputs.downloaded(wildcards)]
+        upstream = [path.replace("<results>", self.plan.config.results) for path in files]
+        return " ".join([self.section("tissue"), *(f"--upstream {shlex.quote(path)}" for path in upstream)])
 
     def embed(self, wildcards: Wildcards) -> str:
         """Return the options of an encoder."""

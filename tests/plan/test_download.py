@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -40,14 +39,14 @@ def test_a_shard_waits_for_the_download_of_its_slides(download: Callable[..., Pl
     (tmp_path / "gdc" / "id-a").mkdir(parents=True)
     (tmp_path / "gdc" / "id-a" / "a.svs").touch()
     assert download().inputs.slide_files(shard) == [str(tmp_path / "own" / "b.svs")]
-    flags = made.options.tissue(shard, SimpleNamespace(upstream=["results/a b/0.tsv"]))
-    assert flags == f"{made.options.section('tissue')} --upstream 'results/a b/0.tsv'"
+    manifest = "results/blca/download/manifests/0.tsv"
+    assert made.options.tissue(shard) == f"{made.options.section('tissue')} --upstream {manifest}"
 
 
 def test_without_a_download_nothing_changes(plan: Callable[..., Plan]) -> None:
     made, shard = plan(), job(cohort="blca", shard=0)
     assert made.inputs.downloaded(shard) == []
-    assert made.options.tissue(shard, SimpleNamespace(upstream=[])) == made.options.section("tissue")
+    assert made.options.tissue(shard) == made.options.section("tissue")
     assert "download" not in json.loads(made.options.config)["cohorts"]["blca"]
 
 

@@ -62,6 +62,8 @@ class Server:
     token: str | None = field(default=None, repr=False)
     retries: int = 5
     stop: threading.Event = field(default_factory=threading.Event, repr=False)
+    reached: threading.Event = field(default_factory=threading.Event, init=False, repr=False)
+    """Set once the server has answered.  If it never does, the first file that is given up sets `stop`."""
 
     def fetch(self, file: GdcFile, path: Path) -> None:
         """Make sure that `file` is complete at `path`: check the file that is there, or download it.
@@ -91,6 +93,8 @@ class Server:
         tries, wrong, most = 0, 0, _size(part)
         while True:
             try:
+                if self.stop.is_set():
+                    raise _Passing("stopped, or the server cannot be reached")
                 self._transfer(file, path, part)
                 found = _md5(part_of(path))
                 if found == file.md5:
@@ -119,6 +123,7 @@ class Server:
             return
         try:
             with urllib.request.urlopen(self._request(file, have), timeout=TIMEOUT_S) as response:
+                self.reached.set()
                 start, whole = _range(response)
                 if whole is not None and whole != file.size:
                     self._wrong_size(file, path, f"{whole:,} bytes of {response.headers.get_content_type()}")
@@ -134,6 +139,7 @@ class Server:
                         self._wrong_size(file, path, "more bytes")
         except urllib.error.HTTPError as error:
             with error:
+                self.reached.set()
                 if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     part.truncate(0)
                 self._refused(file, path, error)
@@ -182,6 +188,8 @@ class Server:
 
     def _give_up(self, file: GdcFile, path: Path, failure: _Passing, size: int) -> NoReturn:
         """Raise the error that ends the tries for a file."""
+        if not self.reached.is_set():
+            self.stop.set()
         todo = "run again: it continues with the bytes that are there"
         if "MD5" in str(failure):
             todo = "download a new manifest, or check the connection; the wrong bytes were removed"

@@ -24,6 +24,8 @@ class Gdc:
     ranges: dict[str, list[str | None]] = field(default_factory=lambda: defaultdict(list))
     """The header `Range` of each request of a file."""
     tokens: list[str | None] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+    """Set when the server ends; a connection that hangs waits for it."""
     most: int = 0
     """Requests at one time."""
 
@@ -82,13 +84,17 @@ def serving() -> Iterator[Gdc]:
             if fault != "unsized":
                 self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
-            end = start + int(number) if fault in ("drop ", "no range") and number else len(content)
+            end = start + int(number) if fault in ("drop ", "hang ", "no range") and number else len(content)
             self.wfile.write(content[start:end])
+            if fault == "hang ":
+                self.wfile.flush()
+                state.over.wait()
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         state.address = f"http://127.0.0.1:{server.server_port}/data/"
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield state
+        state.over.set()
         server.shutdown()
         thread.join()

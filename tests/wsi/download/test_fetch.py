@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ccl.io.errors import SlideError
+from ccl.wsi.download import fetch
 from ccl.wsi.download.fetch import Server, missing_bytes, part_of
 from tests.wsi.download.server import Gdc
 
@@ -161,10 +162,18 @@ def test_two_at_a_time_download_a_file_once(gdc: Gdc, path: Path) -> None:
     assert len(gdc.ranges[file.id]) == 4
 
 
-def test_a_server_that_is_not_there(tmp_path: Path, gdc: Gdc) -> None:
-    file = gdc.add("a.svs", CONTENT)
+def test_a_server_that_is_not_there_is_not_asked_for_every_file(tmp_path: Path, gdc: Gdc) -> None:
+    file, server = gdc.add("a.svs", CONTENT), Server("http://127.0.0.1:9/data", retries=1)
     with pytest.raises(SlideError, match="connection failed"):
-        Server("http://127.0.0.1:9/data", retries=1).fetch(file, tmp_path / "a.svs")
+        server.fetch(file, tmp_path / "a.svs")
+    with pytest.raises(SlideError, match="the server cannot be reached"):
+        server.fetch(file, tmp_path / "b.svs")
+
+
+def test_a_server_that_falls_silent_is_asked_again(gdc: Gdc, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "TIMEOUT_S", 2.0)
+    Server(gdc.address, retries=50).fetch(gdc.add("a.svs", CONTENT, "hang 1000000"), path)
+    assert path.read_bytes() == CONTENT
 
 
 def test_a_token_is_sent_and_never_shown(gdc: Gdc, path: Path, capfd: pytest.CaptureFixture[str]) -> None:

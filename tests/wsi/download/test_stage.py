@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import threading
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from ccl.io.formats import ManifestRow
 from ccl.io.gdc import GdcFile
 from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import OnBadSlide, Slide
-from ccl.wsi.download.fetch import part_of
+from ccl.wsi.download.fetch import Server, part_of
 from ccl.wsi.download.stage import DownloadStage, read_token
 from tests.wsi.download.server import Gdc
 
@@ -116,6 +117,16 @@ def test_too_small_a_disk_is_told_before_the_start(tmp_path: Path, gdc: Gdc, mon
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     cohort.download()
     assert cohort.asked == asked + 1
+
+
+def test_a_full_disk_ends_the_stage_with_one_message(tmp_path: Path, gdc: Gdc, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Server, file: GdcFile, path: Path, part: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    cohort = Cohort(tmp_path, gdc, {})
+    monkeypatch.setattr(Server, "_transfer", full)
+    with pytest.raises(StageError, match="download: the disk is full"):
+        cohort.download()
 
 
 def test_a_stop_ends_the_downloads_and_keeps_their_bytes(
