@@ -106,7 +106,7 @@ class Server:
                 failure = error
             size = _size(part)
             tries, most = (0, size) if size > most else (tries + 1, most)
-            if tries > self.retries or wrong == WRONG_CONTENTS:
+            if tries > self.retries or wrong == WRONG_CONTENTS or self.stop.is_set():
                 self._give_up(file, path, failure, size)
             wait_s = failure.wait_s or FIRST_WAIT_S * 2 ** max(0, tries - 1)
             say(f"{file.name}: {failure}; {size:,} of {file.size:,} bytes are there, trying again")
@@ -131,7 +131,9 @@ class Server:
                     raise _Passing(f"bytes from {start:,} on, and not from {have:,}")
                 part.truncate(start)
                 for block in iter(lambda: response.read(BLOCK_BYTES), b""):
-                    part.write(block)
+                    rest = memoryview(block)
+                    while rest:  # the system may take less than all of it
+                        rest = rest[part.write(rest) :]
                     if self.stop.is_set():
                         raise _Passing("stopped")
                     if _size(part) > file.size:
