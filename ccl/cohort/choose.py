@@ -52,6 +52,28 @@ class Chosen:
     absent: list[Candidate] = field(default_factory=list)
     """Slides of the sheet that are still to be downloaded."""
 
+    def leave_out(self, rule: str, reasons: Mapping[str, str]) -> None:
+        """Move slides from the sheet to those left out.
+
+        Parameters
+        ----------
+        rule : str
+            The rule that leaves them out.
+        reasons : mapping
+            Why, by slide.
+        """
+        self.left_out += [
+            LeftOut(slide.path, slide.patient_id, rule, reasons[slide.slide_id])
+            for slide in self.slides
+            if slide.slide_id in reasons
+        ]
+        self.slides = [slide for slide in self.slides if slide.slide_id not in reasons]
+
+    def counted(self, *rules: str) -> list[str]:
+        """Return how many slides each of some rules left out, if any."""
+        often = Counter(row.rule for row in self.left_out)
+        return [f"{rule}: {often[rule]}" for rule in rules if often[rule]]
+
     def said(self, *rules: str) -> list[str]:
         """Return a sentence for each of some rules that concern a slide: how many, and which."""
         return [
@@ -110,7 +132,7 @@ def choose_slides(
         else:
             chosen.slides.append(slide)
     _drop_frozen(chosen, frozen)
-    _drop_doubles(chosen, by_id)
+    _drop_doubles(chosen, by_id, source)
     kept = {slide.path for slide in chosen.slides}
     chosen.unscaled = [row for row in chosen.unscaled if row.path in kept]
     chosen.absent = [by_id[slide.slide_id] for slide in chosen.slides if not slide.path.exists()]
@@ -193,13 +215,15 @@ def _drop_frozen(chosen: Chosen, frozen: Frozen | None) -> None:
     if frozen == "keep":
         return
     kept = set(alone) if frozen == "fallback" else set()
-    for slide in [slide for slide in chosen.slides if is_frozen(slide) and slide.patient_id not in kept]:
-        why = "the patient has diagnostic slides" if slide.patient_id in others else "the patient has no other slide"
-        chosen.slides.remove(slide)
-        chosen.left_out.append(LeftOut(slide.path, slide.patient_id, FROZEN, why))
+    reasons = {
+        slide.slide_id: f"the patient has {'other slides' if slide.patient_id in others else 'no other slide'}"
+        for slide in chosen.slides
+        if is_frozen(slide) and slide.patient_id not in kept
+    }
+    chosen.leave_out(FROZEN, reasons)
 
 
-def _drop_doubles(chosen: Chosen, candidates: Mapping[str, Candidate]) -> None:
+def _drop_doubles(chosen: Chosen, candidates: Mapping[str, Candidate], source: Path) -> None:
     """Keep one slide of those with the same content.
 
     Raises
@@ -207,23 +231,22 @@ def _drop_doubles(chosen: Chosen, candidates: Mapping[str, Candidate]) -> None:
     InputError
         They are of several patients.
     """
-    leaks = []
+    leaks: list[str] = []
+    doubles: dict[str, str] = {}
     for first, *others in _same_content(chosen.slides, candidates):
         owners = sorted({slide.patient_id for slide in (first, *others)})
         if len(owners) > 1:
             leaks.append(" and ".join(f"{slide.path.name} of {slide.patient_id}" for slide in (first, *others)))
-            continue
-        for slide in others:
-            chosen.slides.remove(slide)
-            chosen.left_out.append(LeftOut(slide.path, slide.patient_id, DOUBLES, f"as {first.path.name}"))
+        doubles |= {slide.slide_id: f"as {first.path.name}" for slide in others}
     if leaks:
         raise InputError(
             "two patients have the same slide",
-            where=str(chosen.slides[0].path.parent),
+            where=str(source),
             found="; ".join(leaks),
             expected="each slide for one patient; otherwise a training patient and a test patient may share it",
             todo="find out whose the slide is, and remove the other file or its line of the manifest",
         )
+    chosen.leave_out(DOUBLES, doubles)
 
 
 def _same_content(slides: Sequence[Slide], candidates: Mapping[str, Candidate]) -> list[list[Slide]]:

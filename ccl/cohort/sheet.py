@@ -187,13 +187,14 @@ def describe(chosen: Chosen, source: Source, patients: set[str] | None, findings
     folders = [slide.path.name for slide in slides if slide.path.is_dir()]
     if folders:
         findings.guessed.append(f"folders of DICOM files, each taken for one slide: {', '.join(folders)}")
-    findings.guessed += chosen.said(NORMAL, FROZEN, DOUBLES)
+    findings.guessed += chosen.said(DOUBLES)
+    findings.guessed += [f"{count} (listed in {findings.written[-1].name})" for count in chosen.counted(NORMAL, FROZEN)]
     findings.guessed += _kinds(slides, chosen)
     if chosen.absent:
         size = sum(each.file.size for each in chosen.absent if each.file) / 1e9
         findings.guessed.append(
-            f"{len(chosen.absent)} of the slides ({size:.1f} GB) are not in {source.path.parent} yet: `download` in the"
-            " config fetches them at the start of a run"
+            f"{len(chosen.absent)} of the slides ({size:.1f} GB) are not in {source.path.absolute().parent} yet:"
+            " `download` in the config fetches them at the start of a run"
         )
     findings.todo += chosen.said(STRANGERS, UNUSABLE, UNSCALED)
 
