@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ccl.cohort.find import TCGA_BARCODE, Candidate, owner_of
 from ccl.io.errors import ConfigError, InputError, SlideError
 from ccl.io.progress import progress
-from ccl.io.sheets import Frozen, Slide
+from ccl.io.sheets import SAFE_ID, Frozen, Slide
 from ccl.wsi.reader.by_openslide import open_file
 from ccl.wsi.reader.opening import slide_fingerprint
 from ccl.wsi.reader.scale import level0_mpp
@@ -152,7 +152,10 @@ def _owned(
     for candidate in candidates:
         owner = patient_of(candidate, patients or (), pattern)
         barcode = TCGA_SLIDE.match(candidate.path.name)
-        if owner is None or (patients is not None and owner not in patients):
+        if owner is not None and not SAFE_ID.fullmatch(owner):
+            why = f"`{owner}` cannot be an identifier: letters, digits, dots, dashes, underscores"
+            chosen.left_out.append(LeftOut(candidate.path.absolute(), owner, STRANGERS, why))
+        elif owner is None or (patients is not None and owner not in patients):
             chosen.left_out.append(
                 LeftOut(candidate.path.absolute(), owner, STRANGERS, owner or _untold(candidate, pattern))
             )

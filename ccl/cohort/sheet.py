@@ -161,11 +161,12 @@ def read_owners(path: Path, candidates: Sequence[Candidate], source: Source) -> 
     names = [(owner,) if owner else each.names for owner, each in zip(owners, candidates, strict=True)]
     column = guess_patient_column(table, names)
     if column is None:
+        values = {name: table[name].dropna().astype(str).head(3) for name in identifying(table)[:8]}
+        columns = ", ".join(f"`{name}` ({', '.join(cells)}, ...)" for name, cells in values.items())
         raise InputError(
             "no slide belongs to a patient of the table",
             where=f"{source.path} and {path}",
-            found=f"{len(candidates)} slides, such as {', '.join(each[0] for each in names[:3])}; a table of columns"
-            f" {', '.join(table.columns[:12])}",
+            found=f"{len(candidates)} slides, such as {', '.join(each[0] for each in names[:3])}; a table of {columns}",
             expected="slides whose names, or those of their folders, begin with the identifier of a patient",
             todo="name a regular expression that finds the patient (--pattern), rename the slides, or write the sheet"
             " of slides yourself (config/README.md)",

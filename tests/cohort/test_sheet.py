@@ -239,17 +239,26 @@ def test_no_line_of_a_manifest_names_a_file_outside_its_folder(
         ("new.csv", {"pattern": "P", "sample_sheet": Path("s.tsv")}, "two ways to find the patient"),
         ("new.csv", {"sample_sheet": Path("s.tsv")}, "a sample sheet belongs to a manifest"),
         ("new.csv", {}, "no usable slide of a patient"),
+        ("new.csv", {"pattern": "(?s).*"}, "`sc an.tif` cannot be an identifier"),
     ],
 )
 def test_what_makes_no_sheet_is_refused_and_nothing_is_written(
     tmp_path: Path, out: str, source: dict[str, object], expected: str
 ) -> None:
-    slide(tmp_path / "slides" / "scan.tif")
+    slide(tmp_path / "slides" / "sc an.tif")
     write(tmp_path / "there.csv", "mine")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(CclError, match=expected):
         make_sheet(tmp_path / out, Source(tmp_path / "slides", **source))  # type: ignore[arg-type]
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_table_of_other_patients_is_refused_and_both_sides_are_shown(tmp_path: Path) -> None:
+    slide(tmp_path / "slides" / "scan 7.tif")
+    table = write(tmp_path / "patients.csv", "case,months\nP1,1\nP2,2\nP3,3\nP4,4\n")
+    with pytest.raises(InputError, match="no slide belongs to a patient of the table") as caught:
+        make_sheet(tmp_path / "slides.csv", Source(tmp_path / "slides"), table)
+    assert caught.value.found == "1 slides, such as scan 7.tif; a table of `case` (P1, P2, P3, ...)"
 
 
 def test_init_takes_a_manifest_too_and_its_config_can_be_planned(tmp_path: Path) -> None:
