@@ -34,6 +34,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/cohort.smk"
+include: "workflow/rules/download.smk"
 include: "workflow/rules/tissue.smk"
 include: "workflow/rules/tile.smk"
 include: "workflow/rules/quality.smk"

@@ -75,6 +75,7 @@ def examine(config: Path | None, *, fetch: bool = False, profile: str | None = N
     if planned.state == "ok":
         for cohort in make_plan(values, [config]).cohorts.values():
             yield from covariates(cohort)
+            yield from downloads(cohort)
         if profile:
             yield from cluster(config, profile)
 
@@ -198,6 +199,27 @@ def covariates(cohort: Cohort) -> Iterator[Finding]:
             yield Finding("ok", what, f"{plural(read.shape[1], 'covariate')} of {plural(len(read), 'patient')}")
     except CclError as error:
         yield Finding("fail", what, error.line)
+
+
+def downloads(cohort: Cohort) -> Iterator[Finding]:
+    """Check that the disk has room for the slides of a cohort that are still to be downloaded."""
+    if not cohort.downloads:
+        return
+    from ccl.wsi.download.fetch import missing_bytes
+    from ccl.wsi.download.stage import check_space
+
+    what = f"download {cohort.name}"
+    paths = {slide.slide_id: slide.path for slide in cohort.slides}
+    files = [(file, paths[name]) for name, file in cohort.downloads.items()]
+    lacking = [size for file, path in files if (size := missing_bytes(file, path))]
+    try:
+        check_space(files)
+    except CclError as error:
+        yield Finding("fail", what, error.line)
+        return
+    yield Finding(
+        "ok", what, f"{len(lacking)} of {plural(len(files), 'slide')} not there yet, {sum(lacking) / GB:.1f} GB"
+    )
 
 
 def cluster(config: Path, profile: str) -> Iterator[Finding]:

@@ -111,6 +111,17 @@ def test_a_cohort_with_features_needs_no_encoder(config: Path) -> None:
     assert not [what for what in found(change(config, cohorts={"c": cohort})) if what.startswith("encoder")]
 
 
+@pytest.mark.parametrize(("size", "state"), [(2_000_000_000, "ok"), (10**18, "fail")])
+def test_slides_to_download_need_room(config: Path, size: int, state: str) -> None:
+    folder = config.parent
+    (folder / "slides.csv").write_text("slide_id,patient_id,path\nS,P1,id-s/S.svs\n")
+    (folder / "manifest.txt").write_text(f"id\tfilename\tmd5\tsize\nid-s\tS.svs\t{'0' * 32}\t{size}\n")
+    cohort = {"patients": "patients.csv", "slides": "slides.csv", "download": {"manifest": "manifest.txt"}}
+    finding = found(change(config, cohorts={"c": cohort}))["download c"]
+    assert finding.state == state
+    assert ("1 of 1 slide not there yet, 2.0 GB" if state == "ok" else "no room") in finding.found
+
+
 def test_a_file_that_is_no_config_is_a_finding(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("a: [1")
     assert found(tmp_path / "config.yaml")["config"].state == "fail"

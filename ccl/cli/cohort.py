@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
-from ccl.cli.options import FILE, FOLDER, ON_BAD_SLIDE, PATH, THREADS
+from ccl.cli.options import FILE, FOUND, ON_BAD_SLIDE, PATH, THREADS
 from ccl.config.keys import keys_of
 from ccl.config.options import settings_options
 from ccl.config.sections import (
@@ -19,6 +19,7 @@ from ccl.config.sections import (
     GenomicsSettings,
     Omics,
 )
+from ccl.io.sheets import Frozen
 
 
 def omics_options(path: click.Path) -> Callable[[Any], Any]:
@@ -42,18 +43,52 @@ def demo(out: Path, settings: DemoSettings) -> None:
     make_demo(out, settings)
 
 
+def source_options(command: Any) -> Any:
+    """Give a command the options that say how slides are chosen and their patients found."""
+    for option in (
+        click.option("--sample-sheet", type=FILE, help="GDC sample sheet of the manifest, which names the patients"),
+        click.option("--pattern", help="regular expression that finds the patient in a slide's or its folder's name"),
+        click.option(
+            "--frozen",
+            type=click.Choice(get_args(Frozen)),
+            help="frozen sections of TCGA: drop all, keep them for patients without a diagnostic slide (fallback), or "
+            "keep all; without it they are left out, unless a patient has no other slide",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command("slides")
+@click.argument("source", type=FOUND)
+@click.option("--patients", type=FILE, help="table of patients; slides of others are left out")
+@source_options
+@click.option("--out", type=PATH, required=True, help="slide sheet to write, such as data/slides.csv")
+def slides(source: Path, patients: Path | None, out: Path, **rules: Any) -> None:
+    """Write the slide sheet of a cohort from SOURCE, a folder of slides or a GDC manifest."""
+    from ccl.cohort.sheet import Source, make_sheet
+
+    click.echo(str(make_sheet(out, Source(source, **rules), patients)))
+
+
 @click.command("init")
-@click.option("--slides", type=FOLDER, required=True, help="folder of slides, with or without subfolders")
+@click.option(
+    "--slides", type=FOUND, required=True, help="folder of slides, with or without subfolders, or GDC manifest"
+)
+@source_options
 @click.option("--patients", type=FILE, required=True, help="table of follow-up, a row per patient or slide")
 @omics_options(FILE)
 @click.option("--gmt", type=FILE, help="GMT file of gene families, required with omics")
 @click.option("--clinical", type=FILE, help="table of covariates such as age and stage, a row per patient")
 @click.option("--out", type=PATH, required=True, help="config to write, such as config/mine.yaml")
-def init(out: Path, **inputs: Any) -> None:
+def init(
+    out: Path, slides: Path, sample_sheet: Path | None, pattern: str | None, frozen: Frozen | None, **inputs: Any
+) -> None:
     """Write a first config and the sheet of slides for your own cohort."""
     from ccl.cohort.init import init_config
+    from ccl.cohort.sheet import Source
 
-    click.echo(str(init_config(out, **inputs)))
+    click.echo(str(init_config(out, slides=Source(slides, sample_sheet, pattern, frozen), **inputs)))
 
 
 @click.command("cohort")
@@ -114,4 +149,4 @@ def cluster(manifests: tuple[Path, ...], **inputs: Any) -> None:
     cluster_cohort(manifests=list(manifests), **inputs)
 
 
-COMMANDS = (demo, init, cohort, clinical, genomics, cluster)
+COMMANDS = (demo, slides, init, cohort, clinical, genomics, cluster)

@@ -12,7 +12,7 @@ from ccl.config.sections import Config, Device
 
 PATH = click.Path(path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FOUND = click.Path(exists=True, path_type=Path)
 DEVICE = click.option("--device", type=click.Choice(get_args(Device)), default="auto", show_default=True)
 THREADS = click.option("--threads", type=int, default=1, show_default=True, help="CPU threads to use")
 ON_BAD_SLIDE = key_option(Config, "on_bad_slide")

@@ -11,7 +11,7 @@ import click
 
 from ccl.cli.options import DEVICE, ON_BAD_SLIDE, PATH, THREADS
 from ccl.config.options import key_option, settings_options
-from ccl.config.sections import Embed, EmbedSettings, TileSettings, TissueSettings
+from ccl.config.sections import DownloadSettings, Embed, EmbedSettings, TileSettings, TissueSettings
 from ccl.io.interop import LAYOUTS
 
 
@@ -41,14 +41,31 @@ def run_slide_stage(stage: Any, *, slides: Path, shard: int, shards: int, upstre
 UPSTREAM = click.option("--upstream", type=PATH, required=True, help="the shard's manifest of the previous stage")
 
 
+@click.command("download")
+@shard_options
+@click.option("--files", type=PATH, required=True, help="GDC manifest of the files to download")
+@click.option("--connections", type=int, default=4, show_default=True, help="files to download at a time")
+@settings_options(DownloadSettings)
+def download(settings: DownloadSettings, out: Path, slides: Path, files: Path, connections: int, **shard: Any) -> None:
+    """Download the slides that a GDC manifest lists and that are missing."""
+    from ccl.io.gdc import files_of_slides
+    from ccl.io.sheets import read_slide_sheet
+    from ccl.wsi.download.stage import DownloadStage
+
+    sheet = read_slide_sheet(slides)
+    stage = DownloadStage(out, settings, sheet, files_of_slides(sheet, files, sheet=slides), connections)
+    run_slide_stage(stage, slides=slides, upstream=None, **shard)
+
+
 @click.command("tissue")
 @shard_options
+@click.option("--upstream", type=PATH, help="the shard's manifest of `download`, if its slides are downloaded")
 @settings_options(TissueSettings)
 def tissue(settings: TissueSettings, out: Path, **shard: Any) -> None:
     """Outline the tissue of slides."""
     from ccl.wsi.tissue.stage import TissueStage
 
-    run_slide_stage(TissueStage(out, settings), upstream=None, **shard)
+    run_slide_stage(TissueStage(out, settings), **shard)
 
 
 @click.command("tile")
@@ -142,4 +159,4 @@ def verify(results: Path, mend: bool) -> None:
         click.echo(f"make them again, with your --configfile: snakemake --cores 8 --force {' '.join(manifests)}")
 
 
-COMMANDS = (tissue, tile, quality, embed, import_, export, verify)
+COMMANDS = (download, tissue, tile, quality, embed, import_, export, verify)

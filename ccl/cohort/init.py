@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from ccl.clinical.propose import propose_covariates
-from ccl.cohort.find import TCGA_BARCODE, find_slides, names_of, owned_slides
-from ccl.cohort.guess import guess_censorship, guess_months, guess_patient_column, identifying
+from ccl.cohort.guess import guess_censorship, guess_months
 from ccl.cohort.patients import read_patients
+from ccl.cohort.sheet import Findings, Source, describe, left_out_of, read_owners, refuse_existing, write_sheet
 from ccl.config.sections import CohortSettings
 from ccl.genomics.gmt import read_gmt
 from ccl.io.errors import ConfigError, InputError
-from ccl.io.files import read_table, write_table, write_text
-from ccl.io.sheets import SAFE_ID, SLIDE_COLUMNS, Slide
+from ccl.io.files import read_table, write_text
+from ccl.io.sheets import SAFE_ID
 
 SLIDES_PER_SHARD = 64
 
@@ -28,32 +26,11 @@ WITH_OMICS = ("ccl", "snn", "cox-genomics", "cox-pathology", "cox-multimodal")
 WITHOUT_OMICS = ("attmil", "cox-pathology")
 """The models of the config: those of the default config, or models that read slides alone."""
 
-FROZEN = re.compile(r"TCGA-.*-(TS|BS|MS)")
-"""Names of TCGA's frozen sections; diagnostic slides have DX in this place."""
-
-
-@dataclass
-class Findings:
-    """What is told of a config that was written."""
-
-    written: tuple[Path, ...]
-    guessed: list[str] = field(default_factory=list)
-    """What was found or guessed."""
-    todo: list[str] = field(default_factory=list)
-    """What could not be found, and what to do about it."""
-
-    def __str__(self) -> str:
-        """Return all of it, a line each."""
-        lines = [f"wrote {path}" for path in self.written]
-        for head, findings in (("Guessed; correct the config where it is wrong:", self.guessed), ("To do:", self.todo)):
-            lines += [head, *(f"  - {finding}" for finding in findings)] if findings else []
-        return "\n".join(lines)
-
 
 def init_config(
     out: Path,
     *,
-    slides: Path,
+    slides: Source,
     patients: Path,
     gmt: Path | None = None,
     clinical: Path | None = None,
@@ -61,12 +38,14 @@ def init_config(
 ) -> Findings:
     """Write a config for one cohort to `out`, and beside it the sheet of its slides, ``<name>.slides.csv``.
 
+    The slides are chosen as by :func:`~ccl.cohort.sheet.make_sheet`.
+
     Parameters
     ----------
     out : Path
         The config; its name without the suffix becomes the cohort's.
-    slides : Path
-        Folder of slides, in folders of their own or not.
+    slides : Source
+        Folder of slides or GDC manifest, and how patients are found.
     patients : Path
         Table of follow-up, a row per patient or slide.
     gmt : Path, optional
@@ -84,22 +63,22 @@ def init_config(
     Raises
     ------
     ConfigError
-        `out` or the sheet exists, `out` is not named as a config, or there are gene families without omics.
+        `out` or the sheet exists, `out` is not named as a config, there are gene families without omics, or a choice of
+        slides is missing.
     InputError
-        A table cannot be read, or there is no slide of a patient.
+        A table cannot be read, there is no slide of a patient, or two patients have the same slide.
     """
     sheet = out.with_name(f"{out.stem}.slides.csv")
     tables = {kind: path for kind, path in omics.items() if path}
     _check(out, sheet, tables, gmt)
-    findings = Findings((out, sheet))
-    found = find_slides(slides)
-    table, column = _read_patients(patients, found, slides)
+    findings = Findings((out, sheet, left_out_of(sheet)))
+    candidates = slides.candidates()
+    table, column = read_owners(patients, candidates, slides)
     findings.guessed.append(f"patients: column `{column}` of {patients.name}")
     columns = _guess_columns(table, column, patients, findings)
     names = set(table[column].dropna())
-    rows, problems = owned_slides(found, slides, names)
-    _note_slides(rows, names, findings)
-    findings.todo += problems
+    chosen = slides.choose(candidates, names)
+    describe(chosen, slides, names, findings)
     for path in tables.values():
         _note_omics(path, column, names, findings)
     if gmt:
@@ -110,21 +89,16 @@ def init_config(
             f"take the `#` from the lines of the omics, and add models that read them ({', '.join(WITH_OMICS)})"
         )
     covariates = _propose(clinical, names, findings) if clinical else []
-    write_table(sheet, pd.DataFrame([vars(row) for row in rows])[list(SLIDE_COLUMNS[:4])])
-    files = {"patients": patients, "slides": sheet, **tables} | ({"gmt": gmt} if gmt else {})
-    lines = _config(out, columns, files, covariates, slides=len(rows), todo=findings.todo)
+    write_sheet(sheet, chosen)
+    manifest = {} if slides.path.is_dir() else {"download": slides.path}
+    files = {"patients": patients, "slides": sheet, **manifest, **tables} | ({"gmt": gmt} if gmt else {})
+    lines = _config(out, columns, files, covariates, slides=len(chosen.slides), todo=findings.todo)
     write_text(out, "\n".join(lines) + "\n")
     return findings
 
 
 def _check(out: Path, sheet: Path, omics: Mapping[str, Path], gmt: Path | None) -> None:
-    for path in (out, sheet):
-        if path.exists():
-            raise ConfigError(
-                "the file exists already, and nothing is overwritten",
-                where=str(path),
-                todo="choose another name with --out, or move the file away",
-            )
+    refuse_existing(out, sheet, left_out_of(sheet))
     if out.suffix not in (".yaml", ".yml") or not SAFE_ID.fullmatch(out.stem):
         raise ConfigError(
             "not the name of a config",
@@ -143,23 +117,6 @@ def _check(out: Path, sheet: Path, omics: Mapping[str, Path], gmt: Path | None) 
         )
 
 
-def _read_patients(path: Path, slides: Sequence[Path], folder: Path) -> tuple[pd.DataFrame, str]:
-    """Read the table of patients, and find the column that names them."""
-    table = read_table(path, text=tuple(identifying(read_table(path))))
-    names = [names_of(slide, folder) for slide in slides]
-    column = guess_patient_column(table, names)
-    if column is None:
-        raise InputError(
-            "no slide belongs to a patient of the table",
-            where=f"{folder} and {path}",
-            found=f"{len(slides)} slides, such as {', '.join(each[0] for each in names[:3])}; a table of the columns "
-            + ", ".join(table.columns[:12]),
-            expected="slides whose names, or those of their folders, begin with the identifier of a patient",
-            todo="rename the slides, or write the sheet of slides yourself (config/README.md)",
-        )
-    return table, column
-
-
 def _guess_columns(table: pd.DataFrame, patient: str, path: Path, findings: Findings) -> CohortSettings:
     """Guess the columns of the follow-up, and check what they hold if all are there."""
     guesses = {"months": guess_months(table), "censorship": guess_censorship(table)}
@@ -173,32 +130,6 @@ def _guess_columns(table: pd.DataFrame, patient: str, path: Path, findings: Find
         except InputError as error:
             findings.todo.append(f"follow-up: {error.line}")
     return columns
-
-
-def _note_slides(slides: Sequence[Slide], patients: set[str], findings: Findings) -> None:
-    """Note how the slides' patients were found, how many have slides, and what kinds of slides there are."""
-    barcodes = sum(bool(TCGA_BARCODE.match(slide.path.name)) for slide in slides)
-    owners = {slide.patient_id for slide in slides}
-    ways = {
-        "the barcode of TCGA in its name": barcodes,
-        "the identifier that its name, or its folder's, begins with": len(slides) - barcodes,
-    }
-    found = " and ".join(f"{count} by {way}" for way, count in ways.items() if count)
-    findings.guessed.append(
-        f"the patient of each slide: {found}; {slides[0].path.name} is of {slides[0].patient_id}, for example"
-    )
-    findings.guessed.append(
-        f"{len(slides)} slides of {len(owners)} patients; {len(patients - owners)} patients of the table have no slide"
-    )
-    folders = [slide.path.name for slide in slides if slide.path.is_dir()]
-    if folders:
-        findings.guessed.append(f"folders of DICOM files, each taken for one slide: {', '.join(folders)}")
-    frozen = [slide.slide_id for slide in slides if FROZEN.match(slide.slide_id)]
-    if 0 < len(frozen) < len(slides):
-        findings.todo.append(
-            "frozen sections (TS, BS or MS in the name) are among the slides. Most studies use diagnostic slides (DX) "
-            f"alone: remove the rows that you do not want from the sheet. The frozen ones: {', '.join(frozen)}"
-        )
 
 
 def _note_omics(path: Path, column: str, patients: set[str], findings: Findings) -> None:
@@ -250,7 +181,7 @@ def _config(
 ) -> list[str]:
     """Return the lines of the config; what is left to do stands at its head."""
     paths = {name: _quoted(str(path.absolute())) for name, path in files.items()}
-    omics = [name for name in files if name not in ("patients", "slides", "gmt")]
+    omics = [name for name in files if name not in ("patients", "slides", "download", "gmt")]
     off = "" if "gmt" in files else "# "
     return [
         "# Written by `ccl init`, for you to change; config/README.md documents every key. To run it:",
@@ -267,6 +198,11 @@ def _config(
         f"    months_column: {_quoted(columns.months_column)}    # follow-up",
         f"    censorship_column: {_quoted(columns.censorship_column)}    # 1 = censored, 0 = death observed",
         f"    slides: {paths['slides']}",
+        *(
+            [f"    download: {{manifest: {paths['download']}}}    # fetches what is missing"]
+            if "download" in paths
+            else []
+        ),
         *([f"    {off}omics:"] if omics else []),
         *(f"    {off}  {kind}: {paths[kind]}" for kind in omics),
         *([f"    {off}gmt: {paths.get('gmt', 'families.gmt')}    # gene families"] if omics else []),

@@ -18,6 +18,7 @@ TABLES: Mapping[str, Any] = {
     "top": sections.Config,
     "demo": sections.Demo,
     "cohorts": sections.Cohort,
+    "download": sections.Download,
     "omics": sections.Omics,
     "clinical": sections.Clinical,
     "covariate": sections.Covariate,

@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from annotated_types import Ge, Gt
 from pydantic import BeforeValidator, model_validator
@@ -166,6 +167,43 @@ class Clinical:
         return self
 
 
+GDC = "https://api.gdc.cancer.gov/data/"
+"""The public server of the Genomic Data Commons."""
+
+LOCAL = ("localhost", "127.0.0.1", "::1")
+"""Hosts that a token reaches without leaving the machine."""
+
+
+@section
+class DownloadSettings:
+    """How slides are downloaded."""
+
+    server: str = key(GDC, "address to which the id of a file is appended", pattern="^https?://")
+    token: Text | None = key(
+        None, "file with your token for controlled access; the token is sent to the server and written nowhere"
+    )
+    retries: int = key(5, "times in a row that a file is tried again without progress", ge=0)
+
+    @model_validator(mode="after")
+    def _secret(self) -> DownloadSettings:
+        server = urlsplit(self.server)
+        if self.token and server.scheme != "https" and server.hostname not in LOCAL:
+            raise PydanticCustomError("incomplete", "a `token` is sent only to a `server` whose address is https")
+        return self
+
+
+@section
+class Download(DownloadSettings):
+    """``cohorts: <name>: download``: the slides that a run downloads if they are missing."""
+
+    manifest: Text = key(
+        REQUIRED,
+        "GDC manifest with id, filename, md5 and size; its files go to the paths of the slide sheet that end in"
+        " id/filename",
+    )
+    connections: int = key(4, "files that one job downloads at a time; each takes one of `--cores`", ge=1)
+
+
 @section
 class Cohort(Label, FollowUpColumns):
     """``cohorts: <name>``."""
@@ -182,6 +220,7 @@ class Cohort(Label, FollowUpColumns):
         "sample sheet with slide_id, patient_id, path (from the sheet's folder) and optionally mpp (um/px) and"
         " annotation (also a path)",
     )
+    download: Download | None = key(None, "slides to download from the GDC before they are read")
     features: dict[Name, Text] | None = key(
         None,
         "folders of feature files by encoder name, as TRIDENT, CLAM or STAMP wrote them; they are read instead of the"
@@ -203,9 +242,11 @@ class Cohort(Label, FollowUpColumns):
 
     @model_validator(mode="after")
     def _whole(self) -> Cohort:
-        for name, needed in (("omics", "gmt"), ("gmt", "omics"), ("features", "slides")):
+        for name, needed in (("omics", "gmt"), ("gmt", "omics"), ("features", "slides"), ("download", "slides")):
             if getattr(self, name) and not getattr(self, needed):
                 raise PydanticCustomError("incomplete", f"`{name}` needs `{needed}` beside it")
+        if self.download and self.features:
+            raise PydanticCustomError("incomplete", "`download` has no use beside `features`, as no slide is read")
         if self.clinical and not self.clinical.table and not self.patients:
             raise PydanticCustomError("incomplete", "`clinical` needs `table`, as there is no table of `patients`")
         if not self.patients and not self.predict_with:

@@ -35,6 +35,10 @@ SLIDE_COLUMNS = ("slide_id", "patient_id", "path", "mpp", "annotation")
 OnBadSlide = Literal["fail", "exclude"]
 """What a stage does with slides that it cannot use: fail after all others are done, or go on without them."""
 
+Frozen = Literal["drop", "fallback", "keep"]
+"""What happens to frozen sections: ``drop`` leaves all of them out, and patients who have no other slides with them;
+``fallback`` leaves them out for patients who have other slides; ``keep`` keeps all."""
+
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 """A slide's identifier becomes a file name on every system."""
 

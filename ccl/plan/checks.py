@@ -45,6 +45,10 @@ def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
     for key in ("patients", "slides", "gmt", "folds"):
         if path := getattr(entry, key):
             yield f"{place}: {key}", cohort.config.path(path)
+    if entry.download:
+        yield f"{place}: download: manifest", cohort.config.path(entry.download.manifest)
+        if entry.download.token:
+            yield f"{place}: download: token", cohort.config.path(entry.download.token)
     for kind, paths in cohort.omics.items():
         for path in paths:
             yield f"{place}: omics: {kind}", path

@@ -12,6 +12,7 @@ from ccl.cohort.folds import fold_files
 from ccl.config import sections
 from ccl.config.keys import keys_of
 from ccl.io.files import digest
+from ccl.io.gdc import GdcFile, files_of_slides
 from ccl.io.interop.naming import find_features
 from ccl.io.sheets import Slide, read_slide_sheet, shard_of
 from ccl.methods.declaration import Method
@@ -103,6 +104,24 @@ class Cohort:
             found[shard_of(slide.slide_id, self.config.shards)].append(slide)
         return dict(sorted(found.items()))
 
+    @property
+    def gdc_manifest(self) -> list[str]:
+        """The manifest of slides to download, or an empty list."""
+        return [self.config.path(self.entry.download.manifest)] if self.entry.download else []
+
+    @cached_property
+    def downloads(self) -> Mapping[str, GdcFile]:
+        """The file of each slide that a rule downloads, by slide."""
+        for manifest in self.gdc_manifest:
+            (sheet,) = self.table("slides")
+            return files_of_slides(self.slides, Path(manifest), sheet=Path(sheet))
+        return {}
+
+    def shard_downloads(self, shard: int) -> Mapping[str, GdcFile]:
+        """Return the part of :attr:`downloads` that a shard has."""
+        names = [slide.slide_id for slide in self.shards[shard]]
+        return {name: self.downloads[name] for name in names if name in self.downloads}
+
     @cached_property
     def owners(self) -> str:
         """A digest of the patient of each slide."""
@@ -121,8 +140,12 @@ class Cohort:
         """Return the slides and annotations of a shard.
 
         A file that neither exists nor will be made is not listed.  The stage reports it without stopping the others.
+        A slide that is downloaded is not listed either, but the manifest of its download, so that it may be deleted
+        when its features are there.
         """
-        paths = [path for slide in self.shards[shard] for path in (slide.path, slide.annotation) if path]
+        slides, downloads = self.shards[shard], self.shard_downloads(shard)
+        paths = [slide.path for slide in slides if slide.slide_id not in downloads]
+        paths += [slide.annotation for slide in slides if slide.annotation]
         return [str(path) for path in paths if path.exists() or self.will_be_made(path)]
 
     def feature_folder(self, encoder: str) -> str:

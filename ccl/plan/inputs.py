@@ -79,6 +79,15 @@ class Inputs:
         """Return the slides and annotations of a shard."""
         return self._cohort(wildcards).shard_files(int(wildcards.shard))
 
+    def gdc_manifest(self, wildcards: Wildcards) -> list[str]:
+        """Return the manifest of slides to download."""
+        return self._cohort(wildcards).gdc_manifest
+
+    def downloaded(self, wildcards: Wildcards) -> list[str]:
+        """Return the manifest of the download of a shard, if any of its slides is downloaded."""
+        any_file = self._cohort(wildcards).shard_downloads(int(wildcards.shard))
+        return ["<results>/{cohort}/download/manifests/{shard}.tsv"] if any_file else []
+
     def weights(self, wildcards: Wildcards) -> list[str]:
         """Return the local file of an encoder's weights, if the config names one."""
         path = self.plan.config.weights_file(wildcards.encoder)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccl.config import sections
 from ccl.config.keys import stated
 from ccl.config.options import to_flags
+from ccl.io.files import digest
 from ccl.plan.bundles import bundle_folder
 from ccl.plan.cohorts import Cohort
 from ccl.plan.inputs import Wildcards
@@ -124,6 +125,33 @@ class Options:
         for key in ("months_column", "censorship_column"):
             words += ["--outcome-column", values[key]]
         return shlex.join([*words, "--covariates", json.dumps(clinical)])
+
+    def download(self, wildcards: Wildcards) -> str:
+        """Return the options of a download."""
+        values = dict(self.plan.values["cohorts"][wildcards.cohort]["download"])
+        if "token" in values:
+            values["token"] = self.plan.config.path(values["token"])
+        return to_flags(sections.DownloadSettings, values)
+
+    def downloads(self, wildcards: Wildcards) -> str:
+        """Return a digest of the files that a shard downloads."""
+        files = self._cohort(wildcards).shard_downloads(int(wildcards.shard))
+        return digest(sorted((slide_id, *astuple(file)) for slide_id, file in files.items()))
+
+    def connections(self, wildcards: Wildcards) -> int:
+        """Return how many files a job downloads at a time."""
+        download = self._cohort(wildcards).entry.download
+        return download.connections if download else 1
+
+    def tissue(self, wildcards: Wildcards) -> str:
+        """Return the options of the tissue stage, with the manifest of the download if there is one.
+
+        It does not take the job's inputs, because Snakemake does not record a parameter that is made from them.
+        """
+        place = {"cohort": wildcards.cohort, "shard": wildcards.shard}
+        files = [path.format(**place) for path in self.plan.inputs.downloaded(wildcards)]
+        upstream = [path.replace("<results>", self.plan.config.results) for path in files]
+        return " ".join([self.section("tissue"), *(f"--upstream {shlex.quote(path)}" for path in upstream)])
 
     def embed(self, wildcards: Wildcards) -> str:
         """Return the options of an encoder."""

@@ -38,6 +38,7 @@ class Problem:
 def verify_results(results: Path) -> list[Problem]:
     """Read completely every file that the manifests of ``tissue``, ``tile`` and ``embed`` list.
 
+    Downloaded slides are not read; ``download`` checked them, and they may have been deleted since.
     After a change of ``shards``, several manifests of a stage may list a slide; the newest of them counts.
 
     Parameters
@@ -56,7 +57,8 @@ def verify_results(results: Path) -> list[Problem]:
     InputError
         There is no such folder, or it holds no manifests.
     """
-    folders = sorted({path.parent for path in existing(results).glob("*/*/**/manifests/*.tsv")})
+    found = {path.parent for path in existing(results).glob("*/*/**/manifests/*.tsv")}
+    folders = sorted(folder for folder in found if folder.relative_to(results).parts[1] != "download")
     if not folders:
         raise InputError(
             "nothing to verify",

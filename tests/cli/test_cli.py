@@ -18,7 +18,7 @@ def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_every_stage_is_a_command() -> None:
     result = call("--help")
     assert result.returncode == 0
-    slides = ("tissue", "tile", "embed", "import", "cluster")
+    slides = ("download", "tissue", "tile", "embed", "import", "cluster")
     stages = (
         "cohort",
         *slides,

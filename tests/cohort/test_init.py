@@ -7,36 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-import tifffile
 import yaml
 
 from ccl.clinical.table import read_clinical
 from ccl.cohort.find import owner_of
 from ccl.cohort.guess import guess_censorship, guess_months, guess_patient_column
-from ccl.cohort.init import Findings, init_config
+from ccl.cohort.init import init_config
+from ccl.cohort.sheet import Findings, Source
 from ccl.config.check import check_config
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.sheets import read_slide_sheet
+from tests.cohort.files import slide, write
 
 ROOT = Path(__file__).parents[2]
-PIXELS = np.full((256, 256, 3), 200, np.uint8)
-
-
-def slide(path: Path, *, scale: bool = True) -> Path:
-    """Write the smallest slide that OpenSlide opens."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mpp = {"resolution": (20_000, 20_000), "resolutionunit": "CENTIMETER"} if scale else {"resolutionunit": "NONE"}
-    tifffile.imwrite(path, PIXELS, tile=(256, 256), photometric="rgb", compression="jpeg", metadata=None, **mpp)
-    return path
-
-
-def write(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    return path
 
 
 @pytest.fixture
@@ -70,7 +55,7 @@ def guessed(findings: Findings) -> str:
 
 
 def test_a_config_and_a_sheet_are_written(tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Path]) -> None:
-    findings = init_config(tmp_path / "config" / "mine.yaml", slides=slides, patients=patients, **omics)
+    findings = init_config(tmp_path / "config" / "mine.yaml", slides=Source(slides), patients=patients, **omics)
     assert findings.todo == []
     config = yaml.safe_load((tmp_path / "config" / "mine.yaml").read_text())
     sheet = tmp_path / "config" / "mine.slides.csv"
@@ -100,7 +85,7 @@ def test_a_config_and_a_sheet_are_written(tmp_path: Path, slides: Path, patients
         "`Patient ID`",
         "`OS_MONTHS`",
         "`Censored`",
-        "P1_a.tif is of P1",
+        "P10 left.tiff is of P10",
         "Oncogenes",
         "rna.csv has 2 of the 4 patients",
     ):
@@ -113,7 +98,7 @@ def test_the_config_can_be_planned(
     tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Path], given: tuple[str, ...]
 ) -> None:
     findings = init_config(
-        tmp_path / "mine.yaml", slides=slides, patients=patients, **{key: omics[key] for key in given}
+        tmp_path / "mine.yaml", slides=Source(slides), patients=patients, **{key: omics[key] for key in given}
     )
     assert ("gene families" in todo(findings)) == (given == ("rna",))
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "1", "--dry-run"]
@@ -127,7 +112,7 @@ def test_the_config_can_be_planned(
 def test_without_gene_families_the_omics_wait_as_comments(
     tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Path]
 ) -> None:
-    init_config(tmp_path / "mine.yaml", slides=slides, patients=patients, rna=omics["rna"])
+    init_config(tmp_path / "mine.yaml", slides=Source(slides), patients=patients, rna=omics["rna"])
     text = (tmp_path / "mine.yaml").read_text()
     assert "omics" not in yaml.safe_load(text)["cohorts"]["mine"]
     uncommented = yaml.safe_load(re.sub(r"^    # ", "    ", text, flags=re.MULTILINE))["cohorts"]["mine"]
@@ -145,14 +130,13 @@ def test_slides_of_tcga_belong_to_the_barcode_s_patient(tmp_path: Path) -> None:
         "case_id\tcase_submitter_id\tvital_status\tOS\tOS.time\n"
         f"{uuid}\tTCGA-2F-A9KO\tDead\t1\t734\nffff\tTCGA-2F-A9KP\tAlive\t0\t364\n",
     )
-    findings = init_config(tmp_path / "mine.yaml", slides=tmp_path / "slides", patients=table)
+    findings = init_config(tmp_path / "mine.yaml", slides=Source(tmp_path / "slides"), patients=table)
     rows = read_slide_sheet(tmp_path / "mine.slides.csv")
-    assert {row.patient_id for row in rows} == {"TCGA-2F-A9KO"}
-    assert known.stem in {row.slide_id for row in rows}
+    assert [(row.slide_id, row.patient_id) for row in rows] == [(known.stem, "TCGA-2F-A9KO")]
     assert "`case_submitter_id`" in guessed(findings)
-    assert "2 by the barcode of TCGA" in guessed(findings)
+    assert "1 by the barcode of TCGA" in guessed(findings)
     assert "TCGA-2F-A9KX" in todo(findings)
-    assert "frozen sections" in todo(findings)
+    assert "frozen sections, left out: 1 (listed in mine.slides.left_out.csv)" in guessed(findings)
     assert "`OS.time`" in todo(findings)
     assert "30.44" in todo(findings)
     assert "`vital_status` (Alive, Dead)" in todo(findings)
@@ -190,7 +174,7 @@ def test_the_column_of_patients_is_the_one_that_slides_are_named_by() -> None:
 def test_identifiers_of_digits_keep_their_zeros(tmp_path: Path) -> None:
     slide(tmp_path / "slides" / "007.tif")
     table = write(tmp_path / "p.csv", "patient_id,months,censorship\n007,3,1\n008,4,0\n")
-    init_config(tmp_path / "mine.yaml", slides=tmp_path / "slides", patients=table)
+    init_config(tmp_path / "mine.yaml", slides=Source(tmp_path / "slides"), patients=table)
     assert read_slide_sheet(tmp_path / "mine.slides.csv")[0].patient_id == "007"
 
 
@@ -241,7 +225,7 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, slides: Path, patients: Pa
     write(slides / "P2_cut.svs", "half a slide")
     write(slides / ".P2_hidden.svs", "no slide")
     write(slides / "notes.txt", "no slide")
-    findings = init_config(tmp_path / "mine.yaml", slides=slides, patients=patients)
+    findings = init_config(tmp_path / "mine.yaml", slides=Source(slides), patients=patients)
     assert {row.slide_id for row in read_slide_sheet(tmp_path / "mine.slides.csv")} == {
         "P10-left",
         "P1_a",
@@ -257,14 +241,14 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, slides: Path, patients: Pa
 
 def test_follow_up_that_a_run_would_refuse_is_said(tmp_path: Path, slides: Path) -> None:
     table = write(tmp_path / "p.csv", "patient_id,months,censorship\nP1,3,1\nP10,,0\n")
-    findings = init_config(tmp_path / "mine.yaml", slides=slides, patients=table)
+    findings = init_config(tmp_path / "mine.yaml", slides=Source(slides), patients=table)
     assert "row 3 (patient P10)" in todo(findings)
 
 
 def test_omics_of_other_names_are_said(tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Path]) -> None:
     cnv = write(tmp_path / "cnv.csv", "gene,P1,P10\nTP53,1,2\n")
     snv = write(tmp_path / "snv.csv", "Patient ID,TP53\nQ1,1\n")
-    findings = init_config(tmp_path / "mine.yaml", slides=slides, patients=patients, cnv=cnv, snv=snv, **omics)
+    findings = init_config(tmp_path / "mine.yaml", slides=Source(slides), patients=patients, cnv=cnv, snv=snv, **omics)
     assert "cnv.csv has no column `Patient ID`: its rows must be patients" in todo(findings)
     assert "snv.csv has 0 of the 4 patients" in todo(findings)
 
@@ -272,7 +256,7 @@ def test_omics_of_other_names_are_said(tmp_path: Path, slides: Path, patients: P
 def test_slides_of_one_name_in_two_folders_are_told_apart(tmp_path: Path, patients: Path) -> None:
     for patient in ("P1", "P2"):
         slide(tmp_path / "slides" / patient / "scan.tif")
-    init_config(tmp_path / "mine.yaml", slides=tmp_path / "slides", patients=patients)
+    init_config(tmp_path / "mine.yaml", slides=Source(tmp_path / "slides"), patients=patients)
     rows = read_slide_sheet(tmp_path / "mine.slides.csv")
     assert [(row.slide_id, row.patient_id) for row in rows] == [("P1-scan.tif", "P1"), ("P2-scan.tif", "P2")]
 
@@ -282,7 +266,7 @@ def test_nothing_is_overwritten(tmp_path: Path, slides: Path, patients: Path, na
     write(tmp_path / name, "mine\n")
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     with pytest.raises(ConfigError, match="nothing is overwritten"):
-        init_config(tmp_path / "mine.yaml", slides=slides, patients=patients)
+        init_config(tmp_path / "mine.yaml", slides=Source(slides), patients=patients)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
@@ -309,6 +293,7 @@ def test_what_makes_no_config_is_refused_and_nothing_is_written(
         slide(tmp_path / "twins" / name)
     given = {"out": tmp_path / "mine.yaml", "slides": slides, "patients": patients}
     given |= {key: tmp_path / value for key, value in change.items()}
+    given["slides"] = Source(given["slides"])
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises((ConfigError, InputError)) as error:
         init_config(**given)
@@ -334,7 +319,7 @@ def test_columns_of_a_clinical_table_wait_as_comments(tmp_path: Path, slides: Pa
         "P1\t60\tII\tAlive\tn1\tX\nP2\t61.5\tI\tDead\tn2\tX\nP10\t[Unknown]\t[Not Available]\tDead\tn3\tX\n"
         + "".join(f"Q{number}\t50\t\tDead\tm{number}\tX\n" for number in range(12)),
     )
-    findings = init_config(tmp_path / "mine.yaml", slides=slides, patients=patients, clinical=table)
+    findings = init_config(tmp_path / "mine.yaml", slides=Source(slides), patients=patients, clinical=table)
     text = (tmp_path / "mine.yaml").read_text()
     assert "clinical" not in yaml.safe_load(text)["cohorts"]["mine"]
     config = check_config(yaml.safe_load(text.replace("    # clinical", "    clinical").replace("    #   ", "      ")))
@@ -353,7 +338,7 @@ def test_columns_of_a_clinical_table_wait_as_comments(tmp_path: Path, slides: Pa
 
 def test_a_clinical_table_of_others_is_told(tmp_path: Path, slides: Path, patients: Path) -> None:
     table = write(tmp_path / "facts.csv", "id,stage\nQ1,I\nQ2,II\n")
-    findings = init_config(tmp_path / "mine.yaml", slides=slides, patients=patients, clinical=table)
+    findings = init_config(tmp_path / "mine.yaml", slides=Source(slides), patients=patients, clinical=table)
     assert "facts.csv: no column names patients" in todo(findings)
     assert "clinical" not in yaml.safe_load((tmp_path / "mine.yaml").read_text())["cohorts"]["mine"]
     assert "# clinical:" not in (tmp_path / "mine.yaml").read_text()

@@ -2,6 +2,7 @@ rule tissue:
     input:
         slides=ancient(plan.inputs.slide_sheet),
         files=plan.inputs.slide_files,
+        upstream=plan.inputs.downloaded,
     output:
         manifest="<results>/{cohort}/tissue/manifests/{shard}.tsv",
     log:
@@ -17,7 +18,7 @@ rule tissue:
         shards=plan.config.shards,
         on_bad_slide=plan.config.on_bad_slide,
         version=plan.version("wsi.tissue"),
-        flags=plan.options.section("tissue"),
+        flags=plan.options.tissue,
         rows=plan.options.shard_rows,
         out=subpath(output.manifest, ancestor=2),
     shell:
