@@ -43,8 +43,8 @@ def share_out(patients: pd.DataFrame, shares: list[float], seed: int) -> dict[st
         raise ConfigError(
             "too few sites for the folds",
             where="config, cohort: by: site",
-            found=f"{len(counts)} sites, {int((counts[:, 1] > 0).sum())} of them with events; the largest, {largest}, has"
-            f" {100 * events['size'].max() / events['size'].sum():.0f} % of the patients",
+            found=f"{len(counts)} sites, {int((counts[:, 1] > 0).sum())} of them with events; the largest,"
+            f" {largest}, has {100 * events['size'].max() / events['size'].sum():.0f} % of the patients",
             expected=f"{len(shares)} sites with events or more, so that each group has one",
             todo="lower n_folds, or draw patients instead of sites",
         )
@@ -66,7 +66,8 @@ def cost(totals: Array, target: Array) -> Array:
 
 def _totals(groups: NDArray[np.int64], counts: Array, size: int) -> Array:
     """Return patients and events of each group (..., G, 2) where the sites (..., S) are in these groups."""
-    return np.swapaxes(groups[..., None] == np.arange(size), -1, -2) @ counts
+    totals: Array = np.swapaxes(groups[..., None] == np.arange(size), -1, -2) @ counts
+    return totals
 
 
 def _start(counts: Array, target: Array, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -73,12 +73,10 @@ def _partition(patients: pd.DataFrame, draw: FoldDraw, seed: int) -> Iterator[ND
 
 def _time_groups(patients: pd.DataFrame, n_folds: int) -> pd.Series[str]:
     """Return a group of event and time for each patient, each with as many patients as folds or more."""
-    groups = pd.Series("", index=patients.index)
-    for censored, rows in patients.groupby("censorship"):
-        number = min(TIME_GROUPS, len(rows) // n_folds)
-        place = rows["months"].rank(method="first").to_numpy() - 1
-        groups.loc[rows.index] = [f"{censored} {int(here * number // len(rows))}" for here in place]
-    return groups
+    alike = patients.groupby("censorship")["months"]
+    size = alike.transform("size").astype(int)
+    quarter = (alike.rank(method="first") - 1) * (size // n_folds).clip(upper=TIME_GROUPS) // size
+    return patients["censorship"].astype(str) + " " + quarter.astype(str)
 
 
 def draw_held_out(patients: pd.DataFrame, draw: FoldDraw) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from ccl.io.sheets import check_ids
 STANDARD = ("OS", "DSS", "PFI", "DFI")
 """Endpoints of the TCGA clinical data resource (Liu et al., Cell 2018): columns ``OS`` and ``OS.time``, and so on."""
 
-STATUS = re.compile(r"(?P<code>[01])(\.0*)?(:.*)?|(?P<event>dead|deceased)|(?P<none>alive|living)", re.IGNORECASE)
+STATUS = r"(?P<code>[01])(?:\.0*)?(?::.*)?|(?P<event>dead|deceased)|(?P<none>alive|living)"
 """What a column of events may hold: 1 or 0, ``1:DECEASED`` or ``0:LIVING`` as in cBioPortal, or one of four words."""
 
 
@@ -84,7 +83,7 @@ def columns_of(settings: CohortSettings) -> tuple[str, str]:
 
 
 def _read(path: Path, settings: CohortSettings, patient_column: str) -> pd.DataFrame:
-    """Return ``event`` (1, 0 or NaN) and ``time`` (months) by patient, and those of the standard endpoints there are."""
+    """Return ``event`` (1, 0 or NaN) and ``time`` (months) by patient, also of each standard endpoint in the table."""
     event, time = columns_of(settings)
     header = [column for name in STANDARD for column in (name, f"{name}.time")]
     raw = read_table(path, required=(patient_column, event, time), text=(patient_column, event, time, *header))
@@ -101,15 +100,11 @@ def _read(path: Path, settings: CohortSettings, patient_column: str) -> pd.DataF
 
 
 def _events(path: Path, values: pd.Series[str], column: str) -> pd.Series[float]:
-    def event(value: object) -> float:
-        if pd.isna(value):
-            return np.nan
-        match = STATUS.fullmatch(str(value))
-        return np.inf if match is None else float(match["code"] or bool(match["event"]))
-
-    events = values.map(event).astype(float)
-    if np.isinf(events).any():
-        index = events.index[np.isinf(events)][0]
+    parts = values.str.extract(f"^(?i:{STATUS})$")
+    events = pd.to_numeric(parts["code"]).mask(parts["event"].notna(), 1).mask(parts["none"].notna(), 0)
+    unknown = values.notna() & events.isna()
+    if unknown.any():
+        index = events.index[unknown][0]
         raise InputError(
             "an event is neither 1 nor 0",
             where=f"{path}, row {row_of(index)}, column {column}",
@@ -117,7 +112,7 @@ def _events(path: Path, values: pd.Series[str], column: str) -> pd.Series[float]
             expected="1, 1:..., Dead or Deceased for an event; 0, 0:..., Alive or Living for none; empty if not known",
             todo="write the column in one of these forms",
         )
-    return events
+    return events.astype(float)
 
 
 def _times(path: Path, values: pd.Series[str], column: str) -> pd.Series[float]:
@@ -139,14 +134,14 @@ def _facts(kept: pd.DataFrame, settings: CohortSettings) -> dict[str, Any]:
     """Return what was read, and the records of patients who stay that are impossible or contradict each other."""
     event, time = columns_of(settings)
     dead = kept["OS event"].eq(1) if "OS event" in kept else None
-    words = {int(code): sorted(set(rows["word"].astype(str))) for code, rows in kept.groupby("event")}
+    words = {code: sorted(set(kept.loc[kept["event"] == code, "word"].astype(str))) for code in (1, 0)}
     competing = dead is not None and settings.endpoint != "OS"
     return {
         "name": settings.endpoint,
         "event_column": event,
         "time_column": time,
         "time_unit": settings.time_unit,
-        "values": {"event": words.get(1, []), "censored": words.get(0, [])},
+        "values": {"event": words[1], "censored": words[0]},
         "competing_deaths": int((dead & kept["event"].eq(0)).sum()) if competing and dead is not None else None,
         "records": {what: sorted(kept.index[rows]) for what, rows in _contradictions(kept).items() if rows.any()},
     }

@@ -1,7 +1,7 @@
 """Folds as the field writes them, in one of three layouts.
 
-- MCAT and most others: ``splits_0.csv``, ``splits_1.csv``, ... in a folder, with a column ``train`` and a column ``val``
-  or ``test``.
+- MCAT and most others: ``splits_0.csv``, ``splits_1.csv``, ... in a folder, with a column ``train`` and a column
+  ``val`` or ``test``.
 - MMP: folders whose names end in ``k=0``, ``k=1``, ..., each with ``train.csv`` and ``test.csv``, a row per slide and
   the patient in ``case_id``.
 - Patho-Bench: one table, ``k=all.tsv``, a row per slide with the patient in ``case_id`` and a column ``fold_0``,
@@ -170,8 +170,11 @@ def _lists(path: Path, fold: int) -> list[Row]:
 
 def _pair(train: Path, test: Path, fold: int) -> list[Row]:
     """Read a fold in MMP's layout, where a patient with several slides has several rows."""
-    sides = {role: read_table(path, required=(PATIENT,), text=(PATIENT,)) for role, path in (("train", train), ("test", test))}
-    return [(fold, str(patient), role) for role, table in sides.items() for patient in table[PATIENT].dropna().unique()]
+    return [
+        (fold, str(patient), role)
+        for role, path in zip(SIDES, (train, test), strict=True)
+        for patient in read_table(path, required=(PATIENT,), text=(PATIENT,))[PATIENT].dropna().unique()
+    ]
 
 
 def _table(path: Path) -> Iterator[list[Row]]:

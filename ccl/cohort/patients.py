@@ -14,7 +14,6 @@ from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import read_table, row_of
 from ccl.io.sheets import check_ids
 
-
 DAYS_PER_MONTH = 365.25 / 12
 
 
@@ -29,11 +28,15 @@ class FollowUp:
     endpoint: Mapping[str, Any] | None = None
     """``endpoint`` of ``summary.json``; None if the table has months and censorship."""
 
+    def take(self, rows: Any, **columns: Any) -> FollowUp:
+        """Return the follow-up of some rows of the table, with more columns."""
+        return replace(self, table=self.table.loc[rows].assign(**columns).reset_index(drop=True))
+
     def without(self, patients: Mapping[str, Sequence[str]]) -> FollowUp:
         """Return the follow-up without more patients, who are given by reason."""
         gone = {patient for names in patients.values() for patient in names}
-        table = self.table[~self.table["patient_id"].isin(gone)].reset_index(drop=True)
-        return replace(self, table=table, left_out={**self.left_out, **{why: n for why, n in patients.items() if n}})
+        left_out = {**self.left_out, **{reason: names for reason, names in patients.items() if names}}
+        return replace(self.take(~self.table["patient_id"].isin(gone)), left_out=left_out)
 
 
 def start_later(follow_up: FollowUp, months: float) -> FollowUp:
@@ -116,7 +119,7 @@ def one_row_each(path: Path, table: pd.DataFrame) -> pd.DataFrame:
         raise InputError(
             "the rows of a patient disagree on the follow-up",
             where=f"{path}, rows {', '.join(str(row_of(i)) for i in rows.index)} (patient {patient})",
-            found="; ".join(", ".join(f"{name} {value}" for name, value in row.items()) for _, row in differing.iterrows()),
+            found="; ".join(", ".join(f"{name} {row[name]}" for name in differing) for _, row in differing.iterrows()),
             expected="the same follow-up in each row of a patient",
             todo="correct the rows",
         )

@@ -6,8 +6,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from ccl.config.sections import MISSING
 from ccl.io.errors import InputError
 from ccl.io.files import read_table
