@@ -75,8 +75,7 @@ def make_cohort(
     check_events(split, follow_up.table, folds[0].parent if folds else patients)
     own = set(follow_up.table["patient_id"])
     sheet = [slide for slide in sheet if slide.patient_id in own]
-    repeats = int(split[split["role"] == "test"].groupby("patient_id").size().max())
-    summary = summarise(name, follow_up, validation, sheet, split, settings, repeats=repeats)
+    summary = summarise(name, follow_up, validation, sheet, split, settings)
     for line in (*notes(summary), *fold_lines(summary), *(f"warning: {line}" for line in summary["imbalance"])):
         print(line, file=sys.stderr)
     write_table(out / "patients.csv", follow_up.table)
