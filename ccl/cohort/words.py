@@ -40,7 +40,8 @@ def _notes(summary: Mapping[str, Any]) -> Iterator[str]:
         )
     if shared := [fold["shared_sites"] for fold in summary["folds"] if "shared_sites" in fold]:
         if any(shared):
-            yield f"On both sides of a fold are {min(shared)} to {max(shared)} of {summary['sites']} hospitals."
+            number = " to ".join(map(str, dict.fromkeys((min(shared), max(shared)))))
+            yield f"On both sides of a fold are {number} of {summary['sites']} hospitals."
         else:
             yield f"No hospital is on both sides of a fold ({summary['sites']} in all)."
 
