@@ -16,6 +16,9 @@ from ccl.io.errors import ConfigError
 TIME_GROUPS = 4
 """Groups of follow-up with ``stratify: time``, separately for events and censored patients; fewer if they are few."""
 
+ATTEMPTS = 5
+"""Draws for each repeat, as two draws of few sites may be the same."""
+
 HELD_OUT_SEED = 1
 """Keeps the draw of held-out patients apart from that of the folds."""
 
@@ -34,7 +37,7 @@ def draw_folds(patients: pd.DataFrame, draw: FoldDraw) -> pd.DataFrame:
     Raises
     ------
     ConfigError
-        There are fewer events, censored patients or sites than folds.
+        There are fewer events, censored patients or sites than folds, or too few ways to draw them for the repeats.
     """
     rarest = int(patients["censorship"].value_counts().min())
     if rarest < draw.n_folds:
@@ -45,19 +48,36 @@ def draw_folds(patients: pd.DataFrame, draw: FoldDraw) -> pd.DataFrame:
             expected="at least one event and one censored patient in each fold",
             todo="lower n_folds",
         )
-    tests = [test for repeat in range(draw.repeats) for test in _partition(patients, draw, _seed(draw, repeat))]
     rows = [
         (fold, patients["patient_id"].iloc[index], role)
-        for fold, test in enumerate(tests)
+        for fold, test in enumerate(_partitions(patients, draw))
         for role, side in (("train", np.setdiff1d(np.arange(len(patients)), test)), ("test", test))
         for index in side
     ]
     return pd.DataFrame(rows, columns=["fold", "patient_id", "role"])
 
 
-def _seed(draw: FoldDraw, repeat: int) -> int:
-    """Return the seed of a repeat; the first is the config's own."""
-    return draw.fold_seed if not repeat else int(np.random.SeedSequence((draw.fold_seed, repeat)).generate_state(1)[0])
+def _partitions(patients: pd.DataFrame, draw: FoldDraw) -> list[NDArray[np.int64]]:
+    """Return the positions of the test patients of every fold of every repeat; no two repeats are the same."""
+    found: dict[frozenset[bytes], list[NDArray[np.int64]]] = {}
+    for attempt in range(ATTEMPTS * draw.repeats):
+        tests = list(_partition(patients, draw, _seed(draw, attempt)))
+        found.setdefault(frozenset(test.tobytes() for test in tests), tests)
+        if len(found) == draw.repeats:
+            return [test for tests in found.values() for test in tests]
+    raise ConfigError(
+        "the folds cannot be repeated so often",
+        where="config, cohort: repeats",
+        found=f"{len(found)} different draws in {ATTEMPTS * draw.repeats}",
+        expected=f"{draw.repeats} draws, no two of which are the same",
+        todo="lower repeats, or draw patients instead of sites",
+    )
+
+
+def _seed(draw: FoldDraw, attempt: int) -> int:
+    """Return the seed of a draw; the first is the config's own."""
+    first = draw.fold_seed
+    return first if not attempt else int(np.random.SeedSequence((first, attempt)).generate_state(1)[0])
 
 
 def _partition(patients: pd.DataFrame, draw: FoldDraw, seed: int) -> Iterator[NDArray[np.int64]]:

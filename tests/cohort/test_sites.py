@@ -78,6 +78,12 @@ def test_too_few_sites_are_refused_with_the_largest() -> None:
     )
 
 
+def test_few_sites_cannot_be_drawn_often() -> None:
+    patients = draw_cohort(60, 3)
+    with pytest.raises(ConfigError, match="1 different draws in 10"):
+        draw_folds(patients, FoldDraw(n_folds=3, by="site", repeats=2))
+
+
 def test_the_site_is_in_the_barcode_or_in_a_column(tmp_path: Path) -> None:
     table = tmp_path / "p.csv"
     table.write_text("patient_id,site\nP1,north\nP2,south\nP2,south\nP3,\nP4,north\nP4,south\n")
