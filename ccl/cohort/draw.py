@@ -16,9 +16,6 @@ from ccl.io.errors import ConfigError
 TIME_GROUPS = 4
 """Groups of follow-up with ``stratify: time``, separately for events and censored patients; fewer if they are few."""
 
-ATTEMPTS = 5
-"""Draws for each repeat, as two draws of few sites may be the same."""
-
 HELD_OUT_SEED = 1
 """Keeps the draw of held-out patients apart from that of the folds."""
 
@@ -37,7 +34,7 @@ def draw_folds(patients: pd.DataFrame, draw: FoldDraw) -> pd.DataFrame:
     Raises
     ------
     ConfigError
-        There are fewer events, censored patients or sites than folds, or too few ways to draw them for the repeats.
+        There are fewer events, censored patients or sites than folds, or too few ways to share out the sites.
     """
     rarest = int(patients["censorship"].value_counts().min())
     if rarest < draw.n_folds:
@@ -57,38 +54,23 @@ def draw_folds(patients: pd.DataFrame, draw: FoldDraw) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["fold", "patient_id", "role"])
 
 
-def _partitions(patients: pd.DataFrame, draw: FoldDraw) -> list[NDArray[np.int64]]:
-    """Return the positions of the test patients of every fold of every repeat; no two repeats are the same."""
-    found: dict[frozenset[bytes], list[NDArray[np.int64]]] = {}
-    for attempt in range(ATTEMPTS * draw.repeats):
-        tests = list(_partition(patients, draw, _seed(draw, attempt)))
-        found.setdefault(frozenset(test.tobytes() for test in tests), tests)
-        if len(found) == draw.repeats:
-            return [test for tests in found.values() for test in tests]
-    raise ConfigError(
-        "the folds cannot be repeated so often",
-        where="config, cohort: repeats",
-        found=f"{len(found)} different draws in {ATTEMPTS * draw.repeats}",
-        expected=f"{draw.repeats} draws, no two of which are the same",
-        todo="lower repeats, or draw patients instead of sites",
-    )
-
-
-def _seed(draw: FoldDraw, attempt: int) -> int:
-    """Return the seed of a draw; the first is the config's own."""
-    first = draw.fold_seed
-    return first if not attempt else int(np.random.SeedSequence((first, attempt)).generate_state(1)[0])
-
-
-def _partition(patients: pd.DataFrame, draw: FoldDraw, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Yield the positions of the test patients of each fold."""
+def _partitions(patients: pd.DataFrame, draw: FoldDraw) -> Iterator[NDArray[np.int64]]:
+    """Yield the positions of the test patients of each fold of each repeat."""
     if draw.by == "site":
-        group = patients["site"].map(share_out(patients, [1 / draw.n_folds] * draw.n_folds, seed)).to_numpy()
-        yield from (np.flatnonzero(group == fold) for fold in range(draw.n_folds))
+        equal = [1 / draw.n_folds] * draw.n_folds
+        for sites in share_out(patients, equal, draw.fold_seed, ways=draw.repeats):
+            group = patients["site"].map(sites).to_numpy()
+            yield from (np.flatnonzero(group == fold) for fold in range(draw.n_folds))
         return
     alike = patients["censorship"] if draw.stratify == "censorship" else _time_groups(patients, draw.n_folds)
-    splitter = StratifiedKFold(draw.n_folds, shuffle=True, random_state=seed)
-    yield from (test for _, test in splitter.split(patients, alike))
+    for repeat in range(draw.repeats):
+        splitter = StratifiedKFold(draw.n_folds, shuffle=True, random_state=_seed(draw, repeat))
+        yield from (test for _, test in splitter.split(patients, alike))
+
+
+def _seed(draw: FoldDraw, repeat: int) -> int:
+    """Return the seed of a repeat; the first is the config's own."""
+    return draw.fold_seed if not repeat else int(np.random.SeedSequence((draw.fold_seed, repeat)).generate_state(1)[0])
 
 
 def _time_groups(patients: pd.DataFrame, n_folds: int) -> pd.Series[str]:
@@ -103,7 +85,7 @@ def draw_held_out(patients: pd.DataFrame, draw: FoldDraw) -> list[str]:
     """Return the patients that are in no fold: a share of events and of censored patients, or a share of the sites."""
     rng = np.random.default_rng((draw.fold_seed, HELD_OUT_SEED))
     if draw.by == "site":
-        groups = share_out(patients, [1 - draw.held_out_share, draw.held_out_share], draw.fold_seed)
+        (groups,) = share_out(patients, [1 - draw.held_out_share, draw.held_out_share], draw.fold_seed)
         return list(patients.loc[patients["site"].map(groups) == 1, "patient_id"])
     drawn: list[str] = []
     for _, alike in patients.groupby("censorship"):
