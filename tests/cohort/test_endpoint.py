@@ -77,7 +77,7 @@ def test_the_summary_and_the_report_name_the_patients(resource: Path, tmp_path: 
     said = " ".join(notes(summary))
     for words in (
         "event: 1.0; censored: 0.0",
-        "it means an event of DSS",
+        "they mean an event of DSS",
         "Competing deaths are treated as censored: 1 death without an event of DSS",
         "1 patient left out (no DSS): unknown",
         "1 record to check (OS time below PFI time): undead",
