@@ -38,6 +38,33 @@ class FollowUpColumns(PatientColumn):
     censorship_column: str = key(
         "censorship", "column of the censorship; 1 if the patient was censored, 0 if death was observed"
     )
+    endpoint: Annotated[Text | None, LATER] = key(
+        None,
+        "endpoint, such as OS, DSS, PFI or DFI, whose event is read instead of the censorship, from the columns OS and"
+        " OS.time; patients without it are left out",
+    )
+    event_column: Annotated[str | None, LATER] = key(
+        None, "column of the endpoint's event (1 or Dead; 0 or Alive); where absent, the endpoint's name"
+    )
+    time_column: Annotated[str | None, LATER] = key(
+        None, "column of the endpoint's time; where absent, the endpoint's name with `.time`"
+    )
+    time_unit: Annotated[Literal["months", "days"], LATER] = key(
+        "months", "unit of the column of time; a month is 365.25 / 12 days"
+    )
+    endpoint_patient_column: Annotated[str | None, LATER] = key(
+        None, "column that names the patient in `endpoint_table`; where absent, `patient_column`"
+    )
+    landmark_months: Annotated[float, LATER] = key(
+        0.0,
+        "start of the follow-up after so many months; who died or was censored up to then is left out (months)",
+        ge=0,
+    )
+    site: Annotated[Text | None, LATER] = key(
+        None,
+        "column of the table of patients that names the hospital, or tcga-barcode for the second field of the"
+        " patient's name",
+    )
 
 
 @section
@@ -46,6 +73,28 @@ class FoldDraw:
 
     n_folds: int = key(5, "folds to draw for a cohort without a `folds` folder, stratified by censorship", ge=2)
     fold_seed: int = key(0, "seed of this draw", ge=0)
+    repeats: Annotated[int, LATER] = key(1, "how often the folds are drawn; n_folds times repeats are trained", ge=1)
+    stratify: Annotated[Literal["censorship", "time"], LATER] = key(
+        "censorship", "what is alike in all folds; time adds quarters of the follow-up, of events and of the others"
+    )
+    by: Annotated[Literal["patient", "site"], LATER] = key(
+        "patient",
+        "what is drawn; site keeps the patients of a hospital on one side of each fold, with similar numbers of"
+        " patients and events in the folds",
+    )
+    held_out_share: Annotated[float, LATER] = key(
+        0.0,
+        "share of the patients that is drawn first and is in no fold, for a later validation, for cohorts without"
+        " `held_out`; with `by: site` whole hospitals are drawn",
+        ge=0,
+        lt=1,
+    )
+
+    @model_validator(mode="after")
+    def _alike(self) -> FoldDraw:
+        if self.by == "site" and self.stratify == "time":
+            raise PydanticCustomError("incomplete", "`by: site` balances events and size; take `stratify: time` out")
+        return self
 
 
 @section
@@ -204,6 +253,13 @@ class Download(DownloadSettings):
     connections: int = key(4, "files that one job downloads at a time; each takes one of `--cores`", ge=1)
 
 
+NEEDED_BESIDE = (
+    ("omics", "gmt"), ("gmt", "omics"), ("features", "slides"), ("download", "slides"), ("event_column", "endpoint"),
+    ("time_column", "endpoint"), ("endpoint_table", "endpoint"), ("endpoint_patient_column", "endpoint_table"),
+)  # fmt: skip
+"""Keys of a cohort that mean nothing without another."""
+
+
 @section
 class Cohort(Label, FollowUpColumns):
     """``cohorts: <name>``."""
@@ -227,9 +283,16 @@ class Cohort(Label, FollowUpColumns):
         " slides",
         min_length=1,
     )
+    endpoint_table: Annotated[Text | None, LATER] = key(
+        None, "table of the endpoint; where absent, the table of `patients`, which else only lists the patients"
+    )
     folds: Text | None = key(
         None,
-        "folder of splits_0.csv, splits_1.csv, ... with columns train and val (or test); without it folds are drawn",
+        "folder of splits_0.csv, splits_1.csv, ... with columns train and val (or test), or the folds of Patho-Bench or"
+        " MMP; without it folds are drawn",
+    )
+    held_out: Annotated[Text | None, LATER] = key(
+        None, "table of patients, or of hospitals in a column `site`, that are in no fold, for a later validation"
     )
     omics: Omics | None = key(None, "omics tables: one wide table, or a table for each kind of omics")
     gmt: Text | None = key(None, "GMT file of gene families")
@@ -242,7 +305,7 @@ class Cohort(Label, FollowUpColumns):
 
     @model_validator(mode="after")
     def _whole(self) -> Cohort:
-        for name, needed in (("omics", "gmt"), ("gmt", "omics"), ("features", "slides"), ("download", "slides")):
+        for name, needed in NEEDED_BESIDE:
             if getattr(self, name) and not getattr(self, needed):
                 raise PydanticCustomError("incomplete", f"`{name}` needs `{needed}` beside it")
         if self.download and self.features:

@@ -56,7 +56,8 @@ class Inputs:
     def cohort(self, wildcards: Wildcards) -> Files:
         """Return the user's tables of a cohort."""
         cohort = self._cohort(wildcards)
-        return {"patients": cohort.table("patients"), "slides": cohort.table("slides"), "folds": cohort.fold_files}
+        tables = {key: cohort.table(key) for key in ("patients", "endpoint_table", "slides", "held_out")}
+        return {**tables, "folds": cohort.fold_files}
 
     def genomics(self, wildcards: Wildcards) -> Files:
         """Return the user's omics tables and gene families."""

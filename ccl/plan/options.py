@@ -31,7 +31,7 @@ def input_options(input: Any, without: Sequence[str] = ()) -> str:
         if name not in without
         for path in ([input[name]] if isinstance(input[name], str) else input[name])
     ]
-    return " ".join(f"--{name} {shlex.quote(path)}" for name, path in pairs)
+    return " ".join(f"--{name.replace('_', '-')} {shlex.quote(path)}" for name, path in pairs)
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,11 @@ class Options:
         values = self.plan.values["cohorts"][wildcards.cohort]
         clinical = values["clinical"]
         words = ["--patient-column", clinical.get("patient_column", values["patient_column"])]
-        for key in ("months_column", "censorship_column"):
-            words += ["--outcome-column", values[key]]
+        outcomes = [values["months_column"], values["censorship_column"]]
+        if endpoint := values.get("endpoint"):
+            outcomes += [values.get("event_column", endpoint), values.get("time_column", f"{endpoint}.time")]
+        for column in outcomes:
+            words += ["--outcome-column", column]
         return shlex.join([*words, "--covariates", json.dumps(clinical)])
 
     def download(self, wildcards: Wildcards) -> str:
