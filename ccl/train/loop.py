@@ -79,7 +79,7 @@ def train_replicas(
     Parameters
     ----------
     network : function
-        Makes the network of a method (:func:`ccl.methods.clinical.build`).
+        Makes the network of a method (:func:`ccl.methods.build.build`).
     hyper : Hyper
         The method's hyper-parameters.
     recipe : Recipe

@@ -25,7 +25,7 @@ from ccl.io.devices import peak_memory_mb, pick_device
 from ccl.io.errors import ConfigError
 from ccl.io.files import digest, sha256, write_json, write_table
 from ccl.methods import get_method, hyper, in_config_of
-from ccl.methods.clinical import build
+from ccl.methods.build import build
 from ccl.methods.declaration import Recipe
 from ccl.methods.interface import SurvivalModel
 from ccl.train import version

@@ -1,0 +1,65 @@
+"""Incomplete patients as an input of any network: learnt values stand in for the parts that a patient lacks.
+
+For each column of a missing omics table, and for the one patch of a missing bag, the network reads a value that is the
+same for all patients and learnt with its weights.  It starts at zero, which is the training mean of a column.  Attention
+to the patches of a patient without slides is attention to this one patch, and a fusion reads the same vector of the
+missing modality for all.  So every method is defined for every pattern, and a network on complete patients is unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from ccl.data.batch import Batch, Shape
+from ccl.methods.interface import Attention, Output, SurvivalModel
+from ccl.methods.wrapper import Wrapper
+from ccl.nn.replicas import Replicas
+
+
+class WithStandIns(Wrapper):
+    """A network that reads learnt values where a patient lacks an omics table or slides."""
+
+    def __init__(self, network: SurvivalModel, shape: Shape, replicas: Replicas) -> None:
+        super().__init__(network)
+        zeros = [torch.zeros(len(replicas), 1, size, device=replicas.device) for size in shape.families]
+        self.genes = nn.ParameterList(zeros)
+        self.patch = (
+            nn.Parameter(torch.zeros(len(replicas), 1, shape.features, device=replicas.device))
+            if shape.features
+            else None
+        )
+        for number, tables in enumerate(shape.tables):
+            self.register_buffer(f"tables_{number}", torch.tensor(tables, device=replicas.device), persistent=False)
+
+    def forward(self, batch: Batch) -> Output:
+        """Return the logits and the losses of the network."""
+        output: Output = self.network(self.completed(batch))
+        return output
+
+    def completed(self, batch: Batch) -> Batch:
+        """Return a batch with the learnt values in the place of missing ones."""
+        present = batch.present
+        if present is None:
+            return batch
+        genomics = tuple(
+            torch.where(present.tables[..., getattr(self, f"tables_{number}")], values, self.genes[number])
+            for number, values in enumerate(batch.genomics)
+        )
+        without = present.slides is not None and not bool(present.slides.all())
+        return replace(batch, genomics=genomics, bag=self.patch if without else batch.bag, present=None)
+
+    def attends_to(self, batch: Batch) -> Attention:
+        """Return what the network attends to; for a patient without slides, to the one learnt patch."""
+        return self.network.attends_to(self.completed(batch))
+
+    def through(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the logits once for each component of the network."""
+        return self.network.through(self.completed(batch))
+
+    def decomposed(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return the components of the network."""
+        return self.network.decomposed(self.completed(batch))
