@@ -83,8 +83,12 @@ class Fold:
     """Share of clusters without a patch, over all patients; None where no clusters are read."""
     left_out: Mapping[str, str]
     """Patients of the fold that lack what the method reads, each with the reason."""
+    left_out_deaths: int
+    """How many of these died."""
+    keeps: bool
+    """Whether patients who lack only a part of it are kept."""
     lacking: Mapping[str, str]
-    """What incomplete patients of the fold lack who are kept."""
+    """What each of those lacks, such as ``no slides``."""
     inner: Side | None = None
     """Patients held out of training to choose the epoch by, if there are any."""
 
@@ -191,6 +195,8 @@ def load_fold(
         weights=weights,
         empty_clusters=clusters.empty_rate if clusters else None,
         left_out=left_out,
+        left_out_deaths=int((outcomes.loc[list(left_out), "censorship"] == 0).sum()),
+        keeps=tables.incomplete,
         lacking=tables.lacking(here) if tables.incomplete else {},
         inner=side("inner") if members["inner"] else None,
     )

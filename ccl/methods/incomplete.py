@@ -1,9 +1,9 @@
 """Incomplete patients as an input of any network: learnt values stand in for the parts that a patient lacks.
 
 For each column of a missing omics table, and for the one patch of a missing bag, the network reads a value that is the
-same for all patients and learnt with its weights.  It starts at zero, which is the training mean of a column.  Attention
-to the patches of a patient without slides is attention to this one patch, and a fusion reads the same vector of the
-missing modality for all.  So every method is defined for every pattern, and a network on complete patients is unchanged.
+same for all patients and learnt with its weights.  It starts at zero, which is the training mean of a column.  Tokens
+of a missing modality are therefore learnt tokens, and attention to the patches of a patient without slides is attention
+to one learnt patch.  Nothing changes for complete patients.
 """
 
 from __future__ import annotations
