@@ -1,9 +1,10 @@
 """Incomplete patients as an input of any network: learnt values stand in for the parts that a patient lacks.
 
 For each column of a missing omics table, and for the one patch of a missing bag, the network reads a value that is the
-same for all patients and learnt with its weights.  It starts at zero, which is the training mean of a column.  Tokens
-of a missing modality are therefore learnt tokens, and attention to the patches of a patient without slides is attention
-to one learnt patch.  Nothing changes for complete patients.
+same for all patients and learnt with its weights.  That of a column starts at zero, the training mean; the patch starts
+at random, because a ReLU may pass no gradient to zeros.  Tokens of a missing modality are therefore learnt tokens, and
+attention to the patches of a patient without slides is attention to one learnt patch.  Nothing changes for complete
+patients.
 """
 
 from __future__ import annotations
@@ -27,11 +28,7 @@ class WithStandIns(Wrapper):
         super().__init__(network)
         zeros = [torch.zeros(len(replicas), 1, size, device=replicas.device) for size in shape.families]
         self.genes = nn.ParameterList(zeros)
-        self.patch = (
-            nn.Parameter(torch.zeros(len(replicas), 1, shape.features, device=replicas.device))
-            if shape.features
-            else None
-        )
+        self.patch = nn.Parameter(replicas.normal(1, shape.features)) if shape.features else None
         for number, tables in enumerate(shape.tables):
             self.register_buffer(f"tables_{number}", torch.tensor(tables, device=replicas.device), persistent=False)
 
