@@ -1,6 +1,6 @@
 """Incomplete patients as an input of any network: learnt values stand in for the parts that a patient lacks.
 
-For each column of a missing omics table, and for the one patch of a missing bag, the network reads a value that is the
+For each column of a missing omics table, and for the one patch of missing slides, the network reads a value that is the
 same for all patients and learnt with its weights.  That of a column starts at zero, the training mean; the patch starts
 at random, because a ReLU may pass no gradient to zeros.  Tokens of a missing modality are therefore learnt tokens, and
 attention to the patches of a patient without slides is attention to one learnt patch.  Nothing changes for complete
@@ -46,8 +46,13 @@ class WithStandIns(Wrapper):
             torch.where(present.tables[..., getattr(self, f"tables_{number}")], values, self.genes[number])
             for number, values in enumerate(batch.genomics)
         )
-        without = present.slides is not None and not bool(present.slides.all())
-        return replace(batch, genomics=genomics, bag=self.patch if without else batch.bag, present=None)
+        bag, centres = batch.bag, batch.centres
+        if present.slides is not None and self.patch is not None:
+            if centres is not None:
+                centres = torch.where(present.slides[..., None, None], centres, self.patch[:, :, None])
+            elif not bool(present.slides.all()):  # a bag is of one patient
+                bag = self.patch
+        return replace(batch, genomics=genomics, bag=bag, centres=centres, present=None)
 
     def attends_to(self, batch: Batch) -> Attention:
         """Return what the network attends to; for a patient without slides, to the one learnt patch."""

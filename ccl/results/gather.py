@@ -114,7 +114,7 @@ class Cohort:
     inputs: tuple[InputFile, ...]
     """The files that all results of the cohort were made from."""
     died: frozenset[str]
-    """Patients with an observed death, tested or not; empty if the cohort's table of patients is not there."""
+    """Patients with an observed death, tested or not."""
     contact_sheet: Path | None
     """Page of the stage ``quality``, even if it does not exist yet; None if no slide was cut into patches."""
 
@@ -228,8 +228,6 @@ def _read_cohort(folder: Path, evaluations: tuple[Evaluation, ...]) -> Cohort:
 
 
 def _read_deaths(path: Path) -> frozenset[str]:
-    if not path.is_file():
-        return frozenset()
     patients = read_table(path, required=("patient_id", "censorship"), text=("patient_id",))
     return frozenset(patients.loc[patients["censorship"] == 0, "patient_id"])
 
