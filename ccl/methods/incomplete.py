@@ -2,7 +2,7 @@
 
 For each column of a missing omics table, and for the one patch of missing slides, the network reads a value that is the
 same for all patients and learnt with its weights.  That of a column starts at zero, the training mean; the patch starts
-at random, because a ReLU may pass no gradient to zeros.  Tokens of a missing modality are therefore learnt tokens, and
+at ones, because a ReLU may pass no gradient to zeros.  Tokens of a missing modality are therefore learnt tokens, and
 attention to the patches of a patient without slides is attention to one learnt patch.  Nothing changes for complete
 patients.
 """
@@ -28,9 +28,13 @@ class WithStandIns(Wrapper):
         super().__init__(network)
         zeros = [torch.zeros(len(replicas), 1, size, device=replicas.device) for size in shape.families]
         self.genes = nn.ParameterList(zeros)
-        self.patch = nn.Parameter(replicas.normal(1, shape.features)) if shape.features else None
+        ones = torch.ones(len(replicas), 1, shape.features, device=replicas.device)
+        self.patch = nn.Parameter(ones) if shape.features else None
         for number, tables in enumerate(shape.tables):
             self.register_buffer(f"tables_{number}", torch.tensor(tables, device=replicas.device), persistent=False)
+
+    def expect(self, batch: Batch) -> None:
+        """Do nothing: the values of the next steps are not known, because the learnt ones change between steps."""
 
     def forward(self, batch: Batch) -> Output:
         """Return the logits and the losses of the network."""

@@ -12,7 +12,12 @@ from ccl.evaluate.stage import evaluate_runs
 from ccl.train import stage as run
 from tests.data.incomplete import Project
 
-SMALL = {"ccl": {"width": 16}, "survpath": {"width": 16}, "snn": {"width": 16}, "mcat": {"width": 16}}
+SMALL = {
+    "ccl": {"width": 16},
+    "porpoise": {"width": 16, "hidden": 16, "dropout": 0.0},
+    "snn": {"width": 16},
+    "mcat": {"width": 16},
+}
 
 LACKS = {"slides": ("P00", "P01", "P09"), "genes": ("P04", "P05", "P09"), "cnv": ("P06", "P08")}
 
@@ -25,7 +30,7 @@ def facts(folder):
     ("method", "settings"),
     [
         ("cox-multimodal", {}),
-        ("survpath", {"epochs": 4, "lr": 0.01}),
+        ("porpoise", {"epochs": 6, "lr": 0.02, "drop_modality": 0.4}),
         ("ccl", {"epochs": 10, "lr": 0.02, "drop_modality": 0.3}),
     ],
 )
@@ -44,7 +49,7 @@ def test_genes_carry_the_risk_of_those_without_slides(tmp_path, make_cohort, met
     }  # fmt: skip
     assert patterns["complete"]["c_index"] > 0.7
     assert patterns["no slides"]["c_index"] > 0.7
-    assert patterns["no genes"]["c_index"] > (0.5 if method == "ccl" else 0.7)
+    assert patterns["no genes"]["c_index"] > 0.55
 
 
 @pytest.mark.parametrize("method", ["ccl", "mcat", "cox-multimodal"])
