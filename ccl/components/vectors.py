@@ -31,7 +31,7 @@ class Vectors:
 
 
 def vectors_of(run: FoldRun, tables: Tables) -> Vectors:
-    """Return the components of all test patients of a run.
+    """Return the components of all complete test patients of a run; others do not have all of them.
 
     Raises
     ------
@@ -41,6 +41,7 @@ def vectors_of(run: FoldRun, tables: Tables) -> Vectors:
         The networks were not trained on these files.
     """
     last = run.predictions[run.predictions["epoch"] == run.epochs]
+    last = last[~last["patient_id"].isin(list(run.facts.get("lacking", ())))]
     patients = (
         last.groupby("patient_id")
         .agg(months=("months", "first"), censorship=("censorship", "first"), risk=("risk", "mean"))

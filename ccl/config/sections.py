@@ -481,6 +481,19 @@ class TrainSettings:
         ge=0,
         lt=1,
     )
+    incomplete: Annotated[Literal["drop", "keep"], LATER] = key(
+        "drop",
+        "treatment of patients who lack slides, or are in no omics table; drop leaves them out of methods that read"
+        " both; keep trains and tests these methods on them too, and also tells methods which omics tables a patient"
+        " is in",
+    )
+    drop_modality: Annotated[float, LATER] = key(
+        0.0,
+        "share of training steps in which a method that reads slides and genes sees only one of them, at random, of a"
+        " patient who has both; Cox models, which have no steps, ignore it",
+        ge=0,
+        lt=1,
+    )
 
 
 @section

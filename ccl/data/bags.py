@@ -28,7 +28,7 @@ class Bags:
     Parameters
     ----------
     rows : sequence of sequences of ManifestRow
-        The slides of each patient; a bag is their patches in this order.
+        The slides of each patient; a bag is their patches in this order.  Without slides it is empty, (1, 0, 0).
     device : torch.device
         Where the bags are needed.
     keep : bool
@@ -62,7 +62,7 @@ class Bags:
     def _read(self, number: int) -> Tensor:
         if number in self._kept:
             return self._kept[number]
-        parts = [_finite(row) for row in self._rows[number]]
+        parts = [_finite(row) for row in self._rows[number]] or [torch.empty(0, 0)]
         bag = parts[0] if len(parts) == 1 else torch.cat(parts)
         if self._keep:
             self._kept[number] = bag

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -21,6 +23,33 @@ class Shape:
     """Width D of a patch or a centre; 0 for a method that reads no slides."""
     clinical: int = 0
     """Number C of the covariates' columns; 0 for a method that reads none."""
+    tables: tuple[tuple[int, ...], ...] = ()
+    """Per family, the number of each column's omics table, 0 to T - 1; empty if every patient is complete."""
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether patients may lack slides or omics tables, so that batches say what each patient has."""
+        return bool(self.tables)
+
+    @property
+    def n_tables(self) -> int:
+        """Number T of omics tables; 0 if every patient is complete."""
+        return 1 + max((table for family in self.tables for table in family), default=-1)
+
+    @property
+    def lacks_slides(self) -> bool:
+        """Whether patients may lack slides."""
+        return self.incomplete and self.features > 0
+
+    def entries(self) -> dict[str, Any]:
+        """Return the sizes for a JSON file; `tables` only if patients may be incomplete."""
+        return {name: value for name, value in asdict(self).items() if name != "tables" or value}
+
+    @classmethod
+    def of(cls, entries: Mapping[str, Any]) -> Shape:
+        """Return the shape of :meth:`entries`."""
+        tables = tuple(map(tuple, entries.get("tables", ())))
+        return cls(**{**entries, "families": tuple(entries["families"]), "tables": tables})
 
 
 @dataclass(frozen=True)
@@ -41,6 +70,28 @@ class Outcomes:
 
 
 @dataclass(frozen=True)
+class Present:
+    """What patients have of what a method reads: True where the patient has the part.
+
+    In a batch of B patients of S replicas the axes are (S, B), in :class:`ccl.data.patients.PatientData` (P,).
+    """
+
+    tables: Tensor
+    """(..., T) bool, the omics tables."""
+    slides: Tensor | None
+    """(...) bool; None for a method that reads no slides."""
+
+    @property
+    def genes(self) -> Tensor:
+        """(...) bool, whether a patient is in any omics table."""
+        return self.tables.any(dim=-1)
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Present:
+        """Return both with `change` applied, which leaves the axis of the tables alone."""
+        return Present(change(self.tables), None if self.slides is None else change(self.slides))
+
+
+@dataclass(frozen=True)
 class Batch:
     """B patients of each of S replicas: in training each has its own; otherwise all have the same, given as S = 1."""
 
@@ -51,9 +102,12 @@ class Batch:
     outcomes: Outcomes | None
     """Only in training."""
     bag: Tensor | None = None
-    """(S, N, D) all patches of one patient (then B = 1), in the order of the files; for methods that read bags."""
+    """(S, N, D) all patches of one patient (then B = 1), in the order of the files; for methods that read bags.  N is 0
+    for a patient without slides."""
     clinical: Tensor | None = None
     """(S, B, C) scaled covariates, for methods that read them."""
+    present: Present | None = None
+    """What each patient has; None if every patient is complete.  Values of a missing part mean nothing."""
 
     def one(self, number: int) -> Batch:
         """Return one patient of each replica, B = 1, without its bag."""
@@ -63,4 +117,5 @@ class Batch:
             None if self.centres is None else self.centres[:, own],
             None if self.outcomes is None else self.outcomes.one(number),
             clinical=None if self.clinical is None else self.clinical[:, own],
+            present=None if self.present is None else self.present.map(lambda part: part[:, own]),
         )

@@ -50,7 +50,7 @@ class Inputs:
             files += [self.clinical, self.clinical.parent / CODING]
         return [path for path in files if path is not None]
 
-    def tables(self, reads: Collection[str]) -> Tables:
+    def tables(self, reads: Collection[str], *, incomplete: bool = False) -> Tables:
         """Read the files that a method needs (:func:`read_tables`)."""
         return read_tables(
             reads,
@@ -59,6 +59,7 @@ class Inputs:
             slides=self.slides,
             manifests=self.manifests,
             clinical=self.clinical,
+            incomplete=incomplete,
         )
 
 
@@ -82,6 +83,12 @@ class Fold:
     """Share of clusters without a patch, over all patients; None where no clusters are read."""
     left_out: Mapping[str, str]
     """Patients of the fold that lack what the method reads, each with the reason."""
+    left_out_deaths: int
+    """How many of these died."""
+    keeps: bool
+    """Whether patients who lack only a part of it are kept."""
+    lacking: Mapping[str, str]
+    """What each of those lacks, such as ``no slides``."""
     inner: Side | None = None
     """Patients held out of training to choose the epoch by, if there are any."""
 
@@ -94,6 +101,8 @@ def load_fold(
     intervals: int,
     intervals_from: Literal["train", "cohort"],
     inner: float | None = None,
+    incomplete: Literal["drop", "keep"] = "drop",
+    drop_modality: float = 0.0,
     device: torch.device = CPU,
     keep_bags: bool = False,
 ) -> Fold:
@@ -115,6 +124,11 @@ def load_fold(
         Patients whose times the interval edges are computed from.
     inner : float, optional
         Share of the training patients to hold out for the choice of the epoch.
+    incomplete : {"drop", "keep"}
+        Whether patients who have slides or omics, but not both or not every omics table, are left out.
+    drop_modality : float
+        Rate at which training drops a modality.  Above 0, the networks of a method that reads both are built for
+        incomplete patients.
     device : torch.device
         Where the data are wanted.
     keep_bags : bool
@@ -130,7 +144,7 @@ def load_fold(
     InputError
         Features of slides differ in encoder or width.
     """
-    tables = inputs.tables(reads)
+    tables = inputs.tables(reads, incomplete=incomplete == "keep")
     outcomes = read_table(inputs.patients, required=("patient_id", "months", "censorship"), text=("patient_id",))
     outcomes = outcomes.set_index("patient_id")
     roles = _roles(inputs.folds, fold)
@@ -141,16 +155,19 @@ def load_fold(
     members = {role: [patient for patient in here if roles[patient] == role] for role in ("train", "inner", "test")}
     for role in ("train", "test"):
         _check_role(role, members[role], left_out)
-    rows = tables.genomic_rows(members["train"])
+    if tables.incomplete:
+        _check_modalities(tables, members["train"])
+    genes = zip(tables.families, tables.genes_of(members["train"]), strict=True)
     scalers = Scalers(
-        {family.name: Scaler.fit(family.values[rows]) for family in tables.families},
+        {family.name: Scaler.fit(values) for family, values in genes},
         None if tables.clinical is None else _fit_clinical(tables.clinical, members["train"], fold),
     )
     clusters, features, weights = tables.clusters, 0, "none"
     if clusters is not None:
         features, weights = clusters.centres.shape[2], clusters.weights
     elif tables.members is not None:
-        bags = {patient: tables.members.bags[patient] for role in members.values() for patient in role}
+        found = tables.members.bags
+        bags = {patient: found[patient] for role in members.values() for patient in role if patient in found}
         features, weights = check_bags(bags, keep=keep_bags)
 
     def side(role: str) -> Side:
@@ -169,6 +186,7 @@ def load_fold(
             clusters=clusters.centres.shape[1] if clusters else 0,
             features=features,
             clinical=len(tables.clinical.columns) if tables.clinical else 0,
+            tables=tables.table_numbers if tables.incomplete or (drop_modality and tables.reads_slides) else (),
         ),
         edges=interval_edges(basis["months"], basis["censorship"], intervals),
         families={family.name: family.columns for family in tables.families},
@@ -177,6 +195,9 @@ def load_fold(
         weights=weights,
         empty_clusters=clusters.empty_rate if clusters else None,
         left_out=left_out,
+        left_out_deaths=int((outcomes.loc[list(left_out), "censorship"] == 0).sum()),
+        keeps=tables.incomplete,
+        lacking=tables.lacking(here) if tables.incomplete else {},
         inner=side("inner") if members["inner"] else None,
     )
 
@@ -235,6 +256,22 @@ def _hold_out(roles: Mapping[str, str], outcomes: pd.DataFrame, *, share: float,
     for _, alike in training.groupby("censorship"):
         drawn += rng.permutation(alike.index.to_numpy())[: round(share * len(alike))].tolist()
     return {**roles, **dict.fromkeys(drawn, "inner")}
+
+
+def _check_modalities(tables: Tables, training: Sequence[str]) -> None:
+    """Raise ModelError if no training patient has slides, or none has omics, though the method reads them."""
+    there = {
+        "slides": not tables.reads_slides or tables.with_slides(training).any(),
+        "omics": tables.genomics is None or tables.in_tables(training).any(),
+    }
+    lacking = [name for name, found in there.items() if not found]
+    if lacking:
+        raise ModelError(
+            f"no training patient has {' or '.join(lacking)}, which the method reads",
+            found=f"{len(training)} training patients",
+            expected="some training patients with slides, and some with omics",
+            todo="check that the tables and the sample sheet name the patients alike, or take a method that needs less",
+        )
 
 
 def _check_role(role: str, members: Collection[str], left_out: Mapping[str, str]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ccl.data.bags import Bags
-from ccl.data.batch import Batch, Outcomes
+from ccl.data.batch import Batch, Outcomes, Present
 from ccl.data.intervals import interval_labels
 from ccl.data.tables import Tables
 
@@ -30,13 +30,17 @@ class PatientData:
     bags: Bags | None = None
     clinical: Tensor | None = None
     """(P, C)"""
+    present: Present | None = None
+    """What each patient has, if incomplete patients are kept."""
     device: torch.device = CPU
 
     def batch(self) -> Batch:
         """Return all patients without their outcomes and bags: (1, P, ...)."""
         centres = None if self.centres is None else self.centres[None]
         clinical = None if self.clinical is None else self.clinical[None]
-        return Batch(tuple(family[None] for family in self.genomics), centres, outcomes=None, clinical=clinical)
+        present = None if self.present is None else self.present.map(lambda part: part[None])
+        genomics = tuple(family[None] for family in self.genomics)
+        return Batch(genomics, centres, outcomes=None, clinical=clinical, present=present)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the batches for a prediction: all patients at once, or one by one with their bags."""
@@ -57,22 +61,29 @@ def read_patients(
     tables : Tables
         What the method reads.
     patients : sequence of str
-        Patients that lack nothing (:meth:`Tables.left_out`).
+        Patients that are not left out (:meth:`Tables.left_out`).
     device : torch.device
         Where the tensors are wanted.
     keep_bags : bool
         Keep each bag in memory after it was read.
     """
-    genes, centres, bags, clinical = tables.genomic_rows(patients), None, None, None
-    if tables.clusters is not None:
-        centres = torch.from_numpy(tables.clusters.centres[tables.cluster_rows(patients)]).to(device)
+    found, bags, clinical, present = tables.centres_of(patients), None, None, None
+    centres = None if found is None else torch.from_numpy(found).to(device)
     if tables.members is not None:
-        bags = Bags([tables.members.bags[patient] for patient in patients], device=device, keep=keep_bags)
+        bags = Bags([tables.members.bags.get(patient, ()) for patient in patients], device=device, keep=keep_bags)
     if tables.clinical is not None:
         clinical = torch.from_numpy(tables.clinical.coded(patients)).to(device)
-    genomics = tuple(torch.from_numpy(family.values[genes]).to(device) for family in tables.families)
+    if tables.incomplete and tables.genomics is not None:
+        slides = torch.from_numpy(tables.with_slides(patients)).to(device) if tables.reads_slides else None
+        present = Present(torch.from_numpy(tables.in_tables(patients)).to(device), slides)
     return PatientData(
-        patients=tuple(patients), genomics=genomics, centres=centres, bags=bags, clinical=clinical, device=device
+        patients=tuple(patients),
+        genomics=tuple(torch.from_numpy(values).to(device) for values in tables.genes_of(patients)),
+        centres=centres,
+        bags=bags,
+        clinical=clinical,
+        present=present,
+        device=device,
     )
 
 
@@ -99,6 +110,7 @@ class Side(PatientData):
             None if self.centres is None else self.centres[rows],
             Outcomes(outcomes.labels[0][rows], outcomes.censorship[0][rows], outcomes.months[0][rows]),
             clinical=None if self.clinical is None else self.clinical[rows],
+            present=None if self.present is None else self.present.map(lambda part: part[rows]),
         )
 
     def sampling_weights(self, edges: NDArray[np.float64]) -> NDArray[np.float64]:

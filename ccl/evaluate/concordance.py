@@ -49,6 +49,12 @@ def concordance_index(months: ArrayLike, censorship: ArrayLike, risk: ArrayLike)
     return concordant / comparable if comparable else float("nan")
 
 
+def comparable_pairs(months: ArrayLike, censorship: ArrayLike) -> int:
+    """Return the number of pairs of patients that :func:`concordance_index` compares."""
+    nothing = np.zeros(np.shape(months))
+    return sum(int(np.count_nonzero(pairs)) for _, pairs, _ in _pairs(months, censorship, nothing))
+
+
 def resampled_concordance(
     months: ArrayLike, censorship: ArrayLike, risk: ArrayLike, counts: NDArray[np.integer]
 ) -> NDArray[np.float64]:

@@ -13,6 +13,7 @@ import pandas as pd
 from ccl.evaluate import GIVEN, INNER, PROTOCOLS
 from ccl.evaluate.folds import NAMES, FoldRun, read_folds
 from ccl.evaluate.given import read_predictions
+from ccl.evaluate.patterns import judge_patterns
 from ccl.evaluate.protocols import judge_fold, pool_risks, pool_survival, score_epochs, summarise
 from ccl.evaluate.survival import compare_groups, kaplan_meier, t_test
 from ccl.evaluate.times import judge_times
@@ -88,6 +89,8 @@ def _judge(folds: Sequence[FoldRun], epochs: Sequence[pd.DataFrame], protocol: s
     end = min(run.edges[-1] if len(run.edges) else 0.0 for run in folds)
     timed, table = judge_times(risks, partial(pool_survival, folds, scores), months, end=end)
     facts = {**summarise(scores, risks), **timed, "kaplan_meier": compare_groups(risks), "t_test": t_test(risks)}
+    if patterns := judge_patterns(folds, risks):
+        facts["patterns"] = patterns
     for rows in (risks, table):
         rows.insert(0, "protocol", protocol)
     return Judged(protocol, facts, risks, table)

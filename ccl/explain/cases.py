@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -36,7 +36,7 @@ def choose_cases(runs: Sequence[FoldRun], settings: ExplainSettings) -> list[Cas
     Raises
     ------
     ConfigError
-        No patients are requested, or a patient is not a test patient of any run.
+        No patients are requested, or a patient is not a test patient of any run, or lacks slides or omics.
     """
     if not settings.patients and not settings.count:
         raise ConfigError(
@@ -63,7 +63,10 @@ def choose_cases(runs: Sequence[FoldRun], settings: ExplainSettings) -> list[Cas
             expected=f"patients in the test set of a fold, such as {', '.join(ranked.index[:3])}",
             todo="name test patients of these runs; a model is not used to explain patients that it was trained on",
         )
-    wanted = set(settings.patients) or _extremes(list(ranked.index), settings.count)
+    lacking = {patient: lacks for run in runs for patient, lacks in run.facts.get("lacking", {}).items()}
+    _check_complete(settings.patients, lacking)
+    complete = [patient for patient in ranked.index if patient not in lacking]
+    wanted = set(settings.patients) or _extremes(complete, settings.count)
     return [
         Case(
             str(row.Index),
@@ -77,6 +80,18 @@ def choose_cases(runs: Sequence[FoldRun], settings: ExplainSettings) -> list[Cas
         for rank, row in enumerate(ranked.itertuples(), start=1)
         if row.Index in wanted
     ]
+
+
+def _check_complete(patients: Sequence[str], lacking: Mapping[str, str]) -> None:
+    incomplete = [f"{patient} ({lacking[patient]})" for patient in patients if patient in lacking]
+    if incomplete:
+        raise ConfigError(
+            "a patient to explain is incomplete",
+            where="config, explain: patients",
+            found=", ".join(incomplete),
+            expected="patients with slides and all omics tables",
+            todo="name other patients",
+        )
 
 
 def _extremes(ranked: Sequence[str], count: int) -> set[str]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from ccl.data.batch import Batch, Outcomes, Shape
-from ccl.methods import load
 from ccl.methods.cox import Hyper
 from ccl.methods.cox.network import Model as Cox
-from ccl.methods.interface import Attention, Output, SurvivalModel
+from ccl.methods.interface import Output, SurvivalModel
+from ccl.methods.wrapper import Wrapper
 from ccl.nn.replicas import Replicas
 
 SHARE = 0.5
@@ -23,16 +22,7 @@ COVARIATES = "covariates"
 """Name of the component of the covariates."""
 
 
-def build(method: str, shape: Shape, hyper: Any, replicas: Replicas) -> SurvivalModel:
-    """Return the network of a method for data of some shape, with a term of the covariates if there are any."""
-    network = load(method).Model
-    if not shape.clinical or network.takes_clinical:
-        model: SurvivalModel = network(shape, hyper, replicas)
-        return model
-    return WithClinical(network(replace(shape, clinical=0), hyper, replicas), shape, replicas)
-
-
-class WithClinical(SurvivalModel):
+class WithClinical(Wrapper):
     """A network whose logits are added to those of a Cox model of the covariates.
 
     The Cox model is fitted to the training patients before the first step, so the sum is as good as
@@ -40,9 +30,8 @@ class WithClinical(SurvivalModel):
     """
 
     def __init__(self, network: SurvivalModel, shape: Shape, replicas: Replicas) -> None:
-        super().__init__()
-        self.network = network
-        self.cox = Cox(replace(shape, families=(), features=0, clusters=0), Hyper(), replicas)
+        super().__init__(network)
+        self.cox = Cox(replace(shape, families=(), features=0, clusters=0, tables=()), Hyper(), replicas)
         self.cox.weight.requires_grad_(True)
 
     @torch.no_grad()
@@ -51,10 +40,6 @@ class WithClinical(SurvivalModel):
         assert clinical is not None, "training patients have covariates"
         self.cox.solve([Batch((), None, None, clinical=clinical[None])], outcomes)
         self.network.begin(outcomes)
-
-    def expect(self, batch: Batch) -> None:
-        """Pass the patients of the next steps to the network."""
-        self.network.expect(batch)
 
     def forward(self, batch: Batch) -> Output:
         """Return the logits of both, and the network's losses."""
@@ -65,32 +50,12 @@ class WithClinical(SurvivalModel):
         logits: Tensor = self.cox(Batch((), None, None, clinical=batch.clinical)).logits
         return logits
 
-    def describe(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Return the facts about the network."""
-        return self.network.describe(batch)
-
-    def attends_to(self, batch: Batch) -> Attention:
-        """Return what the network attends to."""
-        return self.network.attends_to(batch)
-
     def through(self, batch: Batch) -> Mapping[str, Tensor]:
         """Return the logits once for each component of the network, and once for the covariates."""
         term, parts = self._term(batch), self.network.through(batch)
         through = {name: SHARE * part + _without_gradient(term) for name, part in parts.items()}
         whole = next(iter(parts.values()))  # all have the same value
         return {**through, COVARIATES: SHARE * _without_gradient(whole) + term}
-
-    def decomposed(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Return the components of the network."""
-        return self.network.decomposed(batch)
-
-    def risk_groups(self, outcomes: Outcomes) -> Tensor:
-        """Return the risk groups of the network."""
-        return self.network.risk_groups(outcomes)
-
-    def reference(self, batch: Batch) -> Batch:
-        """Return the network's average training patient, with average covariates."""
-        return self.network.reference(batch)
 
 
 def _without_gradient(values: Tensor) -> Tensor:

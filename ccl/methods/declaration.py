@@ -77,6 +77,11 @@ class Method:
         return bool({"clusters", "bags"} & set(self.reads))
 
     @property
+    def multimodal(self) -> bool:
+        """Whether it reads slides and genes, so that a patient who lacks one of them can be kept."""
+        return self.reads_slides and "genomics" in self.reads
+
+    @property
     def needs(self) -> list[str]:
         """The inputs that it needs of a cohort, by their keys in the config: ``slides``, ``omics``, ``clinical``."""
         other = [key for key, read in (("omics", "genomics"), ("clinical", "clinical")) if read in self.reads]

@@ -53,6 +53,10 @@ class SurvivalModel(nn.Module):
     takes_clinical: ClassVar[bool] = False
     """Whether the network reads covariates itself; the others get a term of them (:mod:`ccl.methods.clinical`)."""
 
+    takes_incomplete: ClassVar[bool] = False
+    """Whether the network reads :attr:`Batch.present` itself; the others get learnt values in the place of missing ones
+    (:mod:`ccl.methods.incomplete`)."""
+
     def begin(self, outcomes: Outcomes, clinical: Tensor | None = None) -> None:
         """Receive all training patients' outcomes, (1, P), and scaled covariates, (P, C), once before training."""
 

@@ -79,15 +79,23 @@ class Attention(nn.Module):
         """Map scores (S, B, heads, R, T) of R queries to weights of the same shape."""
         return torch.softmax(scores, dim=-1)
 
-    def forward(self, tokens: Tensor, rows: int) -> Tensor:
-        """Map (S, B, T, d) to the first `rows` tokens of the result: (S, B, rows, d)."""
+    def forward(self, tokens: Tensor, rows: int, seen: Tensor | None = None) -> Tensor:
+        """Map (S, B, T, d) to the first `rows` tokens of the result: (S, B, rows, d).
+
+        With `seen` (S or 1, B, T), bool, no token reads those where it is False.
+        """
         replicas, batch, length, width = tokens.shape
         qkv = self.to_qkv(self.norm(tokens.flatten(1, 2)))
         # Three of (S * B * heads, T, d / heads)
         split = qkv.reshape(replicas * batch, length, 3, HEADS, width // HEADS).permute(2, 0, 3, 1, 4)
         q, k, v = split.reshape(3, -1, length, width // HEADS)
         scores = torch.bmm(q[:, :rows] * (width // HEADS) ** -0.5, k.mT)
-        weights = self.weights(scores.view(replicas, batch, HEADS, rows, length))
+        scores = scores.view(replicas, batch, HEADS, rows, length)
+        if seen is None:
+            weights = self.weights(scores)
+        else:  # the mask again on the result, because of weights that do not depend on scores
+            mask = seen[:, :, None, None]
+            weights = self.weights(scores.masked_fill(~mask, -torch.inf)) * mask
         mixed = torch.bmm(weights.flatten(0, 2), v).view(replicas, batch, HEADS, rows, width // HEADS)
         out = self.to_out(mixed.transpose(2, 3).reshape(replicas, batch * rows, width))
         result: Tensor = tokens[:, :, :rows] + self.dropout(out).view(replicas, batch, rows, width)
@@ -139,9 +147,9 @@ class VanillaLayer(nn.Module):
         self.narrow = Linear(replicas, FEED_FORWARD * width, width)
         self.dropout = Dropout(replicas, dropout)
 
-    def forward(self, tokens: Tensor, rows: int) -> Tensor:
-        """Map (S, B, T, d) to the first `rows` tokens of the result: (S, B, rows, d)."""
-        attended: Tensor = self.attention(tokens, rows)
+    def forward(self, tokens: Tensor, rows: int, seen: Tensor | None = None) -> Tensor:
+        """Map (S, B, T, d) to the first `rows` tokens of the result: (S, B, rows, d), as :class:`Attention` does."""
+        attended: Tensor = self.attention(tokens, rows, seen)
         flat = attended.flatten(1, 2)
         out = self.dropout(self.narrow(torch.relu(self.widen(self.norm(flat)))))
         result: Tensor = attended + out.view_as(attended)
@@ -186,11 +194,13 @@ class Fusion(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.norm = LayerNorm(replicas, width)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Map (S, B, T, d) to the class token's result (S, B, d)."""
+    def forward(self, tokens: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Map (S, B, T, d) to the class token's result (S, B, d); it does not read tokens where `seen` is False."""
         tokens = torch.cat([self.class_token.expand(-1, tokens.shape[1], -1, -1), tokens], dim=2)
+        if seen is not None:
+            seen = F.pad(seen, (1, 0), value=True)
         for layer in self.layers:
             # Only the class token of the last layer is needed.
-            tokens = layer(tokens, 1 if layer is self.layers[-1] else tokens.shape[2])
+            tokens = layer(tokens, 1 if layer is self.layers[-1] else tokens.shape[2], seen)
         fused: Tensor = self.norm(tokens[:, :, 0])
         return fused

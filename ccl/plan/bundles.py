@@ -43,7 +43,8 @@ def read_cards(cohorts: Mapping[str, Cohort], values: Mapping[str, Any]) -> dict
 
 def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], *, place: str) -> None:
     lacking = cohort.lacks(card.declared)
-    if lacking:
+    enough = card.incomplete and "clinical" not in lacking and not {"slides", "omics"} <= set(lacking)
+    if lacking and not enough:
         raise ConfigError(
             "a bundle needs data that a cohort does not have",
             where=f"config, {place}",
@@ -51,7 +52,7 @@ def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], *, place:
             expected=f"what {card.method} reads",
             todo=f"give {cohort.name} the data, or remove the bundle",
         )
-    if not card.reads_slides:
+    if not card.reads_slides or "slides" in lacking:
         return
     if card.encoder not in cohort.encoders:
         raise ConfigError(

@@ -173,13 +173,14 @@ class Inputs:
         return {"models": self._networks(wildcards), **self.train(wildcards)}
 
     def predict(self, wildcards: Wildcards) -> Files:
-        """Return the files of a bundle, and the tables of the new patients that its method reads."""
-        card = self._card(wildcards)
-        folder = bundle_folder(self._cohort(wildcards), wildcards.bundle)
+        """Return the files of a bundle, and the tables of the new patients that its method reads and they have."""
+        card, cohort = self._card(wildcards), self._cohort(wildcards)
+        folder = bundle_folder(cohort, wildcards.bundle)
+        lacks = cohort.lacks(card.declared)
         files: Files = {"bundle": [str(folder / CARD), str(folder / WEIGHTS)]}
-        if "genomics" in card.reads:
+        if "genomics" in card.reads and "omics" not in lacks:
             files["genomics"] = "<results>/{cohort}/genomics/genomics.h5"
-        if "clusters" in card.reads:
+        if "clusters" in card.reads and "slides" not in lacks:
             files["clusters"] = f"<results>/{{cohort}}/cluster/{card.encoder}/k{card.shape['clusters']}.h5"
         if "clinical" in card.reads:
             files["clinical"] = CLINICAL
@@ -190,13 +191,17 @@ class Inputs:
 
     def bundle_sheet(self, wildcards: Wildcards) -> list[str]:
         """Return the slide sheet of the new patients for a bundle that reads slides, else nothing."""
-        return self.slide_sheet(wildcards) if self._card(wildcards).reads_slides else []
+        return self.slide_sheet(wildcards) if self._slides_are_read(wildcards) else []
 
     def bundle_manifests(self, wildcards: Wildcards) -> list[str]:
         """Return the manifests of the new patients' features for a bundle that reads slides, else nothing."""
         card = self._card(wildcards)
-        manifests = self._cohort(wildcards).feature_manifests if card.reads_slides else []
+        manifests = self._cohort(wildcards).feature_manifests if self._slides_are_read(wildcards) else []
         return [path.replace("{encoder}", card.encoder) for path in manifests]
+
+    def _slides_are_read(self, wildcards: Wildcards) -> bool:
+        card = self._card(wildcards)
+        return card.reads_slides and "slides" not in self._cohort(wildcards).lacks(card.declared)
 
     def ablations(self, wildcards: Wildcards) -> list[str]:
         """Return the evaluations of every point of all tables, and of the default model."""

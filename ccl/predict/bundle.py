@@ -29,6 +29,9 @@ from ccl.predict.ranges import FeatureRange, GeneRange, scales_of
 from ccl.train.store import read_tensors
 from ccl.wsi.encoders import ENCODERS
 
+SPLIT = ("intervals", "intervals_from", "inner", "incomplete", "drop_modality")
+"""Settings of training that :func:`ccl.data.fold.load_fold` takes."""
+
 
 def make_bundle(
     *,
@@ -60,7 +63,8 @@ def make_bundle(
     folds = read_folds(runs)
     facts = folds[0].facts
     reads = folds[0].reads
-    split = {name: facts["settings"].get(name) for name in ("intervals", "intervals_from", "inner")}
+    settings_of = facts["settings"]
+    split = {name: settings_of[name] for name in SPLIT if name in settings_of}
     tensors: dict[str, Tensor] = {}
     learnt_from: set[str] = set()
     for run in folds:
@@ -69,7 +73,7 @@ def make_bundle(
         _check_inputs(run, fold, own)
         tensors |= {f"fold{run.fold}/{name}": value for name, value in own.items()}
         learnt_from |= set(fold.train.patients)
-    tables = inputs.tables(reads)
+    tables = inputs.tables(reads, incomplete=settings_of.get("incomplete") == "keep")
     patients = sorted(learnt_from)
     ranges, limit = _ranges(tables, patients)
     outcomes = read_table(inputs.patients, text=("patient_id",)).set_index("patient_id").loc[patients]
@@ -136,15 +140,15 @@ def _check_inputs(run: FoldRun, fold: Fold, tensors: Mapping[str, Tensor]) -> No
 
 def _ranges(tables: Tables, patients: Sequence[str]) -> tuple[dict[str, Tensor], float | None]:
     """Return the ranges of the training data, and the limit of the distance of features from their mean."""
-    rows = tables.genomic_rows(patients)
     ranges: dict[str, Tensor] = {}
-    for family in tables.families:
-        found = GeneRange.fit(family.values[rows])
+    for family, own in zip(tables.families, tables.genes_of(patients), strict=True):
+        found = GeneRange.fit(own)
         for end, values in (("low", found.low), ("high", found.high)):
             ranges[f"range/genes/{family.name}/{end}"] = torch.from_numpy(values)
     if tables.clusters is None and tables.members is None:
         return ranges, None
-    features = FeatureRange.fit(mean_patches(tables, patients))
+    with_slides = np.array(patients)[tables.with_slides(patients)].tolist()
+    features = FeatureRange.fit(mean_patches(tables, with_slides))
     for part, values in (("mean", features.scaler.mean), ("scale", features.scaler.scale)):
         ranges[f"range/features/{part}"] = torch.from_numpy(values)
     return ranges, features.limit

@@ -80,6 +80,11 @@ class Card:
         return self.declared.reads_slides
 
     @property
+    def incomplete(self) -> bool:
+        """Whether it predicts patients who have slides or genes, but not both or not every omics table."""
+        return bool(self.shape.get("tables"))
+
+    @property
     def networks(self) -> int:
         """Number of networks."""
         return len(self.folds) * len(self.seeds)

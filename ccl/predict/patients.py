@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ccl.data.bags import check_bags
 from ccl.data.patients import read_patients
-from ccl.data.tables import Tables
+from ccl.data.tables import Tables, kind_of, read_tables
+from ccl.io.bags import Members
 from ccl.io.covariates import Clinical, Covariate
 from ccl.io.errors import InputError, ModelError
-from ccl.io.formats import Family, FeaturesHead, Genomics
+from ccl.io.formats import Clusters, Family, FeaturesHead, Genomics
 from ccl.predict.card import Card
 
 
@@ -56,8 +59,12 @@ class Patients:
     @property
     def genomics(self) -> list[NDArray[np.float32]]:
         """The unscaled values (P, n_f) of each family of the bundle."""
-        rows = self.tables.genomic_rows(self.names)
-        return [family.values[rows] for family in self.tables.families]
+        return self.tables.genes_of(self.names)
+
+    @cached_property
+    def lacking(self) -> Mapping[str, str]:
+        """What incomplete patients lack; none if the bundle predicts only complete ones."""
+        return self.tables.lacking(self.names) if self.tables.incomplete else {}
 
 
 def mean_patches(tables: Tables, names: Sequence[str]) -> NDArray[np.float64]:
@@ -69,6 +76,52 @@ def mean_patches(tables: Tables, names: Sequence[str]) -> NDArray[np.float64]:
         return means
     batches = read_patients(replace(tables, genomics=None), names).batches()
     return np.stack([batch.bag[0].double().mean(dim=0).numpy() for batch in batches if batch.bag is not None])
+
+
+def read_new(card: Card, **files: Any) -> Tables:
+    """Read what a bundle needs of new patients.
+
+    If it predicts incomplete patients, the omics or the slides of all patients may be missing; then these are tables
+    without patients.
+
+    Parameters
+    ----------
+    card : Card
+        The bundle.
+    **files
+        As :func:`ccl.data.tables.read_tables` takes them.
+
+    Raises
+    ------
+    ConfigError
+        A file that is needed is not given.
+    """
+    sources = {"genomics": files["genomics"], "clusters": files["clusters"], "bags": files["slides"]}
+    given = [read for read in card.reads if read in sources and sources[read] is not None]
+    reads = card.reads
+    if card.incomplete and given:
+        reads = tuple(read for read in reads if read in given or read == "clinical")
+    tables = read_tables(reads, **files, incomplete=card.incomplete)
+    absent = set(card.reads) - set(reads)
+    return replace(
+        tables,
+        genomics=_no_genes(card) if "genomics" in absent else tables.genomics,
+        clusters=_no_clusters(card) if "clusters" in absent else tables.clusters,
+        members=Members({}, {}) if "bags" in absent else tables.members,
+    )
+
+
+def _no_genes(card: Card) -> Genomics:
+    families = [
+        Family(name, tuple(columns), np.empty((0, len(columns)), np.float32)) for name, columns in card.families.items()
+    ]
+    return Genomics((), tuple(families))
+
+
+def _no_clusters(card: Card) -> Clusters:
+    k, width = card.shape["clusters"], card.shape["features"]
+    centres, sizes = np.empty((0, k, width), np.float32), np.empty((0, k), np.int64)
+    return Clusters((), centres, sizes, {}, card.features_encoder, card.weights, {})
 
 
 def match_patients(tables: Tables, card: Card) -> Patients:
@@ -84,16 +137,15 @@ def match_patients(tables: Tables, card: Card) -> Patients:
     ModelError
         No patient has what the method reads.
     """
-    _check_source(source_of(tables), card)
+    source = source_of(tables)
+    if not (card.incomplete and source.encoder == "none"):
+        _check_source(source, card)
     genomics, absent = (None, ()) if tables.genomics is None else _match_genes(tables.genomics, card)
     clinical = None if tables.clinical is None else _match_covariates(tables.clinical, card)
     tables = replace(tables, genomics=genomics, clinical=clinical)
     left_out = tables.left_out(sorted(_everybody(tables)))
     names = [name for name in sorted(_everybody(tables)) if name not in left_out]
-    rows = tables.genomic_rows(names)
-    for family in tables.families:
-        for row in np.flatnonzero(np.isnan(family.values[rows]).all(axis=1)):
-            left_out[names[row]] = f"no value of the gene family {family.name}"
+    left_out |= _without_a_family(tables, names)
     kept = tuple(name for name in names if name not in left_out)
     if not kept:
         raise ModelError(
@@ -103,6 +155,18 @@ def match_patients(tables: Tables, card: Card) -> Patients:
             todo="check that the tables and the sample sheet name the patients alike",
         )
     return Patients(kept, tables, dict(sorted(left_out.items())), absent)
+
+
+def _without_a_family(tables: Tables, names: Sequence[str]) -> dict[str, str]:
+    """Return the reason for each patient without a value of a gene family whose omics tables they are in."""
+    found: dict[str, str] = {}
+    there = tables.in_tables(names)
+    for family, values, numbers in zip(tables.families, tables.genes_of(names), tables.table_numbers, strict=True):
+        empty = np.isnan(values).all(axis=1)
+        if tables.incomplete:
+            empty &= there[:, sorted(set(numbers))].any(axis=1)
+        found |= {names[int(row)]: f"no value of the gene family {family.name}" for row in np.flatnonzero(empty)}
+    return found
 
 
 def _everybody(tables: Tables) -> set[str]:
@@ -144,8 +208,10 @@ def _match_genes(genomics: Genomics, card: Card) -> tuple[Genomics, tuple[str, .
     known = {
         column: family.values[:, number] for family in genomics.families for number, column in enumerate(family.columns)
     }
+    kinds = {kind_of(column) for column in known}
     for name, columns in card.families.items():
-        if not known.keys() & set(columns):
+        expected = not card.incomplete or kinds & {kind_of(column) for column in columns}
+        if expected and not known.keys() & set(columns):
             raise _no_family(genomics, name, columns)
     missing = np.full(len(genomics.patients), np.nan, dtype=np.float32)
     families = tuple(

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from ccl import __version__
 from ccl.config.sections import PredictSettings
 from ccl.data.patients import read_patients
-from ccl.data.tables import read_tables
 from ccl.evaluate import MONTHS
 from ccl.io.bags import read_members
 from ccl.io.devices import pick_device
 from ccl.io.files import write_json, write_table
 from ccl.methods.interface import risk, survival
 from ccl.predict.ensemble import Bundle, load_bundle, mean_survival
-from ccl.predict.patients import Patients, match_patients, mean_patches
+from ccl.predict.patients import Patients, match_patients, mean_patches, read_new
 from ccl.predict.ranges import WARN_ABOVE, other_scales
 
 
@@ -62,16 +61,16 @@ def predict_patients(
     torch_device = pick_device(device)
     loaded = load_bundle(bundle, torch_device)
     card = loaded.card
-    tables = read_tables(
-        card.reads, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests, clinical=clinical
-    )
+    tables = read_new(card, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests, clinical=clinical)
     patients = match_patients(tables, card)
     logits = loaded.logits(read_patients(patients.tables, patients.names, device=torch_device))
     risks = risk(logits).double().numpy()
     months = settings.months or _usual_months(loaded)
     curve = mean_survival(survival(logits).double().numpy(), [network.edges for network in loaded.networks], months)
     slides_of = read_members(slides, manifests).bags if slides else {}
+    lacking = [patients.lacking.get(name, "") for name in patients.names]
     found = (
+        [[f"{lacks}: predicted without"] * bool(lacks) for lacks in lacking],
         _gene_warnings(loaded, patients),
         _covariate_warnings(patients),
         _feature_warnings(loaded, patients),
@@ -84,6 +83,8 @@ def predict_patients(
     for month, values in zip(months, curve.T, strict=True):
         table[f"survival_{month:g}"] = values
     table["group"] = np.where(table["risk"] > card.cut, "high", "low")
+    if card.incomplete:
+        table["lacks"] = lacking
     table["warnings"] = ["; ".join(each) for each in warnings]
     write_table(out / "risk.csv", table)
     write_table(out / "left_out.csv", pd.DataFrame(list(patients.left_out.items()), columns=["patient_id", "reason"]))
@@ -96,6 +97,7 @@ def predict_patients(
             "cut": card.cut,
             "n_patients": len(patients.names),
             "n_left_out": len(patients.left_out),
+            **({"n_incomplete": len(patients.lacking)} if card.incomplete else {}),
             "absent_columns": list(patients.absent),
             "intended_use": card.intended_use,
             "versions": {"ccl": __version__, "bundle": card.versions["ccl"]},
@@ -117,14 +119,25 @@ def _gene_warnings(bundle: Bundle, patients: Patients) -> list[list[str]]:
         return [[] for _ in patients.names]
     # A gene of several families counts once.
     once = np.unique(columns, return_index=True)[1]
-    missing = np.concatenate([np.isnan(values) for values in patients.genomics], axis=1)[:, once].sum(axis=1)
-    outside = [limits.outside(values) for limits, values in zip(bundle.genes, patients.genomics, strict=True)]
-    share = np.concatenate(outside, axis=1)[:, once].sum(axis=1) / (len(once) - missing)
+    values = np.concatenate(patients.genomics, axis=1)[:, once]
+    expected = _in_tables(patients)[:, once]
+    missing = (expected & np.isnan(values)).sum(axis=1)
+    outside = [limits.outside(own) for limits, own in zip(bundle.genes, patients.genomics, strict=True)]
+    known = (~np.isnan(values)).sum(axis=1)
+    share = np.concatenate(outside, axis=1)[:, once].sum(axis=1) / np.maximum(known, 1)
     return [
         [f"{gone} of {len(once)} gene columns are missing, the training mean taken"] * bool(gone)
         + [f"{part:.0%} of the gene columns lie outside the training range"] * bool(part > WARN_ABOVE)
         for gone, part in zip(missing, share, strict=True)
     ]
+
+
+def _in_tables(patients: Patients) -> NDArray[np.bool_]:
+    """Return whether each patient is in the omics table of each column, (P, columns); True for all complete ones."""
+    there, numbers = patients.tables.in_tables(patients.names), patients.tables.table_numbers
+    if not patients.tables.incomplete:
+        there = np.ones_like(there)
+    return np.concatenate([there[:, list(own)] for own in numbers], axis=1)
 
 
 def _covariate_warnings(patients: Patients) -> list[list[str]]:
@@ -141,8 +154,11 @@ def _feature_warnings(bundle: Bundle, patients: Patients) -> list[list[str]]:
     """Return warnings about each patient's features."""
     if bundle.features is None:
         return [[] for _ in patients.names]
-    limit = bundle.features.limit
-    distances: NDArray[np.float64] = bundle.features.distance(mean_patches(patients.tables, patients.names))
+    limit, with_slides = bundle.features.limit, patients.tables.with_slides(patients.names)
+    distances = np.zeros(len(patients.names))
+    if with_slides.any():
+        names = np.array(patients.names)[with_slides].tolist()
+        distances[with_slides] = bundle.features.distance(mean_patches(patients.tables, names))
     return [
         [f"features lie {distance:.3g} from the training mean, 99 % of the training patients within {limit:.3g}"]
         * bool(distance > limit)

@@ -88,6 +88,7 @@ def render_report(
         alignment=_alignment(tables["alignment"], evaluations),
         excluded=tables["excluded_slides"].to_dict("records"),
         left_out=_left_out(tables["left_out_patients"]),
+        tested=_tested(cohorts, tables),
         explained=explained,
         inputs=tables["inputs"].to_dict("records"),
         citations=_citations(evaluations),
@@ -217,6 +218,18 @@ def _differences(cohorts: Sequence[Cohort], table: pd.DataFrame) -> list[dict[st
         if pairs:
             caveats = caveats_of(cohort.evaluations)
             found.append({"name": cohort.name, "caveats": caveats, "pairs": pairs, "reference": reference})
+    return found
+
+
+def _tested(cohorts: Sequence[Cohort], tables: Mapping[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    """Return whom the models of each cohort are tested on, if any leaves patients out or keeps incomplete ones."""
+    found = []
+    for cohort in cohorts if "tested" in tables else ():
+        rows = records(tables["tested"][tables["tested"]["cohort"] == cohort.name])
+        models = [row | {"title": one.title} for row, one in zip(rows, cohort.evaluations, strict=bool(rows))]
+        if models:
+            differ = len({(row["n_patients"], row["n_events"]) for row in models}) > 1
+            found.append({"name": cohort.name, "models": models, "differ": differ})
     return found
 
 

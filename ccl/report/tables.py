@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from ccl.evaluate.patterns import COMPLETE
 from ccl.report.added import ADDED, added_rows
 from ccl.report.comparisons import comparisons
 from ccl.results.cells import OVERALL_COLUMN, Row, fill, measure_c_index
@@ -48,6 +49,8 @@ SHOWN = (
 )
 """The statistics of all test patients together, of the columns in :data:`STATISTICS` and :data:`LOG_RANK`."""
 
+TESTED = ["n_patients", "n_events", "left_out", "left_out_events", "incomplete"]
+PATTERNS = ["pattern", "n_patients", "n_events", "pairs", "c_index", "lower", "upper", "reason"]
 TIMES = ["months", "n_dead", "n_alive", "auc", "brier", "brier_kaplan_meier", "reason"]
 T_TEST = ["split_months", "split_from", "n_short", "n_long", "n_unknown", "t", "p"]
 ORIGIN = ["data", "weights"]
@@ -93,7 +96,12 @@ def make_tables(cohorts: Sequence[Cohort]) -> dict[str, pd.DataFrame]:
         ),
         "inputs": pd.DataFrame(files, columns=["cohort", "what", "file", "sha256"]),
     }
-    some = {"published": per_evaluation(PUBLISHED, _compare_published), "added": per_evaluation(ADDED, added_rows)}
+    some = {
+        "published": per_evaluation(PUBLISHED, _compare_published),
+        "added": per_evaluation(ADDED, added_rows),
+        "tested": pd.DataFrame([row for cohort in cohorts for row in _tested(cohort)], columns=[*NAMES, *TESTED]),
+        "patterns": per_protocol(PATTERNS, lambda found: found.get("patterns", [])),
+    }
     return tables | {name: table for name, table in some.items() if len(table)}
 
 
@@ -156,6 +164,27 @@ def _folds(cohort: Cohort) -> list[dict[str, Any]]:
     counts["patients_without_slides"] = len(whole["patients_without_slides"])
     counts |= {name: whole[name] for name in ("median_follow_up_months", "months_max")}
     return [{"cohort": cohort.name, **counts, **fold} for fold in whole["folds"]]
+
+
+def _tested(cohort: Cohort) -> list[dict[str, Any]]:
+    """Return whom each model of a cohort is tested on, and whom it leaves out; nothing if all have the same patients.
+
+    ``incomplete`` are those of the tested who lack slides or omics tables.
+    """
+    rows = [_whom(cohort, evaluation) for evaluation in cohort.evaluations]
+    return rows if any(row["left_out"] or row["incomplete"] for row in rows) else []
+
+
+def _whom(cohort: Cohort, evaluation: Evaluation) -> dict[str, Any]:
+    facts = evaluation.facts
+    patterns = facts["protocols"]["last"].get("patterns", [])
+    return {
+        **{name: str(facts[name]) for name in NAMES},
+        **{name: facts[name] for name in ("n_patients", "n_events")},
+        "left_out": len(facts["left_out"]),
+        "left_out_events": len(cohort.died & set(facts["left_out"])),
+        "incomplete": sum(row["n_patients"] for row in patterns if row["pattern"] != COMPLETE),
+    }
 
 
 def _compare_published(evaluation: Evaluation) -> list[dict[str, Any]]:

@@ -113,6 +113,8 @@ class Cohort:
     evaluations: tuple[Evaluation, ...]
     inputs: tuple[InputFile, ...]
     """The files that all results of the cohort were made from."""
+    died: frozenset[str]
+    """Patients with an observed death, tested or not."""
     contact_sheet: Path | None
     """Page of the stage ``quality``, even if it does not exist yet; None if no slide was cut into patches."""
 
@@ -220,8 +222,14 @@ def _read_cohort(folder: Path, evaluations: tuple[Evaluation, ...]) -> Cohort:
         _read_excluded(folder, features.values()),
         evaluations,
         tuple(_read_inputs(folder, summary, features)),
+        _read_deaths(folder / "cohort" / "patients.csv"),
         folder / "quality" / "contact_sheet.html" if (folder / "tile" / "manifests").is_dir() else None,
     )
+
+
+def _read_deaths(path: Path) -> frozenset[str]:
+    patients = read_table(path, required=("patient_id", "censorship"), text=("patient_id",))
+    return frozenset(patients.loc[patients["censorship"] == 0, "patient_id"])
 
 
 def _features(folder: Path, encoder: str) -> dict[str, ManifestRow]:

@@ -57,11 +57,12 @@ def comparable(evaluation: Evaluation) -> bool:
     """Return whether an evaluation compares with the published C-index of its method.
 
     Its patients are real and its encoder was trained.  It was trained by the recipe that the paper uses for all
-    methods, with the hyper-parameters of the method's defaults or of a preset, and with as many clusters as in the
-    paper.
+    methods, with the hyper-parameters of the method's defaults or of a preset, on complete patients, and with as many
+    clusters as in the paper.
     """
-    changed = choices(evaluation.method, evaluation.runs[0]["hyper"]).own
-    return not (evaluation.caveats or changed or evaluation.track == "native") and evaluation.facts["k"] in (
+    run = evaluation.runs[0]
+    other = choices(evaluation.method, run["hyper"]).own or evaluation.track == "native" or "lacking" in run
+    return not (evaluation.caveats or other) and evaluation.facts["k"] in (
         None,
         PAPER_K,
     )

@@ -23,6 +23,7 @@ from ccl.methods.declaration import Recipe
 from ccl.methods.interface import ClosedForm, SurvivalModel, risk, survival
 from ccl.nn.likelihood import survival_nll
 from ccl.nn.replicas import Replicas
+from ccl.train.dropping import Change, modality_dropout
 from ccl.train.optimisers import Optimiser, make_optimiser
 
 STEPS_AHEAD = 16
@@ -69,6 +70,7 @@ def train_replicas(
     *,
     recipe: Recipe,
     seeds: tuple[int, ...],
+    drop_modality: float = 0.0,
     resume: Callable[[SurvivalModel], Course] = lambda model: Course(),
     save: Callable[[SurvivalModel, Course], None] = lambda model, course: None,
 ) -> Trained:
@@ -79,13 +81,15 @@ def train_replicas(
     Parameters
     ----------
     network : function
-        Makes the network of a method (:func:`ccl.methods.clinical.build`).
+        Makes the network of a method (:func:`ccl.methods.build.build`).
     hyper : Hyper
         The method's hyper-parameters.
     recipe : Recipe
         Optimiser, epochs and sampling.
     seeds : tuple of int
         One replica each.  A method that reads bags trains one seed at a time, as bags differ in size.
+    drop_modality : float
+        Rate of :func:`ccl.train.dropping.modality_dropout`.
     resume : function
         Gives a new model the state that an earlier call saved, and returns its progress.
     save : function
@@ -107,6 +111,7 @@ def train_replicas(
         replicas.restore(course.chance)
         optimiser.restore(course.optimiser)
     weights = fold.train.sampling_weights(fold.edges) if recipe.sampling == "weighted" else None
+    drop = modality_dropout(drop_modality, fold.shape, replicas)
     step_seconds: list[float] = []
     predict_seconds: list[float] = []
     epochs = 1 if isinstance(model, ClosedForm) else recipe.epochs
@@ -117,7 +122,7 @@ def train_replicas(
             losses = solve(model, fold.train, outcomes=outcomes, orders=orders)
         else:
             losses = train_epoch(
-                model, optimiser, fold.train, outcomes=outcomes, orders=orders, nll_alpha=recipe.nll_alpha
+                model, optimiser, fold.train, outcomes=outcomes, orders=orders, nll_alpha=recipe.nll_alpha, drop=drop
             )
         step_seconds.append((time.perf_counter() - start) / orders.shape[1])
         _check_finite(losses.values(), fold.train, orders, seeds=seeds, when=when)
@@ -182,12 +187,17 @@ def train_epoch(
     outcomes: Outcomes,
     orders: Tensor,
     nll_alpha: float = 0.0,
+    drop: Change | None = None,
 ) -> dict[str, Tensor]:
-    """Train on one patient per column of `orders` (S, P); return the parts of the loss by name, (S, P), on the CPU."""
+    """Train on one patient per column of `orders` (S, P); return the parts of the loss by name, (S, P), on the CPU.
+
+    `drop` changes the patients of the next steps before the network receives them.
+    """
     model.train()
     rows: list[Tensor] = []
     names: list[str] = []
-    batches = _patients(side, outcomes, orders, expect=model.expect if optimiser.settles else lambda _: None)
+    expect = model.expect if optimiser.settles else lambda _: None
+    batches = _patients(side, outcomes, orders, expect=expect, drop=drop)
     for number, batch in enumerate(batches, start=1):
         assert batch.outcomes is not None, "training batches have outcomes"
         output = model(batch)
@@ -210,11 +220,15 @@ def solve(model: ClosedForm, side: Side, *, outcomes: Outcomes, orders: Tensor) 
     return {"nll": torch.stack(losses, dim=1).cpu().gather(1, orders.cpu())}
 
 
-def _patients(side: Side, outcomes: Outcomes, orders: Tensor, *, expect: Callable[[Batch], None]) -> Iterator[Batch]:
+def _patients(
+    side: Side, outcomes: Outcomes, orders: Tensor, *, expect: Callable[[Batch], None], drop: Change | None
+) -> Iterator[Batch]:
     """Yield one patient of each replica at a time, after `expect` has received those of the next steps."""
     bags = side.bags.stream(orders[0].tolist()) if side.bags else itertools.repeat(None)
     for block in torch.split(orders, STEPS_AHEAD, dim=1):
         patients = side.draw(block, outcomes)
+        if drop is not None:
+            patients = drop(patients)
         expect(patients)
         for step in range(block.shape[1]):
             yield replace(patients.one(step), bag=next(bags))

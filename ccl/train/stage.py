@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import platform
+import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
@@ -25,8 +27,8 @@ from ccl.io.devices import peak_memory_mb, pick_device
 from ccl.io.errors import ConfigError
 from ccl.io.files import digest, sha256, write_json, write_table
 from ccl.methods import get_method, hyper, in_config_of
-from ccl.methods.clinical import build
-from ccl.methods.declaration import Recipe
+from ccl.methods.build import build
+from ccl.methods.declaration import Method, Recipe
 from ccl.methods.interface import SurvivalModel
 from ccl.train import version
 from ccl.train.loop import Course, Trained, train_replicas
@@ -86,21 +88,22 @@ def train_fold(
         intervals=settings.intervals,
         intervals_from=settings.intervals_from,
         inner=settings.inner,
+        incomplete=settings.incomplete,
+        drop_modality=settings.drop_modality,
         device=torch_device,
         keep_bags=bags == "memory",
     )
     if settings.inner:
         _check_inner(data.inner, settings.inner)
+    _log(data, declared)
+    train = partial(_train, method, chosen, data, recipe=recipe, drop_modality=settings.drop_modality, folder=out)
     # Bags differ in size, so networks that read bags are trained one after the other.
     groups = [settings.seeds] if data.train.bags is None else [(seed,) for seed in settings.seeds]
     # The key is part of the name: a run with another config neither reads nor overwrites this one's checkpoint.
     code = version(method, track)
     key = digest(code, method, asdict(chosen), recorded(settings), asdict(recipe), fold, *map(sha256, inputs.paths))
     with in_config_of(model):
-        trained = {
-            seeds: _train(method, chosen, data, recipe=recipe, seeds=seeds, key=digest(key, seeds), folder=out)
-            for seeds in groups
-        }
+        trained = {seeds: train(seeds=seeds, key=digest(key, seeds)) for seeds in groups}
     write_table(out / "history.csv", pd.concat([one.history for one in trained.values()]))
     write_table(out / "predictions.csv", pd.concat([one.predictions for one in trained.values()]))
     save_models(
@@ -130,8 +133,34 @@ def train_fold(
         file.unlink()
 
 
+def _log(data: Fold, method: Method) -> None:
+    """Say how many patients and deaths the fold loses because they are incomplete, and how many are kept."""
+    sides = [side for side in (data.train, data.inner, data.test) if side is not None]
+    kept, deaths = sum(len(side.patients) for side in sides), sum(int((side.censorship == 0).sum()) for side in sides)
+    if data.left_out:
+        lost, advice = len(data.left_out), "; `train: incomplete: keep` keeps those who have slides or genes"
+        print(
+            f"train: {lost} of {kept + lost} patients with {data.left_out_deaths} of {deaths + data.left_out_deaths}"
+            f" deaths are left out, because they lack what {method.name} reads"
+            + advice
+            * (method.multimodal and not data.keeps),
+            file=sys.stderr,
+        )
+    if data.lacking:
+        counts = ", ".join(f"{count} with {lacks}" for lacks, count in Counter(data.lacking.values()).most_common())
+        print(f"train: {len(data.lacking)} of {kept} patients are incomplete: {counts}", file=sys.stderr)
+
+
 def _train(
-    method: str, chosen: Any, data: Fold, *, recipe: Recipe, seeds: tuple[int, ...], key: str, folder: Path
+    method: str,
+    chosen: Any,
+    data: Fold,
+    *,
+    recipe: Recipe,
+    seeds: tuple[int, ...],
+    drop_modality: float,
+    key: str,
+    folder: Path,
 ) -> Trained:
     """Train some seeds side by side, continuing a killed run of the same `key`."""
     checkpoint = folder / f"checkpoint.{key[:12]}.safetensors"
@@ -142,7 +171,16 @@ def _train(
     def save(trained: SurvivalModel, course: Course) -> None:
         save_checkpoint(checkpoint, key, trained, course)
 
-    return train_replicas(partial(build, method), chosen, data, recipe=recipe, seeds=seeds, resume=resume, save=save)
+    return train_replicas(
+        partial(build, method),
+        chosen,
+        data,
+        recipe=recipe,
+        seeds=seeds,
+        drop_modality=drop_modality,
+        resume=resume,
+        save=save,
+    )
 
 
 def _check_inner(inner: Side | None, share: float) -> None:
@@ -184,6 +222,7 @@ def _record(data: Fold, settings: TrainSettings) -> dict[str, Any]:
         "k": data.shape.clusters or None,
         "empty_clusters": data.empty_clusters,
         "left_out": dict(data.left_out),
+        **({"lacking": dict(data.lacking)} if data.keeps else {}),
         "versions": {
             "ccl": __version__,
             "python": platform.python_version(),

@@ -18,7 +18,7 @@ from ccl.data.scaling import Scaler, Scalers
 from ccl.io.errors import InputError
 from ccl.io.files import atomic_path, existing
 from ccl.methods import hyper
-from ccl.methods.clinical import build
+from ccl.methods.build import build
 from ccl.methods.interface import SurvivalModel
 from ccl.nn.replicas import Replicas
 from ccl.train.loop import Course
@@ -51,7 +51,7 @@ def save_models(
     for name, scaler in named.items():
         tensors[f"{name}/mean"] = torch.from_numpy(scaler.mean)
         tensors[f"{name}/scale"] = torch.from_numpy(scaler.scale)
-    metadata = {"method": method, "hyper": asdict(hyper), "shape": asdict(shape), "families": list(scalers.families)}
+    metadata = {"method": method, "hyper": asdict(hyper), "shape": shape.entries(), "families": list(scalers.families)}
     with atomic_path(path) as temporary:
         temporary.write_bytes(save(tensors, {"ccl": json.dumps(metadata)}))
 
@@ -82,7 +82,7 @@ def build_model(
             expected=", ".join(seeds),
             todo="name one of these seeds",
         )
-    shape = Shape(**{**metadata["shape"], "families": tuple(metadata["shape"]["families"])})
+    shape = Shape.of(metadata["shape"])
     method = metadata["method"]
     model = build(method, shape, hyper(method, metadata["hyper"]), Replicas((seed,), device))
     model.load_state_dict(state)

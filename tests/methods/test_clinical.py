@@ -9,7 +9,8 @@ import torch
 
 from ccl.data.batch import Batch, Outcomes, Shape
 from ccl.methods import METHODS, hyper
-from ccl.methods.clinical import COVARIATES, SHARE, WithClinical, build
+from ccl.methods.build import build
+from ccl.methods.clinical import COVARIATES, SHARE, WithClinical
 from ccl.methods.interface import ClosedForm, risk
 from ccl.nn.likelihood import survival_nll
 from ccl.nn.replicas import Replicas

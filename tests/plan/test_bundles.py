@@ -28,10 +28,12 @@ def bundled(plan: Make, config: dict[str, Any], tmp_path: Path) -> Make:
         without: str = "",
         weights: str = "random",
         covariates: Sequence[dict[str, Any]] = (),
+        incomplete: bool = False,
         **sections: Any,
     ) -> Plan:
+        shape = {"clusters": 6, **({"tables": [[0]]} if incomplete else {})}
         card = Card(
-            model="ccl", method="ccl", hyper={}, shape={"clusters": 6}, seeds=[0], folds=[{"fold": 0}], families={},
+            model="ccl", method="ccl", hyper={}, shape=shape, seeds=[0], folds=[{"fold": 0}], families={},
             encoder="resnet50", features_encoder="resnet50", weights=weights, scales={}, distance_limit=None, cut=0.0,
             cohort="blca", synthetic=False, n_patients=9, n_events=5, preprocessing=preprocessing, encoder_licence="",
             licence="", intended_use="", versions={}, sha256="", covariates=covariates,
@@ -41,6 +43,8 @@ def bundled(plan: Make, config: dict[str, Any], tmp_path: Path) -> Make:
         cohort = {key: value for key, value in entry.items() if key not in ("patients", without)}
         if without == "omics":
             cohort.pop("gmt")
+        if without == "slides":
+            sections["models"] = {}
         return plan(cohorts={"fresh": cohort}, **sections)
 
     return make
@@ -87,6 +91,22 @@ def test_what_a_bundle_was_not_trained_for_is_refused(
 ) -> None:
     with pytest.raises(CclError, match=expected):
         bundled(recorded, **options)
+
+
+@pytest.mark.parametrize(
+    ("without", "there", "absent"), [("omics", "clusters", "genomics"), ("slides", "genomics", "clusters")]
+)
+def test_a_bundle_of_incomplete_patients_needs_only_one_modality(
+    bundled: Make, without: str, there: str, absent: str
+) -> None:
+    inputs = bundled({"cluster": CLUSTER}, without=without, incomplete=True).inputs
+    wildcards = job(cohort="fresh", bundle="ours")
+    files = inputs.predict(wildcards)
+    assert there in files
+    assert absent not in files
+    assert bool(inputs.bundle_manifests(wildcards)) == bool(inputs.bundle_sheet(wildcards)) == (without == "omics")
+    with pytest.raises(CclError, match=f"no {without}"):
+        bundled({"cluster": CLUSTER}, without=without)
 
 
 def test_the_number_of_clusters_is_the_bundle_s_own(bundled: Make) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from ccl.evaluate.stage import evaluate_runs
 from ccl.io.formats import ManifestRow, write_manifest
+from ccl.methods import get_method
 
 FOLDS = 3
 
@@ -56,6 +57,7 @@ def write_cohort(folder, patients, *, synthetic, slides):
         "inputs": {"patients": [{"file": f"{folder.name}.csv", "sha256": "5e" * 32}]},
     }
     (folder / "cohort" / "summary.json").write_text(json.dumps(summary))
+    patients.drop(columns="fold").to_csv(folder / "cohort" / "patients.csv", index=False)
     rows = [(slide, patients["patient_id"][0], f"{i}.svs", None) for i, slide in enumerate(slides)]
     pd.DataFrame(rows, columns=["slide_id", "patient_id", "path", "mpp"]).to_csv(
         folder / "cohort" / "slides.csv", index=False
@@ -118,6 +120,7 @@ def make_results():
         weights="hub",
         slides=None,
         left_out=None,
+        lacking=None,
         censored_fold=None,
         intervals_from="train",
         seeds=(0, 1),
@@ -155,13 +158,16 @@ def make_results():
                 "left_out": left_out or {},
                 "versions": {"ccl": "0.1.0", "python": "3.11.9", "torch": "2.14.0"},
             }
+            if lacking is not None and get_method(facts["method"]).multimodal:
+                facts |= {"lacking": lacking, "left_out": {}}
             if inner:
                 facts |= {"n_inner": 5, "settings": {**facts["settings"], "inner": inner}}
             if interval_edges:
                 facts["interval_edges"] = interval_edges
             trained = folder / "train" / encoder / model
             for fold in range(FOLDS):
-                write_fold(trained / f"fold{fold}", patients, fold, facts, number)
+                tested = patients[~patients["patient_id"].isin(facts["left_out"])]
+                write_fold(trained / f"fold{fold}", tested, fold, facts, number)
             out = folder / "evaluate" / encoder / model
             evaluate_runs(runs=[trained / f"fold{fold}" for fold in range(FOLDS)], out=out)
             evaluations.append(out / "evaluation.json")

@@ -31,6 +31,17 @@ def name_components(encoders: Sequence[str]) -> tuple[str, ...]:
     return (*names, "genomic-specific", "pathology-specific")
 
 
+def seen_components(encoders: Sequence[str], there: Tensor) -> Tensor:
+    """Return which components (S, B, n + 2) can be told of patients whose modalities are `there`, (S, B, 2) bool.
+
+    Common knowledge is in either modality, and free encoders read what there is.  Synergy is in neither modality alone,
+    so it needs both.
+    """
+    both = there.all(dim=-1)
+    needs = [both if kind == "synergy" else torch.ones_like(both) for kind in encoders]
+    return torch.stack([*needs, *there.unbind(dim=-1)], dim=-1)
+
+
 class Decomposition(nn.Module):
     """Equations (1) to (3): from F_g and F_p to the knowledge of both modalities and of each one.
 
@@ -50,9 +61,15 @@ class Decomposition(nn.Module):
         self.gate_weight = nn.Parameter(replicas.within(bound, 1, 2, encoders, width))
         self.gate_bias = nn.Parameter(replicas.within(bound, 1, 2, encoders, 1))
 
-    def forward(self, sources: Tensor) -> Tensor:
-        """Map F_g and F_p, (S, B, 2, d), to the components (S, B, n + 2, d), G and P last."""
+    def forward(self, sources: Tensor, there: Tensor | None = None) -> Tensor:
+        """Map F_g and F_p, (S, B, 2, d), to the components (S, B, n + 2, d), G and P last.
+
+        Where `there` (S, B, 2) is False, the modality is missing: its F and the projection of it are zero, so it enters
+        neither equation (2) nor the gate of the other modality.
+        """
         specific, projected = self.project(sources)
+        if there is not None:
+            projected = projected * there[..., None, None]
         values = projected if self.hyper.values == "projected" else sources[..., None, :]
         return torch.cat([(self.gates(projected) * values).sum(dim=2), specific], dim=2)  # equation (2), then G and P
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ccl.data.batch import Batch, Shape
 from ccl.methods.ccl import Hyper
 from ccl.methods.ccl.alignment import best_order, cosine_costs, l1_costs
-from ccl.methods.ccl.decomposition import Decomposition, name_components
+from ccl.methods.ccl.decomposition import Decomposition, name_components, seen_components
 from ccl.methods.interface import SurvivalModel
 from ccl.nn.blocks import Aggregate, SnnLayer
 from ccl.nn.replicas import AlphaDropout, InputLinear, Replicas
@@ -59,29 +59,35 @@ class Pathology(nn.Module):
             if hyper.anchor_init == "first_patient":
                 self.register_buffer("anchored", torch.zeros(len(replicas), 1, 1, dtype=torch.bool))
 
-    def forward(self, centres: Tensor) -> Tensor:
-        """Map (S, B, k, D) to F_p (S, B, d); training updates the anchor."""
-        vector: Tensor = self.aggregate(self.encode(centres))
+    def forward(self, centres: Tensor, there: Tensor | None = None) -> Tensor:
+        """Map (S, B, k, D) to F_p (S, B, d); training updates the anchor, as :meth:`order` says."""
+        vector: Tensor = self.aggregate(self.encode(centres, there))
         return vector
 
-    def encode(self, centres: Tensor) -> Tensor:
+    def encode(self, centres: Tensor, there: Tensor | None = None) -> Tensor:
         """Map centres (S, B, k, D) to one vector per centre, in the order of the anchor: (S, B, k, d)."""
         replicas, batch, k, _ = centres.shape
         # This layer works on each centre separately, so it may run before the centres are sorted.
         encoded: Tensor = self.dropout(F.selu(self.first([centres.flatten(1, 2)]))).view(replicas, batch, k, -1)
         if self.hyper.align:
-            encoded = torch.take_along_dim(encoded, self.order(centres)[..., None], dim=2)
+            encoded = torch.take_along_dim(encoded, self.order(centres, there)[..., None], dim=2)
         return encoded
 
     @torch.no_grad()
-    def order(self, centres: Tensor) -> Tensor:
-        """Return the order (S, B, k) of the centres that fits the anchor best; training updates the anchor."""
+    def order(self, centres: Tensor, there: Tensor | None = None) -> Tensor:
+        """Return the order (S, B, k) of the centres that fits the anchor best; training updates the anchor.
+
+        With `there` (S, B), bool, only patients who have slides update it.
+        """
         if self.training and self.hyper.anchor_init == "first_patient":
-            self.anchor.copy_(torch.where(self.anchored, self.anchor, centres[:, 0]))
-            self.anchored.fill_(True)
+            here = torch.ones_like(self.anchored) if there is None else there[:, :1, None]
+            self.anchor.copy_(torch.where(here & ~self.anchored, centres[:, 0], self.anchor))
+            self.anchored.logical_or_(here)
         order = best_order((l1_costs if self.hyper.match == "l1" else cosine_costs)(centres, self.anchor))
         if self.training:
             aligned = torch.take_along_dim(centres[:, 0], order[:, 0, :, None], dim=1)
+            if there is not None:
+                aligned = torch.where(there[:, :1, None], aligned, self.anchor)
             self.anchor.lerp_(aligned, self.hyper.anchor_update)
         return order
 
@@ -105,6 +111,8 @@ class Pathology(nn.Module):
 class Encoder(SurvivalModel):
     """CCL without its fusion and its losses."""
 
+    takes_incomplete = True
+
     def __init__(self, shape: Shape, hyper: Hyper, replicas: Replicas) -> None:
         super().__init__()
         self.hyper, self.replicas = hyper, replicas
@@ -124,8 +132,26 @@ class Encoder(SurvivalModel):
     def encode(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return F_g and F_p, (S, B, 2, d), and the components that are fused, (S, B, T, d)."""
         genomics, centres = self.inputs(batch)
-        sources = torch.stack([self.genomics(genomics), self.pathology(centres)], dim=2)
-        return sources, self.decomposition(sources) if self.hyper.decompose else sources
+        there = self.there(batch)
+        of_slides = None if there is None else there[..., 1]
+        sources = torch.stack([self.genomics(genomics), self.pathology(centres, of_slides)], dim=2)
+        if there is not None:
+            sources = sources * there[..., None]
+        return sources, self.decomposition(sources, there) if self.hyper.decompose else sources
+
+    def there(self, batch: Batch) -> Tensor | None:
+        """Return whether patients have genes and slides, (S, B, 2) bool; None if all have both."""
+        if batch.present is None or batch.present.slides is None:
+            return None
+        there = torch.stack([batch.present.genes, batch.present.slides], dim=-1)
+        return there.expand(len(self.replicas), -1, -1)
+
+    def seen(self, batch: Batch) -> Tensor | None:
+        """Return which components can be told of patients, (S, B, T) bool; None if all can."""
+        there = self.there(batch)
+        if there is None or not self.hyper.decompose:
+            return there
+        return seen_components(self.hyper.encoders, there)
 
     def inputs(self, batch: Batch) -> tuple[list[Tensor], Tensor]:
         """Return the families, (S, B, n_f) each, and the centres (S, B, k, D), the same for each replica."""
@@ -136,9 +162,14 @@ class Encoder(SurvivalModel):
     @torch.no_grad()
     def describe(self, batch: Batch) -> Mapping[str, Tensor]:
         """Return the mean distances of cluster centres before and after alignment (Table V)."""
-        if not self.hyper.align or batch.centres is None or batch.centres.shape[1] < 2:
+        if not self.hyper.align or batch.centres is None:
             return {}
-        before, after = self.pathology.distances(self.inputs(batch)[1])
+        centres, there = self.inputs(batch)[1], self.there(batch)
+        if there is not None:
+            centres = centres[:, there[0, :, 1]]  # in evaluation, patients are the same for all replicas
+        if centres.shape[1] < 2:
+            return {}
+        before, after = self.pathology.distances(centres)
         return {"distance_before_alignment": before, "distance_after_alignment": after}
 
     def decomposed(self, batch: Batch) -> Mapping[str, Tensor]:

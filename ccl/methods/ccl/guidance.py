@@ -54,7 +54,9 @@ class KnowledgeLoss(nn.Module):
         self.register_buffer("apart", weight * (target < 0), persistent=False)
         self.shift = 0.0 if reduction == "sum" else 1.0
 
-    def forward(self, components: Tensor, sources: Tensor) -> Tensor:
+    def forward(
+        self, components: Tensor, sources: Tensor, seen: Tensor | None = None, there: Tensor | None = None
+    ) -> Tensor:
         """Return the loss of each replica's patients, their mean: (S,).
 
         Parameters
@@ -62,11 +64,15 @@ class KnowledgeLoss(nn.Module):
         components : Tensor, shape (S, B, C, d)
         sources : Tensor, shape (S, B, 2, d)
             F_g and F_p, from which they were decomposed.  No gradient flows there, or both would become one.
+        seen, there : Tensor, shape (S, B, C) and (S, B, 2), optional
+            Of incomplete patients, the components and the modalities whose terms count.
         """
         sources = F.normalize(sources.detach(), dim=-1)
         # (S, B, C, d) and (S, B, 2, d) -> (S, B, C, 2)
         cosines = components @ sources.mT / components.norm(dim=-1, keepdim=True).clamp(min=1e-12)
         terms = cosines.abs() * self.apart.to(cosines.dtype) - cosines * self.near.to(cosines.dtype)
+        if seen is not None and there is not None:
+            terms = terms * (seen[..., :, None] & there[..., None, :])
         loss: Tensor = terms.sum(dim=(2, 3)).mean(dim=1) + self.shift
         return loss
 
@@ -98,8 +104,10 @@ class CohortBank(nn.Module):
         self.register_buffer("counts", torch.zeros(replicas, self.queues, dtype=torch.int64))
 
     @torch.no_grad()
-    def append(self, components: Tensor, group: Tensor) -> Tensor:
+    def append(self, components: Tensor, group: Tensor, whole: Tensor | None = None) -> Tensor:
         """Store one patient of each replica, components (S, C, d) of risk group (S,), replacing the oldest.
+
+        With `whole` (S,), bool, replicas in which it is False keep their bank as it is.
 
         Returns
         -------
@@ -109,9 +117,13 @@ class CohortBank(nn.Module):
         queue = (group if self.queues > 1 else torch.zeros_like(group))[:, None]
         place = queue * self.length + self.counts.gather(1, queue) % self.length
         replica = torch.arange(len(self.rows), device=group.device)
-        self.rows[replica, place[:, 0]] = components.detach().to(self.rows.dtype)
-        self.groups.scatter_(1, place, group[:, None])
-        self.counts.scatter_add_(1, queue, torch.ones_like(queue))
+        row, group, count = components.detach().to(self.rows.dtype), group[:, None], torch.ones_like(queue)
+        if whole is not None:
+            row = torch.where(whole[:, None, None], row, self.rows[replica, place[:, 0]])
+            group, count = torch.where(whole[:, None], group, self.groups.gather(1, place)), count * whole[:, None]
+        self.rows[replica, place[:, 0]] = row
+        self.groups.scatter_(1, place, group)
+        self.counts.scatter_add_(1, queue, count)
         return place
 
 

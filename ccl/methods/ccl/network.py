@@ -74,20 +74,26 @@ class Model(Encoder):
                 todo="use the encoder and the k that the model was trained with",
             )
         sources, components = self.encode(batch)
-        logits = self.head(self.fusion(components))  # equation (7) without its sigmoid
+        logits = self.head(self.fusion(components, self.seen(batch)))  # equation (7) without its sigmoid
         guided = self.training and self.hyper.guide
         return Output(logits, self._cohort_losses(batch, components, sources) if guided else {})
 
     def _cohort_losses(self, batch: Batch, components: Tensor, sources: Tensor) -> dict[str, Tensor]:
-        """Return alpha times the two parts of equation (6)."""
+        """Return alpha times the two parts of equation (6).
+
+        The patient loss compares all components, so patients who lack a modality have none and do not enter the bank.
+        """
         assert batch.outcomes is not None, "training batches have outcomes"
         outcomes, own = batch.outcomes, components[:, 0]
-        group = self.risk_groups(outcomes)[:, 0]
-        itself = self.bank.append(own, group) if self.hyper.self_positive else None
+        group, there = self.risk_groups(outcomes)[:, 0], self.there(batch)
+        whole = None if there is None else there[:, 0].all(dim=-1)
+        itself = self.bank.append(own, group, whole) if self.hyper.self_positive else None
         patient = self.patient_loss(own, group, outcomes.censorship[:, 0], self.bank, itself)
         if not self.hyper.self_positive:
-            self.bank.append(own, group)
-        knowledge = self.knowledge_loss(components, sources)
+            self.bank.append(own, group, whole)
+        if whole is not None:
+            patient = patient * whole
+        knowledge = self.knowledge_loss(components, sources, self.seen(batch), there)
         return {"knowledge": self.hyper.cohort_weight * knowledge, "patient": self.hyper.cohort_weight * patient}
 
     def attends_to(self, batch: Batch) -> Attention:
@@ -102,9 +108,10 @@ class Model(Encoder):
     def through(self, batch: Batch) -> Mapping[str, Tensor]:
         """Return the logits once for each component, with gradients only through this component."""
         _, components = self.encode(batch)
+        seen = self.seen(batch)
         here = torch.eye(len(self.components), dtype=torch.bool, device=components.device)[..., None]
         return {
-            name: self.head(self.fusion(torch.where(one, components, components.detach())))
+            name: self.head(self.fusion(torch.where(one, components, components.detach()), seen))
             for name, one in zip(self.components, here, strict=True)
         }
 

@@ -4,6 +4,9 @@ It reads covariates, all gene columns (or the mean of each family), the mean pat
 The penalty of genes and slides is chosen by cross-validation among the training patients; covariates have a
 separate, light penalty.  Conventions are those of scikit-survival: Breslow's handling of ties, and
 ``-log PL / n + penalty / 2 |beta|^2``, on columns of mean 0 and deviation 1.
+
+What an incomplete patient lacks (`train: incomplete: keep`) is set to the training mean, and a column for each part
+says who lacks it.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ class Model(ClosedForm):
     """Log-hazard linear in the scores, and a baseline hazard for each survival interval."""
 
     takes_clinical = True
+    takes_incomplete = True
 
     mean: Tensor
     scale: Tensor
@@ -41,21 +42,28 @@ class Model(ClosedForm):
         super().__init__()
         self.replicas, self.hyper = replicas, hyper
         genes = sum(shape.families) if hyper.genes == "columns" else len(shape.families)
-        width, count = shape.clinical + genes + shape.features, len(replicas)
+        self.features = shape.features
+        self.indicators = shape.n_tables + shape.lacks_slides
+        self.light = self.indicators + shape.clinical
+        width, count = self.light + genes + shape.features, len(replicas)
         self.weight = nn.Parameter(torch.zeros(count, width), requires_grad=False)
         self.register_buffer("mean", torch.zeros(count, width))
         self.register_buffer("scale", torch.ones(count, width))
         self.register_buffer("baseline", torch.full((count, shape.intervals), LEAST_HAZARD))
         self.register_buffer("penalty", torch.full((count,), hyper.penalty))
-        self.covariates = shape.clinical
+        for number, tables in enumerate(shape.tables):
+            self.register_buffer(f"tables_{number}", torch.tensor(tables), persistent=False)
 
     def solve(self, patients: Iterable[Batch], outcomes: Outcomes) -> None:
         """Fit to the training patients; all replicas are equal."""
         x = torch.cat([self._scores(batch)[0] for batch in patients]).double().cpu().numpy()
         months, dead = outcomes.months[0].double().cpu().numpy(), (outcomes.censorship[0] == 0).cpu().numpy()
-        mean, scale = x.mean(axis=0), x.std(axis=0)
+        # A column that no patient has counts as zero.
+        x = np.where(np.isnan(x).all(axis=0), 0.0, x)
+        mean, scale = np.nanmean(x, axis=0), np.nanstd(x, axis=0)
         scale[scale == 0] = 1.0
         x = (x - mean) / scale
+        x[np.isnan(x)] = 0.0
         weight, penalty = self._fit(x, months, dead)
         baseline = _baseline(x @ weight, months, dead, outcomes.labels[0].cpu().numpy(), self.baseline.shape[1])
         for target, value in (
@@ -65,8 +73,8 @@ class Model(ClosedForm):
             target.copy_(torch.as_tensor(value).float().expand_as(target))
 
     def _fit(self, x: Array, months: Array, dead: Deaths) -> tuple[Array, float]:
-        """Return the coefficients (d,) and the penalty of all columns but the covariates."""
-        light, heavy = x[:, : self.covariates], x[:, self.covariates :]
+        """Return the coefficients (d,) and the penalty of genes and slides."""
+        light, heavy = x[:, : self.light], x[:, self.light :]
         gram, penalty = heavy @ heavy.T, self.hyper.penalty
         if not penalty and heavy.size:
             penalty = choose_penalty(light, gram, months, dead, self.hyper.clinical_penalty)
@@ -75,12 +83,15 @@ class Model(ClosedForm):
         components = gram @ directions
         columns, penalties = _with_components(light, components, self.hyper.clinical_penalty, penalty)
         found = ridge_cox(columns, months, dead, penalties)
-        return np.concatenate([found[: self.covariates], heavy.T @ (directions @ found[self.covariates :])]), penalty
+        return np.concatenate([found[: self.light], heavy.T @ (directions @ found[self.light :])]), penalty
 
     def forward(self, batch: Batch) -> Output:
         """Return the logits (S, B, n) of ``h_k = 1 - exp(-H_k exp(x beta))``."""
         x = self._scores(batch).expand(len(self.replicas), -1, -1)
-        log_hazard = ((x - self.mean[:, None]) / self.scale[:, None]) @ self.weight[..., None]
+        scaled = (x - self.mean[:, None]) / self.scale[:, None]
+        if self.indicators:  # a missing value counts as the training mean
+            scaled = scaled.masked_fill(torch.isnan(x), 0.0)
+        log_hazard = scaled @ self.weight[..., None]
         cumulative = self.baseline[:, None] * torch.exp(log_hazard)
         # The logit of h is log(h / (1 - h)) = log(exp(z) - 1).
         return Output(cumulative + torch.log(-torch.expm1(-cumulative)))
@@ -90,13 +101,44 @@ class Model(ClosedForm):
         return {"penalty": self.penalty}
 
     def _scores(self, batch: Batch) -> Tensor:
-        """Return the columns that the log-hazard is linear in, (1 or S, B, columns), covariates first."""
-        genes = list(batch.genomics)
+        """Return the columns that the log-hazard is linear in, (1 or S, B, columns); NaN where a patient lacks a part.
+
+        First the indicators of missing parts, then covariates, genes and slides.
+        """
+        genes = self._genes(batch)
         if self.hyper.genes == "family-means":
-            genes = [family.mean(dim=-1, keepdim=True) for family in genes]
+            mean = torch.mean if batch.present is None else torch.nanmean
+            genes = [mean(family, dim=-1, keepdim=True) for family in genes]
         clinical = [] if batch.clinical is None else [batch.clinical]
-        slides = [] if batch.bag is None else [batch.bag.mean(dim=1, keepdim=True)]
-        return torch.cat([*clinical, *genes, *slides], dim=-1)
+        columns = [*self._indicators(batch), *clinical, *genes, *self._slides(batch)]
+        return torch.cat(columns, dim=-1)
+
+    def _indicators(self, batch: Batch) -> list[Tensor]:
+        """Return a column (1, B, 1) for each part that patients may lack: 1 where one lacks it."""
+        if not self.indicators:
+            return []
+        if batch.present is None:
+            like = batch.genomics[0]
+            return [like.new_zeros(*like.shape[:2], self.indicators)]
+        parts = [batch.present.tables] + ([] if batch.present.slides is None else [batch.present.slides[..., None]])
+        return [(~part).to(batch.genomics[0].dtype) for part in parts]
+
+    def _genes(self, batch: Batch) -> list[Tensor]:
+        """Return the families (1, B, n_f), with NaN in the columns of missing tables."""
+        if batch.present is None:
+            return list(batch.genomics)
+        return [
+            values.masked_fill(~batch.present.tables[..., getattr(self, f"tables_{number}")], torch.nan)
+            for number, values in enumerate(batch.genomics)
+        ]
+
+    def _slides(self, batch: Batch) -> list[Tensor]:
+        """Return the mean patch (1, 1, D), NaN for a patient without slides; nothing if no slides are read."""
+        if batch.bag is None:
+            return []
+        if batch.present is None or batch.present.slides is None or bool(batch.present.slides.all()):
+            return [batch.bag.mean(dim=1, keepdim=True)]
+        return [batch.bag.new_full((len(batch.bag), 1, self.features), torch.nan)]
 
 
 def choose_penalty(light: Array, gram: Array, months: Array, dead: Deaths, light_penalty: float) -> float:
