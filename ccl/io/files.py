@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 1 << 16
 """Size of one sampled block of :func:`fingerprint`."""
+
+UNREADABLE = (OSError, EOFError, UnicodeDecodeError, csv.Error, zipfile.BadZipFile, zlib.error)
+"""Exceptions of reading a text file that is damaged, such as a truncated ``.gz``."""
 
 NOT_A_NUMBER = ("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")
 MISSING = frozenset(("", "NA", "N/A", "n/a", "#NA", "#N/A", "#N/A N/A", "<NA>", "null", "NULL", "None", *NOT_A_NUMBER))
@@ -136,7 +140,7 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
         # The header is read separately, because pandas silently renames a repeated column.
         header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0].tolist()
         table = pd.read_csv(path, sep=separator, dtype=dict.fromkeys(text, str), low_memory=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError, OSError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, *UNREADABLE) as error:
         raise _no_table(path, str(error)) from error
     _check_header(path, header, required)
     for name in text:
@@ -166,11 +170,11 @@ def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str],
     """
     existing(path)
     try:
-        with _open_text(path) as text:
+        with open_text(path) as text:
             reader = csv.reader(text, delimiter=_separator(path))
             header = next(reader)
             rows = [Row(reader.line_num, cells) for cells in reader if cells]
-    except (OSError, UnicodeDecodeError, StopIteration, csv.Error, zipfile.BadZipFile) as error:
+    except (*UNREADABLE, StopIteration) as error:
         raise _no_table(path, str(error) or "nothing") from error
     _check_header(path, header, required)
     for number, cells in rows:
@@ -192,7 +196,8 @@ class Row(NamedTuple):
         return {name: text for name, text in texts.items() if text not in MISSING}
 
 
-def _open_text(path: Path) -> TextIO:
+def open_text(path: Path) -> TextIO:
+    """Open a text file in UTF-8, also one in ``.gz`` or ``.zip``; :data:`UNREADABLE` is what reading it may raise."""
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     if path.suffix == ".zip":
