@@ -56,6 +56,22 @@ def init(out: Path, **inputs: Any) -> None:
     click.echo(str(init_config(out, **inputs)))
 
 
+@click.command("source")
+@click.option("--from", "section", required=True, help="section `from` of the config, as JSON")
+@click.option("--folder", type=PATH, required=True, help="folder of the download")
+@click.option("--genes", type=PATH, help="table of gene names")
+@click.option("--gmt", type=PATH, help="GMT file, whose genes are looked up under old and new symbols; with --genes")
+@click.option("--omics/--no-omics", default=True, help="whether to read omics")
+@click.option("--out", type=PATH, required=True, help="folder of the results")
+def source(section: str, out: Path, **inputs: Any) -> None:
+    """Read a public download: cBioPortal, GDC or UCSC Xena."""
+    from ccl.config.check import strictly
+    from ccl.config.sections import Source
+    from ccl.source.stage import read_source
+
+    read_source(out, source=strictly(Source, json.loads(section)), **inputs)
+
+
 @click.command("cohort")
 @click.option("--name", required=True, help="name of the cohort")
 @click.option("--patients", type=PATH, required=True, help="table of follow-up")
@@ -114,4 +130,4 @@ def cluster(manifests: tuple[Path, ...], **inputs: Any) -> None:
     cluster_cohort(manifests=list(manifests), **inputs)
 
 
-COMMANDS = (demo, init, cohort, clinical, genomics, cluster)
+COMMANDS = (demo, init, source, cohort, clinical, genomics, cluster)

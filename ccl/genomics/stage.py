@@ -28,7 +28,7 @@ def group_genomics(out: Path, *, settings: GenomicsSettings, tables: Mapping[str
         As :func:`read_omics` and :func:`read_gmt` say; or a family has no column in the tables.
     """
     genes = read_gmt(gmt, settings.families)
-    table = read_omics(tables, settings)
+    table = read_omics(tables, settings, {gene for members in genes.values() for gene in members})
     known = set(table.columns)
     groups = []
     for name, members in genes.items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,21 @@ import pandas as pd
 from ccl.config.sections import OMICS_SUFFIXES, GenomicsSettings
 from ccl.io.errors import InputError
 from ccl.io.files import read_table, row_of
+from ccl.io.formats import OmicsTables
 
 
-def read_omics(tables: Mapping[str, Path], settings: GenomicsSettings) -> pd.DataFrame:
+def read_omics(
+    tables: Mapping[str, Path], settings: GenomicsSettings, genes: Collection[str] | None = None
+) -> pd.DataFrame:
     """Read omics into one float32 table, a row per patient and a column per gene and kind.
 
     Parameters
     ----------
     tables : mapping
         By their key in the config: ``{"wide": path}`` for one table whose columns end in :data:`OMICS_SUFFIXES`, or
-        kinds of omics for tables whose columns are genes.
+        kinds of omics for tables whose columns are genes.  A wide table may be ``omics.h5`` of the source stage.
+    genes : collection of str, optional
+        Genes to read of ``omics.h5``; by default all.
 
     Returns
     -------
@@ -35,6 +41,9 @@ def read_omics(tables: Mapping[str, Path], settings: GenomicsSettings) -> pd.Dat
     """
     parts = []
     for kind, path in tables.items():
+        if path.suffix == ".h5":
+            parts.append(_numbers(path, _complete(path, genes), settings))
+            continue
         raw = read_table(path, required=(settings.patient_column,), text=(settings.patient_column,))
         raw = raw.set_index(settings.patient_column)
         if kind == "wide":
@@ -54,6 +63,29 @@ def read_omics(tables: Mapping[str, Path], settings: GenomicsSettings) -> pd.Dat
     table = pd.concat(parts, axis=1).sort_index()
     _check_complete(table, tables, settings)
     return table
+
+
+def _complete(path: Path, genes: Collection[str] | None) -> pd.DataFrame:
+    """Read the omics of a download, for the patients who have a row in every kind."""
+    kinds = OmicsTables.read(path, genes).kinds
+    parts = [
+        pd.DataFrame(values.T, index=list(patients), columns=[gene + OMICS_SUFFIXES[kind] for gene in names])
+        for kind, (patients, names, values) in kinds.items()
+    ]
+    joined = pd.concat(parts, axis=1, join="inner")
+    every = set().union(*(part.index for part in parts))
+    print(f"{path}: {len(joined)} of {len(every)} patients have all of {', '.join(kinds)}", file=sys.stderr)
+    if joined.empty:
+        raise InputError(
+            "no patient has every kind of omics",
+            where=str(path),
+            found="; ".join(
+                f"{kind}: {', '.join(map(str, part.index[:3]))}" for kind, part in zip(kinds, parts, strict=True)
+            ),
+            expected="the same patients in each kind",
+            todo="name the kinds to read in the config's `from`",
+        )
+    return joined
 
 
 def _numbers(path: Path, part: pd.DataFrame, settings: GenomicsSettings) -> pd.DataFrame:

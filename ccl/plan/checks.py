@@ -45,7 +45,11 @@ def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
     for key in ("patients", "slides", "gmt", "folds"):
         if path := getattr(entry, key):
             yield f"{place}: {key}", cohort.config.path(path)
-    for kind, paths in cohort.omics.items():
+    if source := entry.from_:
+        yield f"{place}: from: {source.layout}", cohort.config.path(source.folder)
+        if source.genes:
+            yield f"{place}: from: genes", cohort.config.path(source.genes)
+    for kind, paths in cohort.omics.items() if entry.omics else ():
         for path in paths:
             yield f"{place}: omics: {kind}", path
     for path in cohort.clinical_table if entry.clinical and entry.clinical.table else []:

@@ -56,7 +56,17 @@ class Inputs:
     def cohort(self, wildcards: Wildcards) -> Files:
         """Return the user's tables of a cohort."""
         cohort = self._cohort(wildcards)
-        return {"patients": cohort.table("patients"), "slides": cohort.table("slides"), "folds": cohort.fold_files}
+        return {"patients": cohort.patients, "slides": cohort.table("slides"), "folds": cohort.fold_files}
+
+    def source(self, wildcards: Wildcards) -> Files:
+        """Return the files of a download, and what its genes are named by."""
+        cohort = self._cohort(wildcards)
+        if cohort.download is None:
+            return {}
+        files: Files = {"files": list(map(str, cohort.download.files))}
+        if cohort.entry.from_ and (path := cohort.entry.from_.genes):
+            files |= {"genes": cohort.config.path(path), "gmt": cohort.table("gmt")}
+        return files
 
     def genomics(self, wildcards: Wildcards) -> Files:
         """Return the user's omics tables and gene families."""

@@ -125,6 +125,18 @@ class Options:
             words += ["--outcome-column", values[key]]
         return shlex.join([*words, "--covariates", json.dumps(clinical)])
 
+    def source_inputs(self, wildcards: Wildcards, input: Any) -> str:
+        """Return the inputs of the source stage as options, without the many files of the download."""
+        return input_options(input, without=("files",))
+
+    def source(self, wildcards: Wildcards) -> str:
+        """Return the options of the source stage."""
+        cohort = self._cohort(wildcards)
+        assert cohort.download is not None
+        values = self.plan.values["cohorts"][cohort.name]["from"]
+        words = ["--from", json.dumps(values), "--folder", str(cohort.download.folder)]
+        return shlex.join([*words, "--omics" if cohort.has_omics else "--no-omics"])
+
     def embed(self, wildcards: Wildcards) -> str:
         """Return the options of an encoder."""
         embed = self.plan.values["embed"]

@@ -30,9 +30,7 @@ class Account:
         """Record names that were left out or resolved; nothing if there are none."""
         every = list(names)
         if every:
-            self.dropped.append(
-                {"table": table, "reason": reason, "count": len(every), "examples": every[:EXAMPLES]}
-            )
+            self.dropped.append({"table": table, "reason": reason, "count": len(every), "examples": every[:EXAMPLES]})
             shown = ", ".join(every[:EXAMPLES]) + (", ..." if len(every) > EXAMPLES else "")
             _log(f"{table}: {len(every)} {reason}: {shown}")
 

@@ -19,7 +19,9 @@ ENSEMBL = re.compile(r"(ENSG\d+)(\.\d+)?(_PAR_Y)?")
 """An Ensembl gene id, with its version, and GENCODE's mark of a gene's copy on chromosome Y."""
 
 MONTH = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Sept|Oct|Nov|Dec"
-EXCEL_DATE = re.compile(rf"\d{{1,2}}-({MONTH})|({MONTH})-\d{{1,4}}|\d{{4}}-\d\d-\d\d.*|\d{{1,2}}/\d{{1,2}}/\d{{2,4}}", re.I)
+EXCEL_DATE = re.compile(
+    rf"\d{{1,2}}-({MONTH})|({MONTH})-\d{{1,4}}|\d{{4}}-\d\d-\d\d.*|\d{{1,2}}/\d{{1,2}}/\d{{2,4}}", re.I
+)
 """What Excel makes of symbols such as MARCH1, SEPT2 and DEC1 (Ziemann et al., Genome Biology 2016)."""
 
 NO_NAME = ("", "?", "Unknown", "NA")
@@ -36,7 +38,11 @@ class GeneTable:
 
 
 def read_gene_table(path: Path) -> GeneTable:
-    """Read HGNC's complete set (``symbol``, ``prev_symbol``, ``ensembl_gene_id``) or a probeMap of Xena (``id``, ``gene``).
+    """Read a table of gene names.
+
+    It is HGNC's complete set (``symbol``, ``prev_symbol``, ``ensembl_gene_id``), or a probeMap of Xena (``id`` and
+    ``gene``).
+    ``gene``).
 
     Raises
     ------
@@ -54,7 +60,7 @@ def read_gene_table(path: Path) -> GeneTable:
             "not a table of gene names",
             where=header.where,
             found=", ".join(header.names[:6]),
-            expected="symbol, ensembl_gene_id and prev_symbol (HGNC's complete set), or id and gene (a probeMap of Xena)",
+            expected="symbol, ensembl_gene_id, prev_symbol (HGNC's complete set), or id, gene (a probeMap of Xena)",
             todo="name another file as `from: genes`",
         )
     ensembl = {row["ensembl_gene_id"]: row["symbol"] for row in rows if {"ensembl_gene_id", "symbol"} <= set(row)}
@@ -74,7 +80,8 @@ def resolve_genes(
     """Return a matrix with each gene once, by its symbol, sorted.
 
     Ensembl ids become symbols; copies on chromosome Y, names that Excel turned into dates, and rows without a name or
-    a value are left out.  Of several rows of a gene, the one with the highest mean counts for expression, else the first.
+    a value are left out.  Of several rows of a gene, the one with the highest mean counts for expression, else the
+    first.
 
     Parameters
     ----------
@@ -110,7 +117,7 @@ def _without_ensembl(kind: str, matrix: Matrix, table: GeneTable | None, account
     ids = [ENSEMBL.fullmatch(gene) for gene in matrix.genes]
     if not any(ids):
         return matrix
-    if table is None or not table.of_ensembl:
+    if (table is None or not table.of_ensembl) and 2 * sum(map(bool, ids)) > len(ids):
         row = next(row for row, match in enumerate(ids) if match)
         raise InputError(
             "genes are named by Ensembl ids, and there is no table of their symbols",
@@ -121,9 +128,10 @@ def _without_ensembl(kind: str, matrix: Matrix, table: GeneTable | None, account
         )
     copies = [row for row, match in enumerate(ids) if match and match[3]]
     account.drop(kind, "copies of genes on chromosome Y (_PAR_Y)", [matrix.genes[row] for row in copies])
-    names = [table.of_ensembl.get(match[1], "") if match else gene for gene, match in zip(matrix.genes, ids, strict=True)]
+    symbols = table.of_ensembl if table else {}
+    names = [symbols.get(match[1], "") if match else gene for gene, match in zip(matrix.genes, ids, strict=True)]
     unknown = [row for row, name in enumerate(names) if not name]
-    account.drop(kind, "Ensembl ids without a symbol in the table", [matrix.genes[row] for row in unknown])
+    account.drop(kind, "Ensembl ids without a known symbol", [matrix.genes[row] for row in unknown])
     out = {*copies, *unknown}
     keep = [row for row in range(len(names)) if row not in out]
     return matrix.rows(keep, [names[row] for row in keep])

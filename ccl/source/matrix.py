@@ -45,8 +45,9 @@ class Matrix:
     def rows(self, keep: Sequence[int] | NDArray[np.intp], genes: Sequence[str] | None = None) -> Matrix:
         """Return some rows, under new names if `genes` are given."""
         names = tuple(genes) if genes is not None else tuple(self.genes[row] for row in keep)
-        whole = len(keep) == len(self.genes)
-        return Matrix(names, self.samples, self.values if whole else self.values[np.asarray(keep)], self.origin)
+        order = np.asarray(keep, dtype=np.intp)
+        same = np.array_equal(order, np.arange(len(self.genes)))
+        return Matrix(names, self.samples, self.values if same else self.values[order], self.origin)
 
 
 def read_matrix(path: Path, *, genes: Sequence[str], ignore: Collection[str] = (), comment: str = "#") -> Matrix:

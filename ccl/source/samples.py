@@ -90,7 +90,13 @@ def find_sample(name: str, known: Mapping[str, Sample]) -> Sample | None:
 
 
 def one_a_patient(
-    kind: str, matrix: Matrix, known: Mapping[str, Sample], patients: Iterable[str], *, types: Sequence[str], account: Account
+    kind: str,
+    matrix: Matrix,
+    known: Mapping[str, Sample],
+    patients: Iterable[str],
+    *,
+    types: Sequence[str],
+    account: Account,
 ) -> Matrix:
     """Return a matrix with a column for each patient, sorted.
 

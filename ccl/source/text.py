@@ -88,7 +88,9 @@ def read_header(path: Path, *, comment: str = "#") -> Header:
     return found
 
 
-def read_records(path: Path, *, required: Sequence[str] = (), comment: str = "#") -> tuple[Header, list[dict[str, str]]]:
+def read_records(
+    path: Path, *, required: Sequence[str] = (), comment: str = "#"
+) -> tuple[Header, list[dict[str, str]]]:
     """Read a small table of text as the non-empty cells of each row by column.
 
     Raises

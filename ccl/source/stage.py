@@ -1,0 +1,119 @@
+"""The source stage: a download in, tables of patients, covariates and omics out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import pandas as pd
+
+from ccl.config.sections import Source
+from ccl.genomics.gmt import read_gmt
+from ccl.io.errors import InputError
+from ccl.io.files import identified, write_json, write_table
+from ccl.io.formats import OmicsTables
+from ccl.source.account import Account
+from ccl.source.genes import GeneTable, read_gene_table, resolve_genes
+from ccl.source.layouts import LAYOUTS, find_download
+from ccl.source.matrix import Matrix
+from ccl.source.samples import facts_of, one_a_patient, site_of
+from ccl.source.study import Study
+from ccl.source.transforms import check_mutations, transform
+
+
+def read_source(out: Path, *, source: Source, folder: Path, genes: Path | None, gmt: Path | None, omics: bool) -> None:
+    """Write ``patients.csv``, ``clinical.csv``, ``omics.h5`` and ``summary.json``.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the results.
+    source : section
+        What is read, and how.
+    folder : Path
+        Folder of the download.
+    genes : Path, optional
+        Table of gene names.
+    gmt : Path, optional
+        Gene families, whose genes are looked up under their old and new symbols too.
+    omics : bool
+        Whether omics are read.
+
+    Raises
+    ------
+    InputError, ConfigError
+        The download lacks a file, or a file cannot be read.
+    """
+    download = find_download(source, folder)
+    download = download if omics else download.without_omics()
+    account = Account()
+    study: Study = LAYOUTS[download.layout].read_study(download, source, account)
+    if not any(study.outcomes.values()):
+        raise InputError(
+            "no patient has an outcome",
+            where=str(folder),
+            found=f"{len(study.patients)} patients, none of them with an endpoint",
+            expected="a status and a time of OS, DSS, PFI or DFI",
+            todo="check the clinical files of the download",
+        )
+    table = read_gene_table(genes) if genes else None
+    wanted = {gene for family in read_gmt(gmt).values() for gene in family} if gmt else set()
+    tables = {kind: _tidy(kind, matrix, study, source, table, wanted, account) for kind, matrix in study.omics.items()}
+    patients = sorted(study.patients)
+    write_table(out / "patients.csv", _patients(patients, study, account))
+    write_table(out / "clinical.csv", _clinical(patients, study, source))
+    OmicsTables({kind: (m.samples, m.genes, m.values) for kind, m in tables.items()}).write(out / "omics.h5")
+    read = [path for path in (*download.files, genes, gmt) if path]
+    summary = {
+        "layout": download.layout,
+        "patients": len(patients),
+        "complete": len(set(patients).intersection(*(m.samples for m in tables.values()))) if tables else None,
+        "read": account.read,
+        "dropped": account.dropped,
+        "warnings": account.warnings,
+        "inputs": {"source": identified(read)},
+    }
+    write_json(out / "summary.json", summary)
+
+
+def _tidy(
+    kind: str,
+    matrix: Matrix,
+    study: Study,
+    source: Source,
+    table: GeneTable | None,
+    wanted: Collection[str],
+    account: Account,
+) -> Matrix:
+    """Return the matrix of a kind with each patient and each gene once, transformed."""
+    account.tell(kind, file=Path(matrix.origin).name, rows=len(matrix.genes), samples=len(matrix.samples))
+    if kind == "snv":
+        check_mutations(matrix)
+    matrix = one_a_patient(kind, matrix, study.samples, study.patients, types=source.samples, account=account)
+    matrix = resolve_genes(kind, matrix, table, wanted, account=account)
+    entry = getattr(source, kind)
+    if kind != "snv":
+        matrix = transform(kind, matrix, entry.transform if entry else "none", account=account)
+    account.tell(kind, genes=len(matrix.genes), patients=len(matrix.samples))
+    return matrix
+
+
+def _patients(patients: list[str], study: Study, account: Account) -> pd.DataFrame:
+    """Return the table of outcomes: 1 = event, times in months; empty where an outcome is not known."""
+    table = pd.DataFrame({"patient_id": patients, "site": [site_of(patient) for patient in patients]})
+    for endpoint, outcomes in study.outcomes.items():
+        known = [outcomes.get(patient) for patient in patients]
+        table[endpoint] = pd.Series([outcome.event if outcome else None for outcome in known], dtype="Int64")
+        table[f"{endpoint}.time"] = [outcome.months if outcome else None for outcome in known]
+        events = sum(outcome.event for outcome in known if outcome)
+        account.tell(endpoint, patients=sum(outcome is not None for outcome in known), events=events)
+        account.drop(endpoint, "patients without this endpoint", [p for p in patients if p not in outcomes])
+    return table
+
+
+def _clinical(patients: list[str], study: Study, source: Source) -> pd.DataFrame:
+    """Return all clinical columns as text: those of the patient, then those of the patient's first sample."""
+    of_sample = facts_of(study.samples.values(), source.samples)
+    rows = [{"patient_id": patient, **of_sample.get(patient, {}), **study.patients[patient]} for patient in patients]
+    columns = dict.fromkeys(name for row in rows for name in row)
+    return pd.DataFrame(rows, columns=list(columns), dtype=object)
