@@ -170,13 +170,14 @@ def _stacked(kind: str, paths: Sequence[Path], of_file: Mapping[str, str], colum
     account.drop(kind, "further files of a sample", further)
     first, *_ = files.values()
     header = read_header(first)
-    ids, names, _ = _gene_values(header, column)
+    ids, names = _genes(header)
     rows = np.array([at for at, id_ in enumerate(ids) if id_.startswith("ENSG") and not id_.endswith("_PAR_Y")])
     account.drop(kind, "copies of genes on chromosome Y (_PAR_Y)", [id_ for id_ in ids if id_.endswith("_PAR_Y")])
     account.tell(kind, column=column, files=len(files), **_gene_model(header))
     values = np.empty((len(rows), len(files)), dtype=np.float32)
     for place, path in enumerate(files.values()):
-        here, _, numbers = _gene_values(read_header(path), column)
+        found = read_columns(read_header(path), ("gene_id", column), numbers=(column,))
+        here = found["gene_id"].texts
         if here != ids:
             raise InputError(
                 "the files of the download have different genes",
@@ -185,17 +186,15 @@ def _stacked(kind: str, paths: Sequence[Path], of_file: Mapping[str, str], colum
                 expected="the same genes in the same order",
                 todo="download all files from one data release",
             )
-        values[:, place] = numbers[rows]
+        values[:, place] = found[column][rows]
     return Matrix(tuple(names[row] for row in rows), tuple(files), values, str(first.parent.parent))
 
 
-def _gene_values(header: Header, column: str) -> tuple[tuple[str, ...], list[str], np.ndarray]:
-    """Return the ids, the names and the values of the genes of a file."""
-    for name in ("gene_id", "gene_name", column):
-        header.column(name)
-    found = read_columns(header, ("gene_id", "gene_name", column), numbers=(column,))
-    texts = [*found["gene_name"].texts, ""]
-    return found["gene_id"].texts, [texts[code] for code in found["gene_name"].codes], found[column]
+def _genes(header: Header) -> tuple[tuple[str, ...], list[str]]:
+    """Return the ids and the names of the genes of a file."""
+    found = read_columns(header, ("gene_id", "gene_name"))
+    names = [*found["gene_name"].texts, ""]
+    return found["gene_id"].texts, [names[code] for code in found["gene_name"].codes]
 
 
 def _gene_model(header: Header) -> dict[str, str]:

@@ -42,7 +42,6 @@ def read_gene_table(path: Path) -> GeneTable:
 
     It is HGNC's complete set (``symbol``, ``prev_symbol``, ``ensembl_gene_id``), or a probeMap of Xena (``id`` and
     ``gene``).
-    ``gene``).
 
     Raises
     ------

@@ -122,10 +122,13 @@ def read_columns(header: Header, columns: Sequence[str], *, numbers: Collection[
     Raises
     ------
     InputError
-        The file is damaged, a row has more or fewer cells than the header, or one of `numbers` is not a number.
+        A column is missing, the file is damaged, a row has more or fewer cells than the header, or one of `numbers` is
+        not a number.
     """
     import pyarrow as pa
 
+    for name in columns:
+        header.column(name)
     types = {name: pa.float32() if name in numbers else pa.dictionary(pa.int32(), pa.string()) for name in columns}
     batches: list[pa.RecordBatch] = []
     _read_blocks(header, types, batches.append, numbers=list(numbers))
