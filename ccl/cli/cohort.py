@@ -76,7 +76,9 @@ def source(section: str, out: Path, **inputs: Any) -> None:
 @click.option("--name", required=True, help="name of the cohort")
 @click.option("--patients", type=PATH, required=True, help="table of follow-up")
 @click.option("--slides", type=PATH, help="sample sheet of slides")
+@click.option("--endpoint-table", type=PATH, help="table of the endpoint, if it is not that of the patients")
 @click.option("--folds", type=PATH, multiple=True, help="file of a fold, in order (repeat)")
+@click.option("--held-out", type=PATH, help="table of patients or sites that are in no fold")
 @click.option("--out", type=PATH, required=True, help="folder of the results")
 @settings_options(CohortSettings)
 def cohort(name: str, out: Path, **inputs: Any) -> None:

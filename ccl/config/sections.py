@@ -37,6 +37,33 @@ class FollowUpColumns(PatientColumn):
     censorship_column: str = key(
         "censorship", "column of the censorship; 1 if the patient was censored, 0 if death was observed"
     )
+    endpoint: Annotated[Text | None, LATER] = key(
+        None,
+        "endpoint, such as OS, DSS, PFI or DFI, whose event is read instead of the censorship, from the columns OS and"
+        " OS.time; patients without it are left out",
+    )
+    event_column: Annotated[str | None, LATER] = key(
+        None, "column of the endpoint's event (1 or Dead; 0 or Alive); where absent, the endpoint's name"
+    )
+    time_column: Annotated[str | None, LATER] = key(
+        None, "column of the endpoint's time; where absent, the endpoint's name with `.time`"
+    )
+    time_unit: Annotated[Literal["months", "days"], LATER] = key(
+        "months", "unit of the column of time; a month is 365.25 / 12 days"
+    )
+    endpoint_patient_column: Annotated[str | None, LATER] = key(
+        None, "column that names the patient in `endpoint_table`; where absent, `patient_column`"
+    )
+    landmark_months: Annotated[float, LATER] = key(
+        0.0,
+        "start of the follow-up after so many months; who died or was censored up to then is left out (months)",
+        ge=0,
+    )
+    site: Annotated[Text | None, LATER] = key(
+        None,
+        "column of the table of patients that names the hospital, or tcga-barcode for the second field of the"
+        " patient's name",
+    )
 
 
 @section
@@ -45,6 +72,22 @@ class FoldDraw:
 
     n_folds: int = key(5, "folds to draw for a cohort without a `folds` folder, stratified by censorship", ge=2)
     fold_seed: int = key(0, "seed of this draw", ge=0)
+    repeats: Annotated[int, LATER] = key(1, "how often the folds are drawn; n_folds times repeats are trained", ge=1)
+    stratify: Annotated[Literal["censorship", "time"], LATER] = key(
+        "censorship", "what is alike in all folds; time adds quarters of the follow-up, of events and of the others"
+    )
+    by: Annotated[Literal["patient", "site"], LATER] = key(
+        "patient",
+        "what is drawn; site keeps the patients of a hospital on one side of each fold, with similar numbers of"
+        " patients and events in the folds",
+    )
+    held_out_share: Annotated[float, LATER] = key(
+        0.0,
+        "share of the patients (or with `by: site` of hospitals) that is drawn first and is in no fold, for a later"
+        " validation",
+        ge=0,
+        lt=1,
+    )
 
 
 @section
@@ -284,9 +327,16 @@ class Cohort(Label, FollowUpColumns):
         " slides",
         min_length=1,
     )
+    endpoint_table: Annotated[Text | None, LATER] = key(
+        None, "table of the endpoint; where absent, the table of `patients`, which else only lists the patients"
+    )
     folds: Text | None = key(
         None,
-        "folder of splits_0.csv, splits_1.csv, ... with columns train and val (or test); without it folds are drawn",
+        "folder of splits_0.csv, splits_1.csv, ... with columns train and val (or test), or the folds of Patho-Bench or"
+        " MMP; without it folds are drawn",
+    )
+    held_out: Annotated[Text | None, LATER] = key(
+        None, "table of patients, or of hospitals in a column `site`, that are in no fold, for a later validation"
     )
     omics: Omics | None = key(None, "omics tables: one wide table, or a table for each kind of omics")
     gmt: Text | None = key(None, "GMT file of gene families")
@@ -306,6 +356,9 @@ class Cohort(Label, FollowUpColumns):
             self._check_source()
         elif self.clinical and not self.clinical.table and not self.patients:
             raise PydanticCustomError("incomplete", "`clinical` needs `table`, as there is no table of `patients`")
+        for name in ("event_column", "time_column", "endpoint_table"):
+            if getattr(self, name) and not self.endpoint:
+                raise PydanticCustomError("incomplete", "`{name}` needs `endpoint` beside it", {"name": name})
         if not self.patients and not self.from_ and not self.predict_with:
             raise PydanticCustomError(
                 "incomplete", "name the table of `patients`, a download `from`, or bundles to `predict_with`"
@@ -316,6 +369,7 @@ class Cohort(Label, FollowUpColumns):
         beside = [name for name in ("patients", "omics") if getattr(self, name)]
         beside += ["clinical: table"] if self.clinical and self.clinical.table else []
         beside += ["clinical: patient_column"] if self.clinical and self.clinical.patient_column else []
+        beside += ["patient_column"] if self.patient_column != "patient_id" else []
         if beside:
             raise PydanticCustomError(
                 "incomplete",
@@ -323,6 +377,8 @@ class Cohort(Label, FollowUpColumns):
             )
         if self.from_ and self.from_.named and not self.gmt:
             raise PydanticCustomError("incomplete", f"`from: {self.from_.named[0]}` needs `gmt` beside `from`")
+        if not self.endpoint and not self.predict_with:
+            raise PydanticCustomError("incomplete", "`from` needs `endpoint` beside it, such as `endpoint: OS`")
 
 
 @section

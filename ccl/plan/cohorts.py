@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ccl.cohort.folds import fold_files
+from ccl.cohort.folds import count_folds, fold_files
 from ccl.config import sections
 from ccl.config.keys import keys_of
 from ccl.io.errors import ConfigError
@@ -107,7 +107,7 @@ class Cohort:
     @property
     def is_followed(self) -> bool:
         """Whether there is follow-up, so that models are trained on the cohort."""
-        return self.entry.patients is not None or self.entry.from_ is not None
+        return self.entry.patients is not None or bool(self.entry.from_ and self.entry.endpoint)
 
     @property
     def encoders(self) -> list[str]:
@@ -120,10 +120,11 @@ class Cohort:
         folder = self.entry.folds
         return [str(path) for path in fold_files(Path(self.config.path(folder)))] if folder else []
 
-    @property
+    @cached_property
     def n_folds(self) -> int:
         """Number of folds."""
-        return len(self.fold_files) or self.config.cohort.n_folds
+        draw = self.config.cohort
+        return count_folds([Path(path) for path in self.fold_files]) if self.fold_files else draw.n_folds * draw.repeats
 
     @cached_property
     def slides(self) -> list[Slide]:

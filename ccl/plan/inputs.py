@@ -56,7 +56,8 @@ class Inputs:
     def cohort(self, wildcards: Wildcards) -> Files:
         """Return the user's tables of a cohort."""
         cohort = self._cohort(wildcards)
-        return {"patients": cohort.patients, "slides": cohort.table("slides"), "folds": cohort.fold_files}
+        tables = {key: cohort.table(key) for key in ("endpoint_table", "slides", "held_out")}
+        return {"patients": cohort.patients, **tables, "folds": cohort.fold_files}
 
     def source(self, wildcards: Wildcards) -> Files:
         """Return the files of a download, and what its genes are named by."""

@@ -30,7 +30,7 @@ def input_options(input: Any, without: Sequence[str] = ()) -> str:
         if name not in without
         for path in ([input[name]] if isinstance(input[name], str) else input[name])
     ]
-    return " ".join(f"--{name} {shlex.quote(path)}" for name, path in pairs)
+    return " ".join(f"--{name.replace('_', '-')} {shlex.quote(path)}" for name, path in pairs)
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ class Options:
         values = self.plan.values["cohorts"][wildcards.cohort]
         clinical = values["clinical"]
         words = ["--patient-column", clinical.get("patient_column", values["patient_column"])]
-        for key in ("months_column", "censorship_column"):
-            words += ["--outcome-column", values[key]]
+        for key in ("months_column", "censorship_column", "endpoint", "event_column", "time_column"):
+            words += ["--outcome-column", values[key]] if key in values else []
         return shlex.join([*words, "--covariates", json.dumps(clinical)])
 
     def source_inputs(self, wildcards: Wildcards, input: Any) -> str:

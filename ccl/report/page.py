@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
+from ccl.cohort.words import notes
 from ccl.config.sections import ReportSettings
 from ccl.evaluate import PROTOCOLS
 from ccl.io.files import records
@@ -107,6 +108,7 @@ def _cohort(cohort: Cohort, drawn: Mapping[str, Markup], folder: Path) -> dict[s
     return {
         "name": cohort.name,
         "summary": cohort.summary,
+        "notes": [*notes(cohort.summary), *cohort.summary.get("imbalance", ())],
         "synthetic": cohort.synthetic,
         "excluded": len(cohort.excluded),
         "contact_sheet": quote(Path(os.path.relpath(sheet, folder)).as_posix()) if sheet else "",

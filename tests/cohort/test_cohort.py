@@ -14,7 +14,7 @@ from ccl.cohort.draw import draw_folds
 from ccl.cohort.folds import fold_files
 from ccl.cohort.patients import read_patients
 from ccl.cohort.stage import make_cohort
-from ccl.config.sections import CohortSettings
+from ccl.config.sections import CohortSettings, FoldDraw
 from ccl.io.errors import CclError, ConfigError, InputError
 from ccl.io.files import read_json, read_table
 from ccl.io.sheets import read_slide_sheet
@@ -168,14 +168,14 @@ def test_more_folds_than_events_are_refused(tmp_path: Path) -> None:
 )
 def test_drawn_folds_partition_the_cohort(censorship: list[int], n_folds: int, seed: int) -> None:
     patients = pd.DataFrame({"patient_id": [f"P{i}" for i in range(len(censorship))], "censorship": censorship})
-    folds = draw_folds(patients, n_folds, seed)
+    folds = draw_folds(patients, FoldDraw(n_folds=n_folds, fold_seed=seed))
     tests = folds[folds.role == "test"]
     assert sorted(tests["patient_id"]) == sorted(patients["patient_id"])
     for fold, rows in folds.groupby("fold"):
         assert sorted(rows["patient_id"]) == sorted(patients["patient_id"]), fold
         dead = patients.set_index("patient_id").loc[rows.loc[rows.role == "test", "patient_id"], "censorship"]
         assert 0 < dead.mean() < 1
-    assert folds.equals(draw_folds(patients, n_folds, seed))
+    assert folds.equals(draw_folds(patients, FoldDraw(n_folds=n_folds, fold_seed=seed)))
 
 
 def test_an_error_reads_as_a_table() -> None:
