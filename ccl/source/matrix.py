@@ -231,6 +231,6 @@ def _no_number(header: Header, line: int, place: int, cell: str) -> InputError:
         "a number has a decimal comma" if comma else "a value is not a finite number",
         where=f"{header.path}, line {line}, column {place + 1} ({header.names[place]})",
         found=cell[:60],
-        expected="a number with a decimal point" if comma else "a number, or nothing where it is missing",
+        expected="a number with a decimal point" if comma else "a number, or nothing if missing",
         todo="write the numbers with decimal points" if comma else "correct the value, or download the file again",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -59,6 +59,7 @@ def read_source(out: Path, *, source: Source, folder: Path, genes: Path | None, 
     table = read_gene_table(genes) if genes else None
     wanted = {gene for family in read_gmt(gmt).values() for gene in family} if gmt else set()
     tables = {kind: _tidy(kind, matrix, study, source, table, wanted, account) for kind, matrix in study.omics.items()}
+    _check_common(study, tables)
     patients = sorted(study.patients)
     write_table(out / "patients.csv", _patients(patients, study, account))
     write_table(out / "clinical.csv", _clinical(patients, study, source))
@@ -74,6 +75,20 @@ def read_source(out: Path, *, source: Source, folder: Path, genes: Path | None, 
         "inputs": {"source": identified(read)},
     }
     write_json(out / "summary.json", summary)
+
+
+def _check_common(study: Study, tables: Mapping[str, Matrix]) -> None:
+    """Raise InputError if no patient with omics has an outcome."""
+    followed = {patient for outcomes in study.outcomes.values() for patient in outcomes}
+    measured = {patient for matrix in tables.values() for patient in matrix.samples}
+    if tables and not followed & measured:
+        raise InputError(
+            "no patient has both omics and an outcome",
+            where=", ".join(matrix.origin for matrix in tables.values()),
+            found=f"omics of {', '.join(sorted(measured)[:3])}; outcomes of {', '.join(sorted(followed)[:3])}",
+            expected="the same names of patients in all files",
+            todo="check that all files are of the same study",
+        )
 
 
 def _tidy(

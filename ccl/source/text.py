@@ -82,6 +82,7 @@ def read_header(path: Path, *, comment: str = "#") -> Header:
     if header is None:
         raise InputError("the file is empty", where=str(path), expected="a header and rows", todo="download it again")
     found = Header(path, tuple(cell.strip() for cell in header.cells), header.number, tuple(comments))
+    _check_pointer(found)
     _check_delimiter(found)
     _check_width(found, first)
     _check_repeated(found)
@@ -162,6 +163,17 @@ def damaged(path: Path, error: Exception) -> InputError:
     )
 
 
+def _check_pointer(header: Header) -> None:
+    if header.names[0].startswith("version https://git-lfs"):
+        raise InputError(
+            "the file is only a pointer of Git LFS",
+            where=str(header.path),
+            found=header.names[0],
+            expected="the table itself",
+            todo="run `git lfs pull` in the datahub, or download the study as an archive",
+        )
+
+
 def _check_delimiter(header: Header) -> None:
     for character, name in ((",", "commas"), (";", "semicolons"), (" ", "spaces")):
         if len(header.names) == 1 and len(header.names[0].split(character)) > 2:
@@ -192,7 +204,7 @@ def _check_repeated(header: Header) -> None:
             raise InputError(
                 "a column appears twice",
                 where=f"{header.where}, column {number}",
-                found=f"{name or 'an empty name'}, also column {at[name]}",
+                found=f"{name or 'an empty name'}, also {at[name]}",
                 expected="each sample and each column once",
                 todo="remove one of the two columns",
             )
