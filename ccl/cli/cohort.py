@@ -59,8 +59,7 @@ def init(out: Path, **inputs: Any) -> None:
 @click.command("source")
 @click.option("--from", "section", required=True, help="section `from` of the config, as JSON")
 @click.option("--folder", type=PATH, required=True, help="folder of the download")
-@click.option("--genes", type=PATH, help="table of gene names")
-@click.option("--gmt", type=PATH, help="GMT file, whose genes are looked up under old and new symbols; with --genes")
+@click.option("--genes", type=PATH, help="table from Ensembl ids to symbols")
 @click.option("--omics/--no-omics", default=True, help="whether to read omics")
 @click.option("--out", type=PATH, required=True, help="folder of the results")
 def source(section: str, out: Path, **inputs: Any) -> None:

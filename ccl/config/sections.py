@@ -264,8 +264,8 @@ class Source:
     survival: Text | None = key(None, "xena: file of survival, if there are several")
     genes: Text | None = key(
         None,
-        "table of gene names, either HGNC's complete set or a probeMap of Xena; needed for Ensembl ids without symbols,"
-        " and used for old symbols where a gene family misses them",
+        "table from Ensembl ids to symbols, either HGNC's complete set or a probeMap of Xena; needed where a download"
+        " has Ensembl ids only",
     )
     samples: Annotated[tuple[Literal["primary", "recurrence", "metastasis"], ...], Different] = key(
         ("primary",), "types of tumour samples that are read; the first that a patient has counts", min_length=1

@@ -42,7 +42,7 @@ def read_omics(
     parts = []
     for kind, path in tables.items():
         if path.suffix == ".h5":
-            parts.append(_numbers(path, _complete(path, genes), settings))
+            parts.append(_numbers(path, _of_download(path, settings, genes), settings))
             continue
         raw = read_table(path, required=(settings.patient_column,), text=(settings.patient_column,))
         raw = raw.set_index(settings.patient_column)
@@ -65,25 +65,26 @@ def read_omics(
     return table
 
 
-def _complete(path: Path, genes: Collection[str] | None) -> pd.DataFrame:
-    """Read the omics of a download, for the patients who have a row in every kind."""
+def _of_download(path: Path, settings: GenomicsSettings, genes: Collection[str] | None) -> pd.DataFrame:
+    """Read the omics of a download: of the patients who have every kind, or with ``missing: mean`` of all patients."""
     kinds = OmicsTables.read(path, genes).kinds
     parts = [
         pd.DataFrame(values.T, index=list(patients), columns=[gene + OMICS_SUFFIXES[kind] for gene in names])
         for kind, (patients, names, values) in kinds.items()
     ]
+    every = pd.concat(parts, axis=1)
     joined = pd.concat(parts, axis=1, join="inner")
-    every = set().union(*(part.index for part in parts))
     print(f"{path}: {len(joined)} of {len(every)} patients have all of {', '.join(kinds)}", file=sys.stderr)
+    if settings.missing == "mean":
+        return every
     if joined.empty:
+        shown = [f"{kind}: {', '.join(map(str, part.index[:3]))}" for kind, part in zip(kinds, parts, strict=True)]
         raise InputError(
             "no patient has every kind of omics",
             where=str(path),
-            found="; ".join(
-                f"{kind}: {', '.join(map(str, part.index[:3]))}" for kind, part in zip(kinds, parts, strict=True)
-            ),
+            found="; ".join(shown),
             expected="the same patients in each kind",
-            todo="name the kinds to read in the config's `from`",
+            todo="name the kinds to read in the config's `from`, or set `genomics: missing: mean`",
         )
     return joined
 

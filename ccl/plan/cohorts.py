@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ccl.cohort.folds import count_folds, fold_files
 from ccl.config import sections
@@ -17,8 +18,9 @@ from ccl.io.interop.naming import find_features
 from ccl.io.sheets import Slide, read_slide_sheet, shard_of
 from ccl.methods.declaration import Method
 from ccl.plan.demo import Demo
-from ccl.source.download import Download
-from ccl.source.layouts import find_download
+
+if TYPE_CHECKING:
+    from ccl.source.download import Download
 
 SOURCED = "<results>/{{cohort}}/source/{}"
 """A file that the source stage makes of a download."""
@@ -53,6 +55,8 @@ class Cohort:
         source = self.entry.from_
         if source is None:
             return None
+        from ccl.source.layouts import find_download  # needed only with a download
+
         found = find_download(source, Path(self.config.path(source.folder)))
         if not self.entry.gmt:
             return found.without_omics()

@@ -60,13 +60,13 @@ class Inputs:
         return {"patients": cohort.patients, **tables, "folds": cohort.fold_files}
 
     def source(self, wildcards: Wildcards) -> Files:
-        """Return the files of a download, and what its genes are named by."""
+        """Return the files of a download, and the table of its genes."""
         cohort = self._cohort(wildcards)
         if cohort.download is None:
             return {}
         files: Files = {"files": list(map(str, cohort.download.files))}
         if cohort.entry.from_ and (path := cohort.entry.from_.genes):
-            files |= {"genes": cohort.config.path(path), "gmt": cohort.table("gmt")}
+            files["genes"] = cohort.config.path(path)
         return files
 
     def genomics(self, wildcards: Wildcards) -> Files:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -27,21 +26,10 @@ EXCEL_DATE = re.compile(
 NO_NAME = ("", "?", "Unknown", "NA")
 
 
-@dataclass(frozen=True)
-class GeneTable:
-    """A table of gene names."""
+def read_symbols(path: Path) -> dict[str, str]:
+    """Read the symbols of Ensembl ids, without their versions.
 
-    of_ensembl: Mapping[str, str]
-    """Ensembl id, without its version, to symbol."""
-    current: Mapping[str, str]
-    """Previous symbol to the approved one, where it belongs to one gene only."""
-
-
-def read_gene_table(path: Path) -> GeneTable:
-    """Read a table of gene names.
-
-    It is HGNC's complete set (``symbol``, ``prev_symbol``, ``ensembl_gene_id``), or a probeMap of Xena (``id`` and
-    ``gene``).
+    The table is HGNC's complete set (``ensembl_gene_id``, ``symbol``), or a probeMap of Xena (``id``, ``gene``).
 
     Raises
     ------
@@ -49,33 +37,20 @@ def read_gene_table(path: Path) -> GeneTable:
         It is neither.
     """
     header, rows = read_records(path, comment="")
-    names = {name.lstrip("#"): name for name in header.names}
-    if {"id", "gene"} <= set(names):
-        pairs = ((row.get(names["id"], ""), row.get(names["gene"], "")) for row in rows)
-        found = {match[1]: gene for id_, gene in pairs if gene and (match := ENSEMBL.fullmatch(id_))}
-        return GeneTable(found, {})
-    if not {"symbol", "ensembl_gene_id", "prev_symbol"} <= set(names):
-        raise InputError(
-            "not a table of gene names",
-            where=header.where,
-            found=", ".join(header.names[:6]),
-            expected="symbol, ensembl_gene_id, prev_symbol (HGNC's complete set), or id, gene (a probeMap of Xena)",
-            todo="name another file as `from: genes`",
-        )
-    ensembl = {row["ensembl_gene_id"]: row["symbol"] for row in rows if {"ensembl_gene_id", "symbol"} <= set(row)}
-    approved: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        for old in row.get("prev_symbol", "").strip('"').split("|"):
-            approved[old.strip()].add(row.get("symbol", ""))
-    symbols = {row.get("symbol") for row in rows}
-    return GeneTable(
-        ensembl, {old: min(new) for old, new in approved.items() if old and len(new) == 1 and old not in symbols}
+    for id_, symbol in (("ensembl_gene_id", "symbol"), ("id", "gene"), ("#id", "gene")):
+        if {id_, symbol} <= set(header.names):
+            pairs = ((ENSEMBL.fullmatch(row.get(id_, "")), row.get(symbol)) for row in rows)
+            return {match[1]: name for match, name in pairs if match and name}
+    raise InputError(
+        "not a table of gene names",
+        where=header.where,
+        found=", ".join(header.names[:6]),
+        expected="ensembl_gene_id and symbol (HGNC's complete set), or id and gene (a probeMap of Xena)",
+        todo="name another file as `from: genes`",
     )
 
 
-def resolve_genes(
-    kind: str, matrix: Matrix, table: GeneTable | None, wanted: Collection[str], *, account: Account
-) -> Matrix:
+def resolve_genes(kind: str, matrix: Matrix, symbols: Mapping[str, str], *, account: Account) -> Matrix:
     """Return a matrix with each gene once, by its symbol, sorted.
 
     Ensembl ids become symbols; copies on chromosome Y, names that Excel turned into dates, and rows without a name or
@@ -84,20 +59,16 @@ def resolve_genes(
 
     Parameters
     ----------
-    table : GeneTable, optional
-        Names of genes.
-    wanted : collection of str
-        Genes of the gene families.  One that the matrix knows only by its previous or its approved symbol is renamed.
+    symbols : mapping
+        Symbols of Ensembl ids; empty if there is no table of them.
 
     Raises
     ------
     InputError
         The genes are Ensembl ids and there is no table, or no gene is left.
     """
-    matrix = _without_ensembl(kind, matrix, table, account)
+    matrix = _without_ensembl(kind, matrix, symbols, account)
     matrix = _with_names(kind, matrix, account)
-    if table is not None:
-        matrix = _renamed(kind, matrix, table, wanted, account)
     empty = np.isnan(matrix.values).all(axis=1)
     account.drop(kind, "genes without any value", [matrix.genes[row] for row in np.flatnonzero(empty)])
     matrix = matrix.rows(np.flatnonzero(~empty))
@@ -112,11 +83,11 @@ def resolve_genes(
     return _once(kind, matrix, account)
 
 
-def _without_ensembl(kind: str, matrix: Matrix, table: GeneTable | None, account: Account) -> Matrix:
+def _without_ensembl(kind: str, matrix: Matrix, symbols: Mapping[str, str], account: Account) -> Matrix:
     ids = [ENSEMBL.fullmatch(gene) for gene in matrix.genes]
     if not any(ids):
         return matrix
-    if (table is None or not table.of_ensembl) and 2 * sum(map(bool, ids)) > len(ids):
+    if not symbols and 2 * sum(map(bool, ids)) > len(ids):
         row = next(row for row, match in enumerate(ids) if match)
         raise InputError(
             "genes are named by Ensembl ids, and there is no table of their symbols",
@@ -127,7 +98,6 @@ def _without_ensembl(kind: str, matrix: Matrix, table: GeneTable | None, account
         )
     copies = [row for row, match in enumerate(ids) if match and match[3]]
     account.drop(kind, "copies of genes on chromosome Y (_PAR_Y)", [matrix.genes[row] for row in copies])
-    symbols = table.of_ensembl if table else {}
     names = [symbols.get(match[1], "") if match else gene for gene, match in zip(matrix.genes, ids, strict=True)]
     unknown = [row for row, name in enumerate(names) if not name]
     account.drop(kind, "Ensembl ids without a known symbol", [matrix.genes[row] for row in unknown])
@@ -150,21 +120,6 @@ def _with_names(kind: str, matrix: Matrix, account: Account) -> Matrix:
     account.drop(kind, "rows without the name of a gene", [matrix.place(row) for row in nameless])
     out = {*dates, *nameless}
     return matrix.rows([row for row in range(len(matrix.genes)) if row not in out])
-
-
-def _renamed(kind: str, matrix: Matrix, table: GeneTable, wanted: Collection[str], account: Account) -> Matrix:
-    """Rename genes that a family names by their previous or their approved symbol."""
-    known = set(matrix.genes)
-    groups: dict[str, set[str]] = defaultdict(set)
-    for old, new in table.current.items():
-        groups[new] |= {old, new}
-    renamed: dict[str, str] = {}
-    for gene in sorted(set(wanted) - known):
-        same = groups.get(table.current.get(gene, gene), set()) & known
-        if len(same) == 1 and not same & set(wanted):
-            renamed[same.pop()] = gene
-    account.drop(kind, "genes renamed to the symbol of a family", [f"{old} to {new}" for old, new in renamed.items()])
-    return matrix.rows(range(len(matrix.genes)), [renamed.get(gene, gene) for gene in matrix.genes])
 
 
 def _once(kind: str, matrix: Matrix, account: Account) -> Matrix:

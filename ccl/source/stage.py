@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from ccl.config.sections import Source
-from ccl.genomics.gmt import read_gmt
 from ccl.io.errors import InputError
 from ccl.io.files import identified, write_json, write_table
 from ccl.io.formats import OmicsTables
 from ccl.source.account import Account
-from ccl.source.genes import GeneTable, read_gene_table, resolve_genes
+from ccl.source.genes import read_symbols, resolve_genes
 from ccl.source.layouts import LAYOUTS, find_download
 from ccl.source.matrix import Matrix
 from ccl.source.samples import facts_of, one_a_patient, site_of
@@ -21,7 +20,7 @@ from ccl.source.study import Study
 from ccl.source.transforms import check_mutations, transform
 
 
-def read_source(out: Path, *, source: Source, folder: Path, genes: Path | None, gmt: Path | None, omics: bool) -> None:
+def read_source(out: Path, *, source: Source, folder: Path, genes: Path | None, omics: bool) -> None:
     """Write ``patients.csv``, ``clinical.csv``, ``omics.h5`` and ``summary.json``.
 
     Parameters
@@ -33,9 +32,7 @@ def read_source(out: Path, *, source: Source, folder: Path, genes: Path | None, 
     folder : Path
         Folder of the download.
     genes : Path, optional
-        Table of gene names.
-    gmt : Path, optional
-        Gene families, whose genes are looked up under their old and new symbols too.
+        Table from Ensembl ids to symbols.
     omics : bool
         Whether omics are read.
 
@@ -56,15 +53,14 @@ def read_source(out: Path, *, source: Source, folder: Path, genes: Path | None, 
             expected="a status and a time of OS, DSS, PFI or DFI",
             todo="check the clinical files of the download",
         )
-    table = read_gene_table(genes) if genes else None
-    wanted = {gene for family in read_gmt(gmt).values() for gene in family} if gmt else set()
-    tables = {kind: _tidy(kind, matrix, study, source, table, wanted, account) for kind, matrix in study.omics.items()}
+    symbols = read_symbols(genes) if genes else {}
+    tables = {kind: _tidy(kind, matrix, study, source, symbols, account) for kind, matrix in study.omics.items()}
     _check_common(study, tables)
     patients = sorted(study.patients)
     write_table(out / "patients.csv", _patients(patients, study, account))
     write_table(out / "clinical.csv", _clinical(patients, study, source))
     OmicsTables({kind: (m.samples, m.genes, m.values) for kind, m in tables.items()}).write(out / "omics.h5")
-    read = [path for path in (*download.files, genes, gmt) if path]
+    read = [path for path in (*download.files, genes) if path]
     summary = {
         "layout": download.layout,
         "patients": len(patients),
@@ -96,8 +92,7 @@ def _tidy(
     matrix: Matrix,
     study: Study,
     source: Source,
-    table: GeneTable | None,
-    wanted: Collection[str],
+    symbols: Mapping[str, str],
     account: Account,
 ) -> Matrix:
     """Return the matrix of a kind with each patient and each gene once, transformed."""
@@ -105,7 +100,7 @@ def _tidy(
     if kind == "snv":
         check_mutations(matrix)
     matrix = one_a_patient(kind, matrix, study.samples, study.patients, types=source.samples, account=account)
-    matrix = resolve_genes(kind, matrix, table, wanted, account=account)
+    matrix = resolve_genes(kind, matrix, symbols, account=account)
     entry = getattr(source, kind)
     if kind != "snv":
         matrix = transform(kind, matrix, entry.transform if entry else "none", account=account)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from ccl.config.keys import keys_of
 from ccl.config.sections import OMICS_SUFFIXES, GenomicsSettings, Omics
 from ccl.genomics.stage import group_genomics
 from ccl.io.errors import ConfigError, InputError
-from ccl.io.formats import Genomics
+from ccl.io.formats import Genomics, OmicsTables
 
 STRICT = GenomicsSettings("patient_id", (), "error")
 GMT = "ONE\tfirst\tTP53\tKRAS\nTWO\tsecond\tKRAS\tMYC\tMISSING\n"
@@ -146,3 +146,21 @@ def test_what_the_file_rests_on_can_be_told_apart(tmp_path: Path, gmt: Path) -> 
     assert inputs["gmt"] == [{"file": "families.gmt", "sha256": hashlib.sha256(GMT.encode()).hexdigest()}]
     assert other["rna"] != inputs["rna"]
     assert other["gmt"] == inputs["gmt"]
+
+
+@pytest.mark.parametrize(("missing", "patients"), [("error", ("P2",)), ("mean", ("P1", "P2"))])
+def test_a_patient_of_a_download_who_lacks_a_kind(
+    tmp_path: Path, gmt: Path, missing: Literal["error", "mean"], patients: tuple[str, ...]
+) -> None:
+    """The table of a download counts complete patients; with ``mean`` all, the others without values of the kind."""
+    rna = (["P1", "P2"], ["KRAS", "OTHER"], np.array([[1, 2], [3, 4]], dtype=np.float32))
+    snv = (["P2"], ["MYC", "KRAS"], np.array([[0], [1]], dtype=np.float32))
+    OmicsTables({"rna": rna, "snv": snv}).write(tmp_path / "omics.h5")
+    settings = GenomicsSettings("patient_id", (), missing)
+    group_genomics(tmp_path / "g.h5", settings=settings, tables={"wide": tmp_path / "omics.h5"}, gmt=gmt)
+    found = Genomics.read(tmp_path / "g.h5")
+    assert found.patients == patients
+    assert found.families[1].columns == ("KRAS_mut", "KRAS_rnaseq", "MYC_mut")
+    np.testing.assert_array_equal(found.families[1].values[-1], [1, 2, 0])
+    if missing == "mean":
+        np.testing.assert_array_equal(found.families[1].values[0], [np.nan, 1, np.nan])

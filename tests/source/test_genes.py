@@ -1,4 +1,4 @@
-"""Names of genes: Ensembl ids, old and new symbols."""
+"""Names of genes: Ensembl ids, and rows without a name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from ccl.io.errors import InputError
 from ccl.source.account import Account
-from ccl.source.genes import read_gene_table, resolve_genes
+from ccl.source.genes import read_symbols, resolve_genes
 from ccl.source.matrix import Matrix
 
 HGNC = (
@@ -22,15 +22,13 @@ HGNC = (
 )
 
 
-def resolved(
-    tmp_path: Path, genes: list[str], *, wanted: set[str] | None = None, text: str = HGNC
-) -> tuple[dict[str, float], Any]:
+def resolved(tmp_path: Path, genes: list[str], *, text: str = HGNC) -> tuple[dict[str, float], Any]:
     path = tmp_path / "genes.tsv"
     path.write_text(text)
     values = np.arange(len(genes), dtype=np.float32)[:, None]
     account = Account()
     matrix = Matrix(tuple(genes), ("P1",), values, "matrix.tsv")
-    found = resolve_genes("rna", matrix, read_gene_table(path), wanted or set(), account=account)
+    found = resolve_genes("rna", matrix, read_symbols(path), account=account)
     return dict(zip(found.genes, found.values[:, 0].tolist(), strict=True)), account
 
 
@@ -44,30 +42,11 @@ def test_versioned_ids_become_symbols_and_copies_on_y_are_left_out(tmp_path: Pat
     ]
 
 
-@pytest.mark.parametrize(("measured", "wanted"), [("KIAA0226", "RUBCN"), ("RUBCN", "KIAA0226")])
-def test_a_family_finds_a_gene_under_its_other_symbol(tmp_path: Path, measured: str, wanted: str) -> None:
-    found, account = resolved(tmp_path, [measured, "TP53"], wanted={wanted, "TP53"})
-    assert found == {wanted: 0, "TP53": 1}
-    assert account.dropped[0]["examples"] == [f"{measured} to {wanted}"]
-
-
-def test_symbols_stay_that_no_family_misses_or_that_are_not_of_one_gene(tmp_path: Path) -> None:
-    genes = ["KIAA0226", "ONE", "TWO", "TP53"]
-    found, account = resolved(tmp_path, genes, wanted={"SHARED", "TP53", "KIAA0226"})
-    assert list(found) == sorted(genes)
-    assert account.dropped == []
-
-
-def test_a_gene_measured_under_both_symbols_is_not_renamed(tmp_path: Path) -> None:
-    found, _ = resolved(tmp_path, ["KIAA1", "ONE"], wanted={"ONE"})
-    assert found == {"KIAA1": 0, "ONE": 1}
-
-
 def test_rows_without_a_name_or_a_value(tmp_path: Path) -> None:
     genes = ("TP53", "", "?", "MYC")
     values = np.array([[1], [2], [3], [np.nan]], dtype=np.float32)
     account = Account()
-    found = resolve_genes("rna", Matrix(genes, ("P1",), values, "m.tsv", 2), None, set(), account=account)
+    found = resolve_genes("rna", Matrix(genes, ("P1",), values, "m.tsv", 2), {}, account=account)
     assert found.genes == ("TP53",)
     assert [(entry["reason"], entry["examples"]) for entry in account.dropped] == [
         ("rows without the name of a gene", ["m.tsv, line 3", "m.tsv, line 4"]),
