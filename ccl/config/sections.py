@@ -227,7 +227,11 @@ class ExpressionSource:
 class CopyNumberSource:
     """``from: cnv``: the table of copy numbers."""
 
-    table: Text | None = key(None, "which table, if there are several; cbioportal: a stable_id, xena: a file")
+    table: Text | None = key(
+        None,
+        "which table, if there are several; cbioportal: a stable_id, gdc: a column of the files (copy_number by"
+        " default), xena: a file",
+    )
     transform: Literal["none", "x - 2"] = key(
         "none", "what is done to each value; x - 2 makes gains and losses of the number of copies, as GDC gives it"
     )

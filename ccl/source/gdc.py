@@ -6,6 +6,7 @@ GDC's documentation describes the files ("Bioinformatics Pipeline: mRNA Analysis
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,9 +26,9 @@ from ccl.source.study import DAYS_PER_MONTH, Outcome, Study, event_of, merged, n
 from ccl.source.text import Header, read_header, read_records
 
 ENDINGS = {
-    "rna": (".augmented_star_gene_counts.tsv",),
-    "cnv": (".gene_level_copy_number.tsv", ".gene_level_copy_number.v36.tsv"),
-    "snv": (".maf.gz", ".maf"),
+    "rna": r"\.augmented_star_gene_counts\.tsv",
+    "cnv": r"\.gene_level_copy_number(\.v\d+)?\.tsv",
+    "snv": r"\.maf(\.gz)?",
 }
 """Endings of the names of files of each kind."""
 
@@ -82,7 +83,7 @@ def find(folder: Path, source: Source) -> Download:
 
 
 def _kind_of(name: str) -> str | None:
-    return next((kind for kind, endings in ENDINGS.items() if name.endswith(endings)), None)
+    return next((kind for kind, ending in ENDINGS.items() if re.search(f"{ending}$", name)), None)
 
 
 def _downloaded(names: Mapping[str, Path], name: str, sheet: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ccl.clinical.propose import propose_covariates
 from ccl.config.sections import Source
 from ccl.io.errors import InputError
 from ccl.io.files import identified, write_json, write_table
@@ -71,6 +72,16 @@ def read_source(out: Path, *, source: Source, folder: Path, genes: Path | None, 
         "inputs": {"source": identified(read)},
     }
     write_json(out / "summary.json", summary)
+    _propose(out / "clinical.csv", patients)
+
+
+def _propose(table: Path, patients: list[str]) -> None:
+    """Print the clinical columns as covariates of a config, to be chosen from."""
+    found = propose_covariates(table, patients)
+    lines = found.lines[found.lines.index("covariates:") :] if found else []
+    if len(lines) > 1:
+        print("columns that may be covariates, for `clinical:` of the config; keep what was known at diagnosis:")
+        print("\n".join(["clinical:", *(f"  {line}" for line in lines)]))
 
 
 def _check_common(study: Study, tables: Mapping[str, Matrix]) -> None:
