@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from ccl.io.covariates import Clinical, Covariate
@@ -23,10 +24,13 @@ def groups_of(patients: pd.DataFrame, folds: pd.DataFrame) -> dict[str, list[str
     Parameters
     ----------
     patients, folds : DataFrame
-        Tables of the cohort stage; the patients of a fold are its test patients.
+        Tables of the cohort stage; the patients of a fold are its test patients.  If patients are tested several times,
+        there are groups only for the folds before the first that tests a patient again.
     """
     names, dead = patients["patient_id"], patients["censorship"] == 0
-    test = folds[folds["role"] == "test"].groupby("fold")["patient_id"]
+    tested = folds[folds["role"] == "test"].sort_values("fold", kind="stable")
+    again = set(tested.loc[tested["patient_id"].duplicated(), "fold"])
+    test = tested[tested["fold"] < min(again, default=np.inf)].groupby("fold")["patient_id"]
     return {
         "all": list(names),
         "dead": list(names[dead]),

@@ -99,6 +99,51 @@ def _associations(clinical: Clinical, patients: pd.DataFrame) -> Iterator[tuple[
             yield column, "an area under the curve of death", roc_auc_score(dead, values)
 
 
+SIGNIFICANCE = 0.01
+"""A covariate of a fold is reported if its test patients differ from the others with a p-value below this, divided by
+the number of folds and of covariates."""
+
+
+def imbalance(clinical: Clinical, folds: pd.DataFrame) -> list[str]:
+    """Return a sentence for each covariate whose values in the test patients of a fold are unlike the others'.
+
+    Numbers and levels in order are compared by the Mann-Whitney test, other levels by the chi-square test.
+
+    Parameters
+    ----------
+    clinical : Clinical
+        The covariates.
+    folds : DataFrame
+        ``fold``, ``patient_id``, ``role`` of the cohort stage.
+    """
+    found = []
+    limit = SIGNIFICANCE / (folds["fold"].nunique() * len(clinical.covariates))
+    for fold, rows in folds.groupby("fold"):
+        role = rows.set_index("patient_id")["role"].reindex(clinical.table.index)
+        for covariate in clinical.covariates:
+            values = clinical.table[covariate.name]
+            p = _difference(covariate, values[role == "test"], values[role == "train"])
+            if p < limit:
+                found.append(f"{covariate.name}: test patients of fold {fold} are unlike the others (p = {p:.1g}).")
+    return found
+
+
+def _difference(covariate: Covariate, test: pd.Series, train: pd.Series) -> float:
+    """Return the p-value of a difference between two groups of patients; 1 if one of them has no values."""
+    from scipy.stats import chi2_contingency, mannwhitneyu
+
+    test, train = test.dropna(), train.dropna()
+    if test.empty or train.empty:
+        return 1.0
+    if covariate.kind == "categorical":
+        side = ["test"] * len(test) + ["train"] * len(train)
+        counts = pd.crosstab(pd.concat([test, train]).to_numpy(), np.asarray(side))
+        return float(chi2_contingency(counts).pvalue)
+    order = {level: place for place, level in enumerate(covariate.levels)}
+    ranks = [side.map(order) if order else side for side in (test, train)]
+    return float(mannwhitneyu(*ranks).pvalue)
+
+
 def warnings(clinical: Clinical, patients: pd.DataFrame) -> list[str]:
     """Return the warnings that readers of results with these covariates need."""
     return list(_warnings(clinical, patients))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from ccl.clinical.characteristics import characteristics, groups_of
-from ccl.clinical.checks import check_association, check_names, warnings
+from ccl.clinical.checks import check_association, check_names, imbalance, warnings
 from ccl.clinical.table import covariates_of, read_clinical
 from ccl.config import sections
 from ccl.io.covariates import Clinical
@@ -56,11 +56,13 @@ def read_covariates(
     if followed is not None:
         check_association(read, followed)
         read.facts["warnings"] = warnings(read, followed)
-        for line in read.facts["warnings"]:
-            print(f"warning: {line}", file=sys.stderr)
     groups = {"all": read.patients}
     if followed is not None and folds is not None:
-        groups = groups_of(followed, read_table(folds, required=("fold", "patient_id", "role"), text=("patient_id",)))
+        split = read_table(folds, required=("fold", "patient_id", "role"), text=("patient_id",))
+        groups = groups_of(followed, split)
+        read.facts["warnings"] += imbalance(read, split)
+    for line in read.facts["warnings"]:
+        print(f"warning: {line}", file=sys.stderr)
     read.write(out / "clinical.csv")
     write_table(out / "characteristics.csv", characteristics(read, groups))
 

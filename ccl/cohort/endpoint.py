@@ -46,9 +46,9 @@ def read_endpoint(patients: Path, table: Path | None, settings: CohortSettings) 
         disagree.
     """
     read = _read(table or patients, settings, settings.patient_column if table is None else _column(settings))
-    others = [] if table is None else sorted(set(list_patients(patients, settings.patient_column)) - set(read.index))
-    if table is not None:
-        read = read[read.index.isin(list_patients(patients, settings.patient_column))]
+    members = list(read.index) if table is None else list_patients(patients, settings.patient_column)
+    others = sorted(set(members) - set(read.index))
+    read = read[read.index.isin(members)]
     if read.empty:
         raise InputError(
             "no patient of the cohort is in the table of the endpoint",

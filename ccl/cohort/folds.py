@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ccl.io.errors import InputError
 from ccl.io.files import existing, read_rows, read_table
@@ -86,13 +86,18 @@ def _in_order(path: Path, numbers: dict[int, list[Path]]) -> list[Path]:
     return [member for n in sorted(numbers) for member in numbers[n]]
 
 
+def _layout(files: Sequence[Path]) -> Literal["lists", "pairs", "table"]:
+    """Return the layout of files of folds: MCAT's, MMP's or Patho-Bench's."""
+    if SPLITS.fullmatch(files[0].name):
+        return "lists"
+    return "pairs" if NUMBERED.fullmatch(files[0].parent.name) and files[0].stem in SIDES else "table"
+
+
 def count_folds(files: Sequence[Path]) -> int:
     """Return the number of folds of :func:`fold_files`."""
-    if SPLITS.fullmatch(files[0].name):
-        return len(files)
-    if NUMBERED.fullmatch(files[0].parent.name) and files[0].stem in SIDES:
-        return len(files) // 2
-    return len(_fold_columns(files[0], read_rows(files[0])[0]))
+    if _layout(files) == "table":
+        return len(_fold_columns(files[0], read_rows(files[0])[0]))
+    return len(files) // (1 if _layout(files) == "lists" else len(SIDES))
 
 
 def _fold_columns(path: Path, header: Sequence[str]) -> list[str]:
@@ -133,13 +138,15 @@ def read_folds(files: Sequence[Path], patients: Sequence[str], left_out: Collect
     Raises
     ------
     InputError
-        A patient is unknown, or is on both sides of a fold; or some patients are tested more often than others.
+        A patient is unknown, or is on both sides of a fold; or some patients are tested more often than others, which
+        only Patho-Bench's tables may say, as many of them draw each fold anew.
     """
     import pandas as pd  # not above: planning reads no fold, and pandas takes long to import
 
-    if SPLITS.fullmatch(files[0].name):
+    layout = _layout(files)
+    if layout == "lists":
         found = [(path, _lists(path, fold)) for fold, path in enumerate(files)]
-    elif NUMBERED.fullmatch(files[0].parent.name) and files[0].stem in SIDES:
+    elif layout == "pairs":
         pairs = zip(files[::2], files[1::2], strict=True)
         found = [(train.parent, _pair(train, test, fold)) for fold, (train, test) in enumerate(pairs)]
     else:
@@ -148,7 +155,8 @@ def read_folds(files: Sequence[Path], patients: Sequence[str], left_out: Collect
         _check_fold(place, rows, {*patients, *left_out})
     taken = [row for _, rows in found for row in rows if row[1] not in left_out]
     folds = pd.DataFrame(taken, columns=["fold", "patient_id", "role"])
-    _check_tests(folds, files[0].parent)
+    if layout != "table":
+        _check_tests(folds, files[0].parent)
     return folds
 
 

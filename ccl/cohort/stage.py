@@ -61,7 +61,7 @@ def make_cohort(
     InputError, ConfigError
         As the readers say; or a slide belongs to a patient without follow-up.
     """
-    follow_up = _follow_up(patients, endpoint_table, settings)
+    follow_up = _follow_up(patients, endpoint_table, settings, drawn=not folds)
     sheet = read_slide_sheet(slides) if slides else []
     without = {patient for patients in follow_up.left_out.values() for patient in patients}
     _check_owners(sheet, {*follow_up.table["patient_id"], *without}, slides)
@@ -75,8 +75,7 @@ def make_cohort(
     check_events(split, follow_up.table, folds[0].parent if folds else patients)
     own = set(follow_up.table["patient_id"])
     sheet = [slide for slide in sheet if slide.patient_id in own]
-    repeats = int(split[split["role"] == "test"].groupby("patient_id").size().max())
-    summary = summarise(name, follow_up, validation, sheet, split, settings, repeats=repeats)
+    summary = summarise(name, follow_up, validation, sheet, split, settings)
     for line in (*notes(summary), *fold_lines(summary), *(f"warning: {line}" for line in summary["imbalance"])):
         print(line, file=sys.stderr)
     write_table(out / "patients.csv", follow_up.table)
@@ -96,7 +95,7 @@ def make_cohort(
     write_json(out / "summary.json", {**summary, "inputs": inputs})
 
 
-def _follow_up(patients: Path, endpoint_table: Path | None, settings: CohortSettings) -> FollowUp:
+def _follow_up(patients: Path, endpoint_table: Path | None, settings: CohortSettings, *, drawn: bool) -> FollowUp:
     """Return the follow-up, with the site of each patient if the settings say where it is."""
     if settings.endpoint:
         follow_up = read_endpoint(patients, endpoint_table, settings)
@@ -107,7 +106,7 @@ def _follow_up(patients: Path, endpoint_table: Path | None, settings: CohortSett
     if settings.site:
         sites = read_sites(patients, settings.patient_column, settings.site, follow_up.table["patient_id"].tolist())
         return follow_up.take(slice(None), site=sites)
-    if settings.by == "site":
+    if drawn and settings.by == "site":
         raise ConfigError(
             "folds by site need the sites",
             where="config, cohort: by",

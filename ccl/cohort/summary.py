@@ -28,8 +28,6 @@ def summarise(
     sheet: Sequence[Slide],
     folds: pd.DataFrame,
     settings: CohortSettings,
-    *,
-    repeats: int,
 ) -> dict[str, Any]:
     """Return what the report's first page shows; the median follow-up is the reverse Kaplan-Meier's.
 
@@ -38,6 +36,8 @@ def summarise(
     patients = follow_up.table
     reverse = KaplanMeierFitter().fit(patients["months"], event_observed=patients["censorship"] == 1)
     median = float(reverse.median_survival_time_)
+    tested = patients["patient_id"].map(folds.loc[folds["role"] == "test", "patient_id"].value_counts()).fillna(0)
+    tests = {"least": int(tested.min()), "most": int(tested.max())}
     rows = [_fold(int(str(fold)), patients, own) for fold, own in folds.groupby("fold")]
     return {
         "cohort": name,
@@ -54,7 +54,7 @@ def summarise(
         **({"left_out": follow_up.left_out} if follow_up.left_out else {}),
         **({"sites": int(patients["site"].nunique())} if "site" in patients else {}),
         **({"held_out": _held_out(held_out)} if len(held_out) else {}),
-        **({"repeats": repeats} if repeats > 1 else {}),
+        **({"tests_per_patient": tests} if tests["most"] > 1 else {}),
         "folds": rows,
         "imbalance": list(_imbalance(patients, folds, rows)),
     }

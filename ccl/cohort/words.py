@@ -31,15 +31,17 @@ def _notes(summary: Mapping[str, Any]) -> Iterator[str]:
             f"{count}{sites} with {plural(held_out['events'], 'event')} are held out: no fold trains on them or tests"
             f" them, and no other number of this cohort counts them: {_named(held_out['patients'])}."
         )
-    if repeats := summary.get("repeats"):
+    if tests := summary.get("tests_per_patient"):
+        number = f"{tests['most']}" if tests["least"] == tests["most"] else f"{tests['least']} to {tests['most']}"
         yield (
-            f"Every patient is tested {repeats} times, once in each repeat. Means are over all folds of all repeats."
-            " Pooled numbers, curves and comparisons use one risk per patient, the mean over the repeats; this is an"
-            " ensemble of models, so it is often better than the mean over folds."
+            f"Each patient is tested in {number} folds. A mean is over all folds, and its standard deviation is between"
+            " folds that share patients. Pooled numbers, curves and comparisons use one risk per patient, the mean over"
+            " these folds: that of an ensemble, which is often better than the mean over folds."
         )
     if shared := [fold["shared_sites"] for fold in summary["folds"] if "shared_sites" in fold]:
         if any(shared):
-            yield f"On both sides of a fold are {min(shared)} to {max(shared)} of {summary['sites']} hospitals."
+            number = " to ".join(map(str, dict.fromkeys((min(shared), max(shared)))))
+            yield f"On both sides of a fold are {number} of {summary['sites']} hospitals."
         else:
             yield f"No hospital is on both sides of a fold ({summary['sites']} in all)."
 

@@ -83,11 +83,17 @@ class FoldDraw:
     )
     held_out_share: Annotated[float, LATER] = key(
         0.0,
-        "share of the patients (or with `by: site` of hospitals) that is drawn first and is in no fold, for a later"
-        " validation",
+        "share of the patients that is drawn first and is in no fold, for a later validation, for cohorts without"
+        " `held_out`; with `by: site` whole hospitals are drawn",
         ge=0,
         lt=1,
     )
+
+    @model_validator(mode="after")
+    def _alike(self) -> FoldDraw:
+        if self.by == "site" and self.stratify == "time":
+            raise PydanticCustomError("incomplete", "`by: site` balances events and size; take `stratify: time` out")
+        return self
 
 
 @section
@@ -207,6 +213,13 @@ class Clinical:
         if "patient_id" in self.covariates:
             raise PydanticCustomError("incomplete", "a covariate may not be named `patient_id`; rename it")
         return self
+
+
+NEEDED_BESIDE = (
+    ("omics", "gmt"), ("gmt", "omics"), ("features", "slides"), ("event_column", "endpoint"),
+    ("time_column", "endpoint"), ("endpoint_table", "endpoint"), ("endpoint_patient_column", "endpoint_table"),
+)  # fmt: skip
+"""Keys of a cohort that mean nothing without another."""
 
 
 @section
@@ -353,16 +366,13 @@ class Cohort(Label, FollowUpColumns):
 
     @model_validator(mode="after")
     def _whole(self) -> Cohort:
-        for name, needed in (("omics", "gmt"), ("gmt", "omics"), ("features", "slides")):
+        for name, needed in NEEDED_BESIDE:
             if getattr(self, name) and not getattr(self, needed) and not (needed == "omics" and self.from_):
                 raise PydanticCustomError("incomplete", f"`{name}` needs `{needed}` beside it")
         if self.from_:
             self._check_source()
         elif self.clinical and not self.clinical.table and not self.patients:
             raise PydanticCustomError("incomplete", "`clinical` needs `table`, as there is no table of `patients`")
-        for name in ("event_column", "time_column", "endpoint_table"):
-            if getattr(self, name) and not self.endpoint:
-                raise PydanticCustomError("incomplete", "`{name}` needs `endpoint` beside it", {"name": name})
         if not self.patients and not self.from_ and not self.predict_with:
             raise PydanticCustomError(
                 "incomplete", "name the table of `patients`, a download `from`, or bundles to `predict_with`"

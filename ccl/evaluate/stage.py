@@ -34,8 +34,7 @@ def evaluate_runs(*, runs: Sequence[Path], out: Path, months: Sequence[float] = 
     Raises
     ------
     InputError
-        A file is missing or incomplete; the folds were not trained alike; a fold is given twice; or some patients
-        are tested more often than others.
+        A file is missing or incomplete; the folds were not trained alike; or a fold is given twice.
     """
     folds = read_folds(runs)
     _evaluate(folds, [*PROTOCOLS, INNER] if folds[0].inner is not None else PROTOCOLS, out, months)

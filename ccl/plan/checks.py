@@ -43,7 +43,7 @@ def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
     """Yield the config's keys that name files of a cohort, each with the path."""
     place, entry = f"cohorts: {cohort.name}", cohort.entry
     for key in ("patients", "endpoint_table", "slides", "gmt", "folds", "held_out"):
-        if (path := getattr(entry, key)) and not path.endswith("*"):
+        if (path := getattr(entry, key)) and not (key == "folds" and "*" in path):
             yield f"{place}: {key}", cohort.config.path(path)
     if source := entry.from_:
         yield f"{place}: from: {source.layout}", cohort.config.path(source.folder)

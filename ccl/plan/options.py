@@ -121,8 +121,11 @@ class Options:
         values = self.plan.values["cohorts"][wildcards.cohort]
         clinical = values["clinical"]
         words = ["--patient-column", clinical.get("patient_column", values["patient_column"])]
-        for key in ("months_column", "censorship_column", "endpoint", "event_column", "time_column"):
-            words += ["--outcome-column", values[key]] if key in values else []
+        outcomes = [values["months_column"], values["censorship_column"]]
+        if endpoint := values.get("endpoint"):
+            outcomes += [values.get("event_column", endpoint), values.get("time_column", f"{endpoint}.time")]
+        for column in outcomes:
+            words += ["--outcome-column", column]
         return shlex.join([*words, "--covariates", json.dumps(clinical)])
 
     def source_inputs(self, wildcards: Wildcards, input: Any) -> str:

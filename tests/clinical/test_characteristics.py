@@ -58,3 +58,8 @@ def test_new_patients_are_one_group() -> None:
     table = characteristics(Clinical(TABLE, COVARIATES, {}), {"all": list(TABLE.index)})
     assert list(table.columns) == ["covariate", "value", "all"]
     assert table.loc[table["value"] == "III", "all"].item() == "2 (50 %)"
+
+
+def test_repeats_of_the_folds_are_no_further_groups() -> None:
+    again = FOLDS.assign(fold=FOLDS["fold"] + 2, role=FOLDS["role"].to_numpy()[::-1])
+    assert groups_of(PATIENTS, pd.concat([FOLDS, again])) == groups_of(PATIENTS, FOLDS)

@@ -98,3 +98,18 @@ def test_follow_up_under_another_name_is_refused(tmp_path: Path, table: Write, p
     done = run(tmp_path, table("case,visits", *rows), patients=patients, covariates={"visits": {"kind": "numeric"}})
     assert "clinical: covariates, visits" in str(done.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_fold_of_unlike_patients_is_reported(tmp_path: Path, clinical_table: Path, patients: Path) -> None:
+    """Fold 0 tests the youngest, fold 1 every second patient."""
+    rows = [line.split(",") for line in clinical_table.read_text().splitlines()[1:-1]]
+    youngest = {row[0] for row in sorted(rows, key=lambda row: int(row[1]))[:14]}
+    lines = [f"0,{row[0]},{'test' if row[0] in youngest else 'train'}" for row in rows]
+    lines += [f"1,{row[0]},{'test' if number % 2 else 'train'}" for number, row in enumerate(rows)]
+    folds = tmp_path / "folds.csv"
+    folds.write_text("\n".join(["fold,patient_id,role", *lines, ""]))
+    done = run(tmp_path, clinical_table, patients=patients, folds=folds)
+    said = [line for line in read_json(tmp_path / "out" / "covariates.json")["warnings"] if "unlike" in line]
+    assert len(said) == 1
+    assert said[0].startswith("age: test patients of fold 0 are unlike the others (p = ")
+    assert said[0] in done.stderr

@@ -67,12 +67,20 @@ def test_folds_of_patho_bench_are_read(tmp_path: Path) -> None:
     assert read_tests(files) == [["P0", "P1", "P2"], ["P3", "P4", "P5"]]
 
 
+def test_only_patho_bench_may_test_some_patients_more_often(tmp_path: Path) -> None:
+    drawn_anew = [["test", *["train"] * 5], ["test", "test", *["train"] * 4]]
+    assert read_tests(fold_files(patho_bench(tmp_path / "k=all.tsv", drawn_anew))) == [["P0"], ["P0", "P1"]]
+    for fold, tests in enumerate([["P0"], ["P0", "P1"]]):
+        mmp(tmp_path / "mmp", "blca", fold, tests)
+    with pytest.raises(InputError, match="P0 in 2 test folds, P1 in 1"):
+        read_folds(fold_files(tmp_path / "mmp"), PATIENTS)
+
+
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [
         ([["val", *["train"] * 4, "test"]], "a word other than train and test"),
         ([], "columns fold_0, fold_1"),
-        ([["test", *["train"] * 5], ["test", "test", *["train"] * 4]], "tested more often than others"),
     ],
 )
 def test_other_tables_are_refused(tmp_path: Path, columns: list[list[str]], expected: str) -> None:

@@ -182,7 +182,8 @@ def test_folds_are_described_and_imbalance_is_said(
 ) -> None:
     summary = make(tmp_path / "site", table, site="site", by="site", repeats=2)
     assert [fold["shared_sites"] for fold in summary["folds"]] == [0] * 6
-    assert summary["repeats"] == 2
+    assert summary["tests_per_patient"] == {"least": 2, "most": 2}
+    assert any("Each patient is tested in 2 folds" in note for note in notes(summary))
     printed = capsys.readouterr().err
     assert printed.count("0 also in train") == 6
     assert "No hospital is on both sides" in printed

@@ -55,6 +55,9 @@ def message(**sections: Any) -> str:
         ),
         ({"cohorts": {"a": {**COHORT, "gmt": "g.gmt"}}}, "cohorts: a: `gmt` needs `omics` beside it"),
         ({"cohorts": {"a": {**COHORT, "features": {"uni": "f"}}}}, "cohorts: a: `features` needs `slides` beside it"),
+        ({"cohorts": {"a": {**COHORT, "time_column": "t"}}}, "cohorts: a: `time_column` needs `endpoint` beside it"),
+        ({"cohort": {"by": "site", "stratify": "time"}}, "cohort: `by: site` balances events and size; take"),
+        ({"cohort": {"by": "hospital"}}, 'cohort: by: found "hospital"; expected one of patient, site'),
         (
             {"cohorts": {"a": {**COHORT, "omics": {}, "gmt": "g.gmt"}}},
             "cohorts: a: omics: name one or more of wide, rna",

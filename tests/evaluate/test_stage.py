@@ -308,11 +308,15 @@ def test_no_fold_is_refused(tmp_path):
     refused([], tmp_path / "out", "no fold to evaluate")
 
 
-def test_patient_tested_more_often_than_others_is_refused(write_fold, patients, tmp_path):
+def test_folds_that_were_drawn_anew_average_over_those_that_test_a_patient(write_fold, patients, tmp_path):
     a, b = patients(12, prefix="A"), patients(12, prefix="B")
-    b = pd.concat([b, a[:1]])
-    folders = [write_fold(0, a, lambda s, e: a["months"]), write_fold(1, b, lambda s, e: b["months"])]
-    refused(folders, tmp_path / "out", r"(?s)patient A000.*folds 0, 1")
+    parts = [a, pd.concat([b, a[:1]])]
+    folders = [write_fold(i, part, lambda s, e, i=i, part=part: i - part["months"]) for i, part in enumerate(parts)]
+    found, risks, _ = evaluate(folders, tmp_path / "out")
+    last = risks[risks["protocol"] == "last"].set_index("patient_id")
+    assert (found["n_patients"], last.loc["A000", "fold"], last.loc["A001", "fold"]) == (24, "0 1", "0")
+    assert last.loc["A000", "risk"] == pytest.approx(0.5 - a["months"][0])
+    assert last.loc["A001", "risk"] == pytest.approx(-a["months"][1])
 
 
 def test_incomplete_predictions_are_refused(five_folds, tmp_path):

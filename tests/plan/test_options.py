@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from ccl.config.check import strictly
 from ccl.config.sections import Clinical
+from ccl.io.errors import ConfigError
 from ccl.plan import Plan
 from ccl.plan.options import input_options
 from tests.plan.conftest import job
@@ -119,3 +121,36 @@ def test_options_of_the_clinical_stage(plan: Make, config: dict[str, Any]) -> No
     assert read.covariates["stage"].levels == (("1",), ("2", "2 b"))
     named = plan(cohorts={"a": {**cohort, "clinical": {**clinical, "patient_column": "barcode"}}}, models={})
     assert named.options.clinical(job(cohort="a")).startswith("--patient-column barcode ")
+
+
+def test_options_of_the_cohort_that_are_not_used_are_not_named(plan: Make, config: dict[str, Any]) -> None:
+    """Finished cohorts stay valid, as the parameters of their jobs are those of earlier versions."""
+    assert plan().options.cohort(WILDCARDS) == (
+        "--patient-column patient_id --months-column months --censorship-column censorship --n-folds 5 --fold-seed 0"
+        " --no-synthetic"
+    )
+    entry = {**config["cohorts"]["blca"], "endpoint": "DSS", "time_unit": "days", "site": "tcga-barcode"}
+    made = plan(cohorts={"blca": entry}, cohort={"by": "site", "n_folds": 4, "repeats": 3}).options.cohort(WILDCARDS)
+    for flags in ("--endpoint DSS", "--time-unit days", "--site tcga-barcode", "--by site", "--repeats 3"):
+        assert flags in made
+    clinical = {"covariates": {"age": {"kind": "numeric"}}}
+    options = plan(cohorts={"blca": {**entry, "clinical": clinical}}).options
+    assert "--outcome-column DSS --outcome-column DSS.time" in options.clinical(WILDCARDS)
+
+
+def test_tables_of_endpoints_and_held_out_patients_are_inputs(plan: Make, config: dict[str, Any]) -> None:
+    entry = {**config["cohorts"]["genes"], "endpoint": "OS", "endpoint_table": "rna.csv", "held_out": "families.gmt"}
+    made = plan(cohorts={"genes": entry}, models={"snn": {}})
+    inputs = made.inputs.cohort(job(cohort="genes"))
+    assert [Path(inputs[name][0]).name for name in ("endpoint_table", "held_out")] == ["rna.csv", "families.gmt"]
+    said = made.options.inputs(job(), inputs)
+    assert "--endpoint-table " in said
+    assert "--held-out " in said
+    with pytest.raises(ConfigError, match=r"cohorts: genes: held_out: there is no .*nobody\.csv"):
+        plan(cohorts={"genes": {**entry, "held_out": "nobody.csv"}}, models={"snn": {}})
+
+
+def test_every_fold_of_every_repeat_is_trained(plan: Make) -> None:
+    made = plan(cohort={"n_folds": 4, "repeats": 3})
+    runs = made.inputs.evaluate(job(cohort="blca", encoder="uni", model="attmil"))
+    assert [path.split("fold")[-1] for path in runs] == [f"{fold}/run.json" for fold in range(12)]

@@ -228,6 +228,36 @@ def test_cohort_counts_equal_the_summary(tmp_path, make_results):
     assert table["test_events"].sum() == table["events"][0] == cohorts[0].summary["events"]
 
 
+def test_endpoint_and_folds_of_a_cohort_are_described(tmp_path, make_results):
+    evaluations = make_results(tmp_path, "a")
+    assert "median months" not in page_of(gather(evaluations))
+    path = tmp_path / "a" / "cohort" / "summary.json"
+    summary = json.loads(path.read_text())
+    folds = [{**fold, "test_median_months": 12.34, "test_sites": 5, "shared_sites": 4} for fold in summary["folds"]]
+    endpoint = {
+        "name": "PFI",
+        "event_column": "PFI",
+        "time_column": "PFI.time",
+        "time_unit": "days",
+        "values": {"event": ["1.0"], "censored": ["0.0"]},
+        "competing_deaths": 3,
+        "records": {"OS time below PFI time": ["P1"]},
+    }
+    more = {"endpoint": endpoint, "left_out": {"no PFI": ["P7", "P8"]}, "sites": 9, "imbalance": ["Fold 1 is odd."]}
+    path.write_text(json.dumps({**summary, **more, "folds": folds}))
+    page = page_of(gather(evaluations))
+    for words in (
+        "Where this page says death, it means an event of PFI.",
+        "Competing deaths are treated as censored: 3 deaths without an event of PFI.",
+        "1 record to check (OS time below PFI time): P1.",
+        "2 patients left out (no PFI): P7, P8.",
+        "On both sides of a fold are 4 of 9 hospitals.",
+        "Fold 1 is odd.",
+        '<td class="number">12.3</td><td class="number">5</td><td class="number">4</td>',
+    ):
+        assert words in page
+
+
 def test_the_versions_of_all_folds_are_named(tmp_path, make_results):
     evaluations = make_results(tmp_path, "a")
     path = tmp_path / "a" / "train" / "resnet50" / "ccl" / "fold1" / "run.json"
