@@ -57,8 +57,10 @@ def read_omics(tables: Mapping[str, Path], settings: GenomicsSettings) -> pd.Dat
 
 
 def _numbers(path: Path, part: pd.DataFrame, settings: GenomicsSettings) -> pd.DataFrame:
-    numbers = part.apply(pd.to_numeric, errors="coerce")
-    values = numbers.to_numpy(dtype=float)
+    with np.errstate(over="ignore"):
+        # A number such as 1e39 is infinite in float32.
+        numbers = part.apply(pd.to_numeric, errors="coerce").astype(np.float32)
+    values = numbers.to_numpy()
     missing = part.isna().to_numpy()
     bad = ~np.isfinite(values) & ~missing
     if settings.missing == "error":
@@ -70,12 +72,12 @@ def _numbers(path: Path, part: pd.DataFrame, settings: GenomicsSettings) -> pd.D
             "an omics value is missing" if empty else "an omics value is not a finite number",
             where=f"{path}, row {row_of(row)} (patient {part.index[row]}), column {part.columns[column]}",
             found=f"{'nothing' if empty else str(part.iat[row, column])} ({int(bad.sum())} such values in the table)",
-            expected="a finite number",
+            expected="a finite number in the range of float32",
             todo="fill the value, or set `genomics: missing: mean` to take the mean of the training patients"
             if empty
             else "correct the value",
         )
-    return pd.DataFrame(numbers.astype(np.float32))
+    return pd.DataFrame(numbers)
 
 
 def _one_row_a_patient(path: Path, part: pd.DataFrame) -> pd.DataFrame:

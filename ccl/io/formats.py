@@ -286,6 +286,10 @@ class Clusters:
             )
 
 
+COVERAGE = "coverage"
+"""The name, without its ending, of the files beside ``genomics.h5`` that say how many genes the tables have."""
+
+
 @dataclass(frozen=True)
 class Family:
     """One gene family: its columns of the omics tables, unscaled."""

@@ -42,9 +42,13 @@ def check_sources(plan: Plan, files: Sequence[str | Path] = ()) -> None:
 def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
     """Yield the config's keys that name files of a cohort, each with the path."""
     place, entry = f"cohorts: {cohort.name}", cohort.entry
-    for key in ("patients", "slides", "gmt", "folds"):
+    for key in ("patients", "slides", "folds"):
         if path := getattr(entry, key):
             yield f"{place}: {key}", cohort.config.path(path)
+    for path in cohort.gmt:
+        yield f"{place}: gmt", path
+    if entry.omics and cohort.config.genomics.aliases:
+        yield "genomics: aliases", cohort.config.path(cohort.config.genomics.aliases)
     for kind, paths in cohort.omics.items():
         for path in paths:
             yield f"{place}: omics: {kind}", path
