@@ -106,14 +106,18 @@ def clinical(covariates: str, out: Path, **inputs: Any) -> None:
 
 @click.command("genomics")
 @omics_options(PATH)
-@click.option("--gmt", type=PATH, required=True, help="GMT file of gene families")
+@click.option("--gmt", type=PATH, required=True, multiple=True, help="file of gene families (repeat)")
+@click.option("--aliases", type=PATH, help="table of old and new gene symbols")
 @click.option("--out", type=PATH, required=True, help="file to write")
 @settings_options(GenomicsSettings)
-def genomics(out: Path, gmt: Path, settings: GenomicsSettings, **tables: Path | None) -> None:
+def genomics(
+    out: Path, gmt: tuple[Path, ...], aliases: Path | None, settings: GenomicsSettings, **tables: Path | None
+) -> None:
     """Group omics by gene family."""
     from ccl.genomics.stage import group_genomics
 
-    group_genomics(out, settings=settings, tables={kind: path for kind, path in tables.items() if path}, gmt=gmt)
+    given = {kind: path for kind, path in tables.items() if path}
+    group_genomics(out, settings=settings, tables=given, gmt=gmt, aliases=aliases)
 
 
 @click.command("cluster")

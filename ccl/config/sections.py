@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, MinLen
 from pydantic import BeforeValidator, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -20,6 +20,16 @@ from ccl.io.sheets import OnBadSlide
 
 Device = Literal["auto", "cpu", "cuda"]
 Track = Literal["unified", "native"]
+
+
+def _as_list(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+Texts = Annotated[
+    tuple[Text, ...], MinLen(1), Different, BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+]
+"""One or several paths; a config may write a single one without a list."""
 
 
 @section
@@ -356,7 +366,9 @@ class Cohort(Label, FollowUpColumns):
         None, "table of patients, or of hospitals in a column `site`, that are in no fold, for a later validation"
     )
     omics: Omics | None = key(None, "omics tables: one wide table, or a table for each kind of omics")
-    gmt: Text | None = key(None, "GMT file of gene families")
+    gmt: Texts | None = key(
+        None, "file of gene families, or a list of several: GMT, or a .csv table with a column per family"
+    )
     clinical: Clinical | None = key(None, "covariates such as age and stage, and how the table codes them")
 
     @property
@@ -469,7 +481,7 @@ class Embed(Storage):
 
 
 @section
-class Genomics:
+class Grouping:
     """``genomics``: which families are used, and how empty values are treated."""
 
     families: tuple[str, ...] = key(
@@ -478,10 +490,28 @@ class Genomics:
     missing: Literal["error", "mean"] = key(
         "error", "treatment of an empty omics value; error, or mean (of the training patients)"
     )
+    min_coverage: Annotated[float, LATER] = key(
+        0.01, "least share of a family's genes that must be in any of the omics tables", ge=0, le=1
+    )
+    low_coverage: Annotated[Literal["error", "exclude"], LATER] = key(
+        "error",
+        "treatment of a family with a lower share, or without any gene in the tables; exclude leaves it out and names it"
+        " in the report",
+    )
 
 
 @section
-class GenomicsSettings(Genomics, PatientColumn):
+class Genomics(Grouping):
+    """``genomics``, with the table of other symbols."""
+
+    aliases: Annotated[Text | None, LATER] = key(
+        None,
+        "table with the columns old and new; a gene that a table does not have is looked up there by its other symbols",
+    )
+
+
+@section
+class GenomicsSettings(Grouping, PatientColumn):
     """How omics tables are grouped by gene family."""
 
 

@@ -286,6 +286,10 @@ class Clusters:
             )
 
 
+COVERAGE = "coverage"
+"""The name, without its ending, of the files beside ``genomics.h5`` that say how many genes the tables have."""
+
+
 @dataclass(frozen=True)
 class Family:
     """One gene family: its columns of the omics tables, unscaled."""
@@ -357,16 +361,24 @@ class OmicsTables:
                 )
 
     @classmethod
-    def read(cls, path: Path, wanted: Collection[str] | None = None) -> OmicsTables:
-        """Read a file that :meth:`write` wrote, all genes or those that are `wanted`."""
+    def read(cls, path: Path, wanted: Mapping[str, Collection[str]] | None = None) -> OmicsTables:
+        """Read a file that :meth:`write` wrote, all genes or those that are `wanted` of the kinds that it names."""
         kinds = {}
         with _open_h5(path, "omics") as file:
             for kind, folder in file.items():
+                if wanted is not None and kind not in wanted:
+                    continue
                 genes = _text(folder["genes"][:])
-                rows = [row for row, gene in enumerate(genes) if wanted is None or gene in wanted]
-                values = folder["values"][:] if wanted is None else folder["values"][rows]
-                kinds[kind] = (_text(folder["patients"][:]), [genes[row] for row in rows], values)
+                own = set(genes if wanted is None else wanted[kind])
+                rows = [row for row, gene in enumerate(genes) if gene in own]
+                kinds[kind] = (_text(folder["patients"][:]), [genes[row] for row in rows], folder["values"][rows])
         return cls(kinds)
+
+    @staticmethod
+    def genes_in(path: Path) -> dict[str, list[str]]:
+        """Return the genes of each kind in a file."""
+        with _open_h5(path, "omics") as file:
+            return {kind: _text(folder["genes"][:]) for kind, folder in file.items()}
 
 
 MANIFEST_COLUMNS = ("slide_id", "status", "path", "key", "count", "message")

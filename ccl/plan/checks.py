@@ -42,9 +42,13 @@ def check_sources(plan: Plan, files: Sequence[str | Path] = ()) -> None:
 def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
     """Yield the config's keys that name files of a cohort, each with the path."""
     place, entry = f"cohorts: {cohort.name}", cohort.entry
-    for key in ("patients", "endpoint_table", "slides", "gmt", "folds", "held_out"):
+    for key in ("patients", "endpoint_table", "slides", "folds", "held_out"):
         if (path := getattr(entry, key)) and not (key == "folds" and "*" in path):
             yield f"{place}: {key}", cohort.config.path(path)
+    for path in cohort.gmt:
+        yield f"{place}: gmt", path
+    if entry.gmt and cohort.config.genomics.aliases:
+        yield "genomics: aliases", cohort.config.path(cohort.config.genomics.aliases)
     if source := entry.from_:
         yield f"{place}: from: {source.layout}", cohort.config.path(source.folder)
         if source.genes:

@@ -89,6 +89,11 @@ class Cohort:
         return {kind: [self.config.path(path)] if path else [] for kind, path in paths.items()}
 
     @property
+    def gmt(self) -> list[str]:
+        """The files of gene families, or an empty list."""
+        return [self.config.path(path) for path in self.entry.gmt or ()]
+
+    @property
     def clinical_table(self) -> list[str]:
         """The table of covariates, or an empty list."""
         clinical = self.entry.clinical

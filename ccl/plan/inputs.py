@@ -70,9 +70,9 @@ class Inputs:
         return files
 
     def genomics(self, wildcards: Wildcards) -> Files:
-        """Return the user's omics tables and gene families."""
-        cohort = self._cohort(wildcards)
-        return {**cohort.omics, "gmt": cohort.table("gmt")}
+        """Return the user's omics tables, gene families, and other symbols if there is a table of them."""
+        cohort, aliases = self._cohort(wildcards), self.plan.config.genomics.aliases
+        return {**cohort.omics, "gmt": cohort.gmt, "aliases": [self.plan.config.path(aliases)] if aliases else []}
 
     def clinical(self, wildcards: Wildcards) -> Files:
         """Return the user's table of covariates, and the follow-up if there is any."""

@@ -45,6 +45,7 @@ def test_the_inputs_are_the_files_and_not_on_the_command_line(folder: Path) -> N
     assert made.inputs.genomics(job(cohort="tiny")) == {
         "wide": ["<results>/{cohort}/source/omics.h5"],
         "gmt": [str(folder / "families.gmt")],
+        "aliases": [],
     }
     assert made.inputs.cohort(job(cohort="tiny"))["patients"] == ["<results>/{cohort}/source/patients.csv"]
 
