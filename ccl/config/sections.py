@@ -506,7 +506,8 @@ class Genomics(Grouping):
 
     aliases: Annotated[Text | None, LATER] = key(
         None,
-        "table with the columns old and new; a gene that a table does not have is looked up there by its other symbols",
+        "table with the columns old and new, or HGNC's complete set; a gene that a table does not have is looked up there"
+        " by its other symbols",
     )
 
 

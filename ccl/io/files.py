@@ -147,7 +147,7 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
         table = pd.read_csv(path, sep=separator, dtype=dict.fromkeys(text, str), low_memory=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, *UNREADABLE) as error:
         raise _no_table(path, str(error)) from error
-    _check_header(path, header, required)
+    check_header(path, header, required)
     for name in text:
         if name in table.columns:
             table[name] = table[name].str.strip()
@@ -181,7 +181,7 @@ def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str],
             rows = [Row(reader.line_num, cells) for cells in reader if cells]
     except (*UNREADABLE, StopIteration) as error:
         raise _no_table(path, str(error) or "nothing") from error
-    _check_header(path, header, required)
+    check_header(path, header, required)
     for number, cells in rows:
         if len(cells) > len(header):
             raise _no_table(path, f"{len(cells)} cells in row {number}, but {len(header)} columns")
@@ -251,7 +251,7 @@ def _check_delimiter(path: Path, header: Sequence[str]) -> None:
         )
 
 
-def _check_header(path: Path, header: Sequence[str], required: tuple[str, ...]) -> None:
+def check_header(path: Path, header: Sequence[str], required: tuple[str, ...]) -> None:
     """Raise InputError if a column of the header appears twice, or a required column is missing."""
     repeated = sorted({name for name in header if header.count(name) > 1 and name})
     if repeated:

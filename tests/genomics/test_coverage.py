@@ -80,6 +80,15 @@ def test_an_alias_is_known_by_both_symbols(tmp_path: Path) -> None:
     assert aliases == {"MARCH1": ("MARCHF1",), "MARCHF1": ("MARCH1",)}
 
 
+def test_previous_symbols_of_hgnc_count_if_they_are_of_one_gene(tmp_path: Path) -> None:
+    table = (
+        "hgnc_id\tsymbol\tprev_symbol\n"
+        'HGNC:1\tRUBCN\t"KIAA0226|OLD"\nHGNC:2\tONE\tSHARED\nHGNC:3\tTWO\tSHARED|ONE\nHGNC:4\tTP53\t\n'
+    )
+    aliases = read_aliases(write(tmp_path / "hgnc_complete_set.txt", table))
+    assert aliases == {"KIAA0226": ("RUBCN",), "OLD": ("RUBCN",), "RUBCN": ("KIAA0226", "OLD")}
+
+
 @pytest.mark.parametrize(
     ("text", "looks"),
     [
