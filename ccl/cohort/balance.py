@@ -6,6 +6,8 @@ one where they fit best, and then moves and swaps sites while this helps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -13,45 +15,70 @@ from numpy.typing import NDArray
 from ccl.io.errors import ConfigError
 
 STARTS = 20
-"""Number of starts, each with another order of the sites."""
+"""Number of starts for each way that is wanted, each with another order of the sites."""
 
 Array = NDArray[np.float64]
 
 
-def share_out(patients: pd.DataFrame, shares: list[float], seed: int) -> dict[str, int]:
-    """Return the group of each site.
+def share_out(patients: pd.DataFrame, shares: Sequence[float], seed: int, ways: int = 1) -> list[dict[str, int]]:
+    """Return the group of each site, in one or more ways of which the best comes first.
 
     Parameters
     ----------
     patients : DataFrame
         ``site`` and ``censorship`` of each patient.
-    shares : list of float
+    shares : sequence of float
         Wanted share of each group (G) in patients and events; the sum is 1.
     seed : int
         The same seed gives the same groups.
+    ways : int
+        Number of ways wanted; no two of them make the same groups.
 
     Raises
     ------
     ConfigError
-        There are fewer sites than groups, or too few sites with events.
+        There are fewer sites than groups, too few sites with events, or too few ways.
     """
     events = patients["censorship"].eq(0).groupby(patients["site"]).agg(["size", "sum"])
     counts = events.to_numpy(dtype=np.float64)
     target = np.outer(shares, counts.sum(axis=0))
-    if min(len(counts), int((counts[:, 1] > 0).sum())) < len(shares):
+    _check_sites(events, len(shares))
+    rng = np.random.default_rng(seed)
+    found = [_improve(_start(counts, target, rng), counts, target) for _ in range(STARTS * ways)]
+    order = np.argsort(cost(_totals(np.array(found), counts, len(shares)), target), kind="stable")
+    different: dict[frozenset[tuple[int, ...]], NDArray[np.int64]] = {}
+    for place in order:
+        different.setdefault(_members(found[place]), found[place])
+    best = list(different.values())[:ways]
+    if len(best) < ways:
+        raise ConfigError(
+            "the sites cannot be shared out in so many ways",
+            where="config, cohort: repeats",
+            found=f"{len(best)} good ways for {len(events)} sites",
+            expected=f"{ways}, one for each repeat",
+            todo="lower repeats, or draw patients instead of sites",
+        )
+    return [dict(zip(events.index.astype(str), groups.tolist(), strict=True)) for groups in best]
+
+
+def _members(groups: NDArray[np.int64]) -> frozenset[tuple[int, ...]]:
+    """Return the sites of each group, whatever the groups' numbers."""
+    return frozenset(tuple(np.flatnonzero(groups == group).tolist()) for group in set(groups.tolist()))
+
+
+def _check_sites(events: pd.DataFrame, groups: int) -> None:
+    """Raise ConfigError for fewer sites with events than groups; `events` has ``size`` and ``sum`` by site."""
+    with_events = int((events["sum"] > 0).sum())
+    if with_events < groups:
         largest = events["size"].idxmax()
         raise ConfigError(
             "too few sites for the folds",
             where="config, cohort: by: site",
-            found=f"{len(counts)} sites, {int((counts[:, 1] > 0).sum())} of them with events; the largest,"
-            f" {largest}, has {100 * events['size'].max() / events['size'].sum():.0f} % of the patients",
-            expected=f"{len(shares)} sites with events or more, so that each group has one",
+            found=f"{len(events)} sites, {with_events} of them with events; the largest, {largest}, has"
+            f" {100 * events['size'].max() / events['size'].sum():.0f} % of the patients",
+            expected=f"{groups} sites with events or more, so that each group has one",
             todo="lower n_folds, or draw patients instead of sites",
         )
-    rng = np.random.default_rng(seed)
-    found = [_improve(_start(counts, target, rng), counts, target) for _ in range(STARTS)]
-    best = found[int(np.argmin(cost(_totals(np.array(found), counts, len(shares)), target)))]
-    return dict(zip(events.index.astype(str), best.tolist(), strict=True))
 
 
 def cost(totals: Array, target: Array) -> Array:

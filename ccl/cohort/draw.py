@@ -34,7 +34,7 @@ def draw_folds(patients: pd.DataFrame, draw: FoldDraw) -> pd.DataFrame:
     Raises
     ------
     ConfigError
-        There are fewer events, censored patients or sites than folds.
+        There are fewer events, censored patients or sites than folds, or too few ways to share out the sites.
     """
     rarest = int(patients["censorship"].value_counts().min())
     if rarest < draw.n_folds:
@@ -45,30 +45,32 @@ def draw_folds(patients: pd.DataFrame, draw: FoldDraw) -> pd.DataFrame:
             expected="at least one event and one censored patient in each fold",
             todo="lower n_folds",
         )
-    tests = [test for repeat in range(draw.repeats) for test in _partition(patients, draw, _seed(draw, repeat))]
     rows = [
         (fold, patients["patient_id"].iloc[index], role)
-        for fold, test in enumerate(tests)
+        for fold, test in enumerate(_partitions(patients, draw))
         for role, side in (("train", np.setdiff1d(np.arange(len(patients)), test)), ("test", test))
         for index in side
     ]
     return pd.DataFrame(rows, columns=["fold", "patient_id", "role"])
 
 
+def _partitions(patients: pd.DataFrame, draw: FoldDraw) -> Iterator[NDArray[np.int64]]:
+    """Yield the positions of the test patients of each fold of each repeat."""
+    if draw.by == "site":
+        equal = [1 / draw.n_folds] * draw.n_folds
+        for sites in share_out(patients, equal, draw.fold_seed, ways=draw.repeats):
+            group = patients["site"].map(sites).to_numpy()
+            yield from (np.flatnonzero(group == fold) for fold in range(draw.n_folds))
+        return
+    alike = patients["censorship"] if draw.stratify == "censorship" else _time_groups(patients, draw.n_folds)
+    for repeat in range(draw.repeats):
+        splitter = StratifiedKFold(draw.n_folds, shuffle=True, random_state=_seed(draw, repeat))
+        yield from (test for _, test in splitter.split(patients, alike))
+
+
 def _seed(draw: FoldDraw, repeat: int) -> int:
     """Return the seed of a repeat; the first is the config's own."""
     return draw.fold_seed if not repeat else int(np.random.SeedSequence((draw.fold_seed, repeat)).generate_state(1)[0])
-
-
-def _partition(patients: pd.DataFrame, draw: FoldDraw, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Yield the positions of the test patients of each fold."""
-    if draw.by == "site":
-        group = patients["site"].map(share_out(patients, [1 / draw.n_folds] * draw.n_folds, seed)).to_numpy()
-        yield from (np.flatnonzero(group == fold) for fold in range(draw.n_folds))
-        return
-    alike = patients["censorship"] if draw.stratify == "censorship" else _time_groups(patients, draw.n_folds)
-    splitter = StratifiedKFold(draw.n_folds, shuffle=True, random_state=seed)
-    yield from (test for _, test in splitter.split(patients, alike))
 
 
 def _time_groups(patients: pd.DataFrame, n_folds: int) -> pd.Series[str]:
@@ -83,7 +85,7 @@ def draw_held_out(patients: pd.DataFrame, draw: FoldDraw) -> list[str]:
     """Return the patients that are in no fold: a share of events and of censored patients, or a share of the sites."""
     rng = np.random.default_rng((draw.fold_seed, HELD_OUT_SEED))
     if draw.by == "site":
-        groups = share_out(patients, [1 - draw.held_out_share, draw.held_out_share], draw.fold_seed)
+        (groups,) = share_out(patients, [1 - draw.held_out_share, draw.held_out_share], draw.fold_seed)
         return list(patients.loc[patients["site"].map(groups) == 1, "patient_id"])
     drawn: list[str] = []
     for _, alike in patients.groupby("censorship"):

@@ -216,8 +216,10 @@ def _patients(side: Side, outcomes: Outcomes, orders: Tensor, *, expect: Callabl
     for block in torch.split(orders, STEPS_AHEAD, dim=1):
         patients = side.draw(block, outcomes)
         expect(patients)
+        # With hundreds of families, a slice of each at every step would cost more than a small network.
+        genes, rest = [family.split(1, dim=1) for family in patients.genomics], replace(patients, genomics=())
         for step in range(block.shape[1]):
-            yield replace(patients.one(step), bag=next(bags))
+            yield replace(rest.one(step), genomics=tuple(family[step] for family in genes), bag=next(bags))
 
 
 def _check_finite(values: Any, side: Side, rows: Tensor | None, *, seeds: Sequence[int], when: str) -> None:

@@ -64,7 +64,7 @@ def test_sites_are_shared_out_as_well_as_by_trying_all_ways(seed: int) -> None:
     target = np.outer([1 / 3] * 3, [len(patients), (patients["censorship"] == 0).sum()])
     ways = (dict(zip(sites, way, strict=True)) for way in product(range(3), repeat=len(sites)))
     best = min(float(cost(totals(patients, way, 3), target)) for way in ways)
-    found = share_out(patients, [1 / 3] * 3, seed=0)
+    (found,) = share_out(patients, [1 / 3] * 3, seed=0)
     assert float(cost(totals(patients, found, 3), target)) == pytest.approx(best)
 
 
@@ -76,6 +76,27 @@ def test_too_few_sites_are_refused_with_the_largest() -> None:
     assert f"the largest, {largest.index[0]}, has {100 * largest.iloc[0] / 40:.0f} % of the patients" in str(
         error.value
     )
+
+
+def test_repeats_by_site_are_all_different_and_the_best_comes_first() -> None:
+    patients = draw_cohort(200, 12)
+    target = np.outer([1 / 4] * 4, [len(patients), (patients["censorship"] == 0).sum()])
+    ways = share_out(patients, [1 / 4] * 4, seed=0, ways=5)
+    costs = [float(cost(totals(patients, way, 4), target)) for way in ways]
+    assert costs == sorted(costs)
+    folds = draw_folds(patients, FoldDraw(n_folds=4, by="site", repeats=5))
+    tests = folds[folds["role"] == "test"]
+    draws = {
+        frozenset(frozenset(own["patient_id"]) for _, own in tests[tests["fold"] // 4 == repeat].groupby("fold"))
+        for repeat in range(5)
+    }
+    assert len(draws) == 5
+
+
+def test_few_sites_cannot_be_drawn_often() -> None:
+    patients = draw_cohort(60, 3)
+    with pytest.raises(ConfigError, match="1 good ways for 3 sites"):
+        draw_folds(patients, FoldDraw(n_folds=3, by="site", repeats=2))
 
 
 def test_the_site_is_in_the_barcode_or_in_a_column(tmp_path: Path) -> None:
@@ -180,7 +201,8 @@ def test_folds_by_site_need_sites(tmp_path: Path, table: Path) -> None:
 def test_folds_are_described_and_imbalance_is_said(
     tmp_path: Path, table: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    summary = make(tmp_path / "site", table, site="site", by="site", repeats=2)
+    draw_cohort(200, 12).to_csv(tmp_path / "many.csv", index=False)
+    summary = make(tmp_path / "site", tmp_path / "many.csv", site="site", by="site", repeats=2)
     assert [fold["shared_sites"] for fold in summary["folds"]] == [0] * 6
     assert summary["tests_per_patient"] == {"least": 2, "most": 2}
     assert any("Each patient is tested in 2 folds" in note for note in notes(summary))

@@ -119,6 +119,11 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
             1,
             {"cohort": 2, "train": 8, "evaluate": 4, "components": 2, "explain_model": 2, "report": 1},
         ),
+        (
+            "cohort.stratify",
+            "time",
+            {"cohort": 2, "train": 8, "evaluate": 4, "components": 2, "explain_model": 2, "report": 1},
+        ),
         # What changes speed alone changes no result; the report, which shows the config, is written again.
         ("embed.batch_size", 8, {"report": 1}),
         ("train.device", "auto", {"report": 1}),
