@@ -70,6 +70,10 @@ class Cohort:
             )
         return found
 
+    def located(self, path: str) -> Path:
+        """Return the path of a file of results, or of the user's."""
+        return Path(path.replace("<results>", self.config.results).replace("{cohort}", self.name))
+
     @property
     def patients(self) -> list[str]:
         """The table of patients, or an empty list."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ class Account:
     def tell(self, table: str, **facts: Any) -> None:
         """Record facts about a table."""
         self.read.setdefault(table, {}).update(facts)
-        _log(f"{table}: " + ", ".join(f"{name} {value}" for name, value in facts.items()))
+        _log(f"{table}: " + ", ".join(f"{name} {_words(value)}" for name, value in facts.items()))
 
     def drop(self, table: str, reason: str, names: Iterable[str]) -> None:
         """Record names that were left out or resolved; nothing if there are none."""
@@ -38,6 +38,13 @@ class Account:
         """Record a warning."""
         self.warnings.append(text)
         _log(f"warning: {text}")
+
+
+def _words(value: Any) -> str:
+    """Return a fact for the log: counts by name in brackets."""
+    if isinstance(value, Mapping):
+        return f"({', '.join(f'{name} {count}' for name, count in value.items())})"
+    return str(value)
 
 
 def _log(line: str) -> None:
