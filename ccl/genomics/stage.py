@@ -58,7 +58,11 @@ def group_genomics(
     groups = [
         Family(one.name, one.all_columns, table[list(one.all_columns)].to_numpy(dtype=np.float32)) for one in kept
     ]
-    files = {**{kind: [path] for kind, path in tables.items()}, "gmt": gmt, **({"aliases": [aliases]} if aliases else {})}
+    files = {
+        **{kind: [path] for kind, path in tables.items()},
+        "gmt": gmt,
+        **({"aliases": [aliases]} if aliases else {}),
+    }
     inputs = {kind: identified(paths) for kind, paths in files.items()}
     write_table(out.parent / f"{COVERAGE}.csv", coverage_table(measured, low))
     write_json(out.parent / f"{COVERAGE}.json", {"tables": [one.row for one in used], "warnings": notes})

@@ -86,7 +86,9 @@ def test_missing_values_are_kept_for_training_only_when_asked(tmp_path: Path, gm
         group_genomics(tmp_path / "g.h5", settings=STRICT, tables={"rna": rna}, gmt=[gmt])
     assert "row 3 (patient P2), column KRAS" in str(error.value)
     assert not (tmp_path / "g.h5").exists()
-    group_genomics(tmp_path / "g.h5", settings=GenomicsSettings("patient_id", (), "mean"), tables={"rna": rna}, gmt=[gmt])
+    group_genomics(
+        tmp_path / "g.h5", settings=GenomicsSettings("patient_id", (), "mean"), tables={"rna": rna}, gmt=[gmt]
+    )
     assert np.isnan(Genomics.read(tmp_path / "g.h5").families[0].values).tolist() == [[False], [True]]
 
 
@@ -114,8 +116,6 @@ def test_a_patient_of_one_table_only_is_refused(tmp_path: Path, gmt: Path) -> No
     cnv = write(tmp_path / "cnv.csv", "patient_id,KRAS\nP1,1\n")
     with pytest.raises(InputError, match="patient P2"):
         group_genomics(tmp_path / "g.h5", settings=STRICT, tables={"rna": rna, "cnv": cnv}, gmt=[gmt])
-
-
 
 
 def test_real_families_have_the_published_sizes(tmp_path: Path, real_data: Path) -> None:
