@@ -23,7 +23,7 @@ Track = Literal["unified", "native"]
 
 
 def _as_list(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
 
 
 Texts = Annotated[
@@ -485,7 +485,7 @@ class Grouping:
     """``genomics``: which families are used, and how empty values are treated."""
 
     families: tuple[str, ...] = key(
-        (), "names of the gene families to use, in this order; empty uses all families of the GMT file"
+        (), "names of the gene families to use, in this order; empty uses all families of `gmt`"
     )
     missing: Literal["error", "mean"] = key(
         "error", "treatment of an empty omics value; error, or mean (of the training patients)"

@@ -173,7 +173,7 @@ def choose_covered(
         unused = [name for one in used for name in one.unused]
         raise InputError(
             f"{len(low)} of {len(measured)} gene families have too few genes in the omics tables",
-            where=", ".join(family.name for family in low[:3]) + (", ..." if len(low) > 3 else ""),
+            where=_named("families", names_of(low)),
             found=f"{low[0]}; missing are {some(low[0].missing)}{_looks(low[0].missing)}; columns in no family are"
             f" {some(unused)}{_looks(unused)}",
             expected=f"one gene, and {settings.min_coverage:.1%} of the genes, of each family (`genomics: min_coverage`)",
@@ -185,7 +185,12 @@ def choose_covered(
 
 def warnings(measured: Sequence[Measured], low: Sequence[Measured], used: Sequence[Used]) -> list[str]:
     """Return what a reader must know of the coverage, a sentence each."""
-    found = [f"{one} is left out, as too few of its genes are in the omics tables" for one in low]
+    found = []
+    if low:
+        families = f"{len(low)} of {len(measured)} gene families"
+        found.append(
+            _named(f"{families} are left out, as too few of their genes are in the omics tables", names_of(low))
+        )
     for one in used:
         if not one.used or similar(one.unused) or dates(one.unused):
             found.append(f"{one}; {one.what}")
@@ -193,6 +198,11 @@ def warnings(measured: Sequence[Measured], low: Sequence[Measured], used: Sequen
     if dated := dates(missing):
         found.append(f"genes of the families that are in no table: {_named('dates of Excel', dated)}")
     return found
+
+
+def names_of(measured: Iterable[Measured]) -> list[str]:
+    """Return the names of families."""
+    return [family.name for family in measured]
 
 
 def coverage_table(measured: Sequence[Measured], low: Sequence[Measured]) -> pd.DataFrame:

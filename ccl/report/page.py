@@ -111,6 +111,7 @@ def _cohort(cohort: Cohort, drawn: Mapping[str, Markup], folder: Path) -> dict[s
         "notes": [*notes(cohort.summary), *cohort.summary.get("imbalance", ())],
         "synthetic": cohort.synthetic,
         "excluded": len(cohort.excluded),
+        "coverage": cohort.coverage,
         "contact_sheet": quote(Path(os.path.relpath(sheet, folder)).as_posix()) if sheet else "",
         "methods": [_method(evaluation, drawn) for evaluation in cohort.evaluations],
     }

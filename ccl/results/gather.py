@@ -18,6 +18,7 @@ from ccl.io.formats import Genomics, ManifestRow, newest_rows
 from ccl.methods import get_method
 from ccl.results.added import Added, read_added
 from ccl.results.components import Components, read_components
+from ccl.results.coverage import Coverage, read_coverage
 from ccl.results.described import Described
 
 PROTOCOLS_SHOWN = ("last", INNER, "best-on-test")
@@ -115,6 +116,8 @@ class Cohort:
     """The files that all results of the cohort were made from."""
     contact_sheet: Path | None
     """Page of the stage ``quality``, even if it does not exist yet; None if no slide was cut into patches."""
+    coverage: Coverage | None = None
+    """The genes of its families in the omics tables; None without omics, and in results of earlier versions."""
 
     @property
     def synthetic(self) -> bool:
@@ -221,6 +224,7 @@ def _read_cohort(folder: Path, evaluations: tuple[Evaluation, ...]) -> Cohort:
         evaluations,
         tuple(_read_inputs(folder, summary, features)),
         folder / "quality" / "contact_sheet.html" if (folder / "tile" / "manifests").is_dir() else None,
+        read_coverage(folder / "genomics"),
     )
 
 

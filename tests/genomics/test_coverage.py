@@ -131,7 +131,7 @@ def test_a_family_below_the_share_is_refused_or_left_out(folder: Path, least: fl
     if low:
         with pytest.raises(InputError, match="1 of 2 gene families have too few genes") as error:
             group(folder, min_coverage=least)
-        assert error.value.where == "TWO"
+        assert error.value.where == "families: TWO"
         assert "missing are MARCHF1, ABSENT" in error.value.found
         assert "columns in no family are OTHER, MARCH1" in error.value.found
         assert not (folder / "out").exists()
@@ -139,14 +139,14 @@ def test_a_family_below_the_share_is_refused_or_left_out(folder: Path, least: fl
     assert [family.name for family in kept.families] == [name for name in ("ONE", "TWO") if name not in low]
     assert [name for name, row in coverage(folder).items() if row["status"] == "left out"] == low
     warnings = json.loads((folder / "out" / "coverage.json").read_text())["warnings"]
-    assert [text.split(":")[0] for text in warnings if "left out" in text] == low
+    assert [text.split(": ")[1] for text in warnings if "left out" in text] == low
 
 
 def test_a_family_without_a_gene_is_refused_even_without_a_least_share(folder: Path) -> None:
     write(folder / "families.gmt", GMT + "THREE\t\tEGFR\n")
     with pytest.raises(InputError) as error:
         group(folder, min_coverage=0.0)
-    assert error.value.where == "THREE"
+    assert error.value.where == "families: THREE"
     kept = group(folder, min_coverage=0.0, low_coverage="exclude")
     assert [family.name for family in kept.families] == ["ONE", "TWO"]
 
