@@ -10,15 +10,19 @@ import pandas as pd
 from ccl.clinical.propose import propose_covariates
 from ccl.config.sections import Source
 from ccl.io.errors import InputError
-from ccl.io.files import identified, write_json, write_table
+from ccl.io.files import digest, identified, write_json, write_table
 from ccl.io.formats import OmicsTables
 from ccl.source.account import Account
+from ccl.source.download import Download
 from ccl.source.genes import read_symbols, resolve_genes
 from ccl.source.layouts import LAYOUTS, find_download
 from ccl.source.matrix import Matrix
 from ccl.source.samples import facts_of, one_a_patient, site_of
 from ccl.source.study import Study
 from ccl.source.transforms import check_mutations, transform
+
+MANY = 20
+"""Files of one use, above which they have one digest together."""
 
 
 def read_source(out: Path, *, source: Source, folder: Path, genes: Path | None, omics: bool) -> None:
@@ -61,15 +65,15 @@ def read_source(out: Path, *, source: Source, folder: Path, genes: Path | None, 
     write_table(out / "patients.csv", _patients(patients, study, account))
     write_table(out / "clinical.csv", _clinical(patients, study, source))
     OmicsTables({kind: (m.samples, m.genes, m.values) for kind, m in tables.items()}).write(out / "omics.h5")
-    read = [path for path in (*download.files, genes) if path]
     summary = {
         "layout": download.layout,
         "patients": len(patients),
+        "kinds": list(tables),
         "complete": len(set(patients).intersection(*(m.samples for m in tables.values()))) if tables else None,
         "read": account.read,
         "dropped": account.dropped,
         "warnings": account.warnings,
-        "inputs": {"source": identified(read)},
+        "inputs": {"source": _inputs(download, genes)},
     }
     write_json(out / "summary.json", summary)
     _propose(out / "clinical.csv", patients)
@@ -82,6 +86,17 @@ def _propose(table: Path, patients: list[str]) -> None:
     if len(lines) > 1:
         print("columns that may be covariates, for `clinical:` of the config; keep what was known at diagnosis:")
         print("\n".join(["clinical:", *(f"  {line}" for line in lines)]))
+
+
+def _inputs(download: Download, genes: Path | None) -> list[dict[str, str]]:
+    """Return name and digest of each file; the many files of one use have one digest of their digests."""
+    found: list[dict[str, str]] = []
+    for paths in ({**download.uses, "genes": (genes,)} if genes else download.uses).values():
+        rows = identified(paths)
+        if len(rows) > MANY:
+            rows = [{"file": f"{rows[0]['file']} and {len(rows) - 1} more", "sha256": digest(rows)}]
+        found += [row for row in rows if row not in found]
+    return found
 
 
 def _check_common(study: Study, tables: Mapping[str, Matrix]) -> None:

@@ -132,3 +132,15 @@ def test_only_kinds_that_are_named_are_read(tmp_path: Path, read: Read) -> None:
     found = read("xena", xena(tmp_path / "xena", Truth()), snv={})
     assert list(found.omics) == ["snv"]
     assert json.dumps(found.summary["inputs"]).count("star_tpm") == 0
+
+
+def test_the_many_files_of_a_download_have_one_digest(tmp_path: Path, read: Read) -> None:
+    folder = gdc(tmp_path / "gdc", Truth())
+    found = {row["file"]: row["sha256"] for row in read("gdc", folder).summary["inputs"]["source"]}
+    assert len(found) == 5
+    together = next(name for name in found if "star" in name)
+    assert together.endswith("and 23 more")
+    path = sorted(folder.rglob("*star_gene*"))[-1]
+    path.write_text(path.read_text().replace("\t9\t", "\t8\t"))
+    again = {row["file"]: row["sha256"] for row in read("gdc", folder).summary["inputs"]["source"]}
+    assert {name for name in found if found[name] != again[name]} == {together}

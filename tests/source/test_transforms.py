@@ -11,6 +11,7 @@ from ccl.io.errors import InputError
 from ccl.source.account import Account
 from ccl.source.matrix import Matrix
 from ccl.source.transforms import check_mutations, transform
+from ccl.source.words import notes
 
 COUNTS = np.random.default_rng(0).lognormal(5, 2, (50, 20)).astype(np.float32)
 
@@ -74,3 +75,14 @@ def test_mutations_are_0_or_1() -> None:
     check_mutations(Matrix(("A",), ("S1", "S2", "S3"), np.array([[0, 1, np.nan]], dtype=np.float32), "m.tsv"))
     with pytest.raises(InputError, match=r"m.tsv, line 3, gene B, sample S2(.|\n)*found: +2"):
         check_mutations(Matrix(("A", "B"), ("S1", "S2"), np.array([[0, 1], [0, 2]], dtype=np.float32), "m.tsv", 2))
+
+
+def test_the_report_says_where_a_cohort_is_from() -> None:
+    summary = {"layout": "gdc", "patients": 12, "kinds": ["rna", "snv"], "complete": 9, "warnings": ["odd values"]}
+    assert notes(summary) == [
+        "Read from a download from the GDC: 12 patients, of whom 9 have all of rna, snv.",
+        "odd values",
+    ]
+    assert notes({**summary, "kinds": [], "complete": None, "warnings": []}) == [
+        "Read from a download from the GDC: 12 patients."
+    ]
