@@ -13,7 +13,7 @@ from ccl.source.account import Account
 from ccl.source.download import Download, check_kinds, named_choice, only_one
 from ccl.source.matrix import Matrix, read_matrix
 from ccl.source.mutations import read_mutations
-from ccl.source.samples import Sample, of_barcode, type_of
+from ccl.source.samples import Sample, find_sample, of_barcode, type_of
 from ccl.source.study import DAYS_PER_MONTH, ENDPOINTS, Outcome, Study, event_of, number_of
 from ccl.source.text import read_header, read_records
 
@@ -76,6 +76,8 @@ def find(folder: Path, source: Source) -> Download:
 def read_study(download: Download, source: Source, account: Account) -> Study:
     """Read the files of a hub.
 
+    A table of survival may be of many cohorts, so that only its patients in another table count, if there is one.
+
     Raises
     ------
     InputError
@@ -83,11 +85,11 @@ def read_study(download: Download, source: Source, account: Account) -> Study:
     """
     outcomes, in_survival = _read_survival(download.uses["survival"][0], account)
     samples = _read_phenotypes(download)
-    patients: dict[str, dict[str, str]] = {
-        patient: {} for patient in (*(sample.patient for sample in samples.values()), *in_survival)
-    }
     omics = {kind: _READ[kind](download.uses[kind][0], source, account) for kind in download.kinds}
-    return Study(patients, outcomes, samples, omics)
+    measured = (find_sample(name, samples) for matrix in omics.values() for name in matrix.samples)
+    elsewhere = {sample.patient for sample in (*samples.values(), *measured) if sample}
+    account.drop("survival", "patients in no other table", [p for p in in_survival if elsewhere and p not in elsewhere])
+    return Study({patient: {} for patient in elsewhere or in_survival}, outcomes, samples, omics)
 
 
 def _patient_of(row: Mapping[str, str], sample: str) -> str:

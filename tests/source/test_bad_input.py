@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ccl.io.errors import CclError, ConfigError, InputError
 from ccl.source.matrix import read_matrix
-from ccl.source.text import EMPTY
+from ccl.source.text import EMPTY, read_records
 from tests.source.conftest import Read
 from tests.source.layouts import Truth, cbioportal, gdc, xena
 
@@ -237,3 +237,17 @@ def test_any_truncation_of_a_gzip_is_an_error(tmp_path_factory: pytest.TempPathF
     path.write_bytes(whole[: min(cut, len(whole) - 1)])
     with pytest.raises(InputError):
         read_matrix(path, genes=("gene",))
+
+
+@given(text=st.text(alphabet="aP1\t\n\r\"#'- ", max_size=40))
+def test_any_text_is_a_table_of_records_or_one_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.mktemp("any") / "clinical.txt"
+    path.write_bytes(text.encode())
+    try:
+        header, records = read_records(path)
+    except CclError as error:
+        assert str(path) in error.where  # noqa: PT017 (either outcome is right)
+        return
+    assert len(set(header.names)) == len(header.names)
+    assert all(set(record) <= set(header.names) for record in records)
+    assert not EMPTY.intersection(value for record in records for value in record.values())

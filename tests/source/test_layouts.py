@@ -144,3 +144,17 @@ def test_the_many_files_of_a_download_have_one_digest(tmp_path: Path, read: Read
     path.write_text(path.read_text().replace("\t9\t", "\t8\t"))
     again = {row["file"]: row["sha256"] for row in read("gdc", folder).summary["inputs"]["source"]}
     assert {name for name in found if found[name] != again[name]} == {together}
+
+
+def test_survival_of_all_cancers_serves_one_cohort(tmp_path: Path, read: Read) -> None:
+    truth = Truth()
+    folder = xena(tmp_path / "xena", truth)
+    path = folder / "survival_TINY_survival.txt"
+    path.write_text(path.read_text() + "TCGA-ZZ-0001-01\tTCGA-ZZ-0001\t1\t100\t1\t100\n")
+    found = read("xena", folder, snv={})
+    assert list(found.patients.index) == truth.patients
+    assert {"table": "survival", "reason": "patients in no other table", "count": 1, "examples": ["TCGA-ZZ-0001"]} in (
+        found.summary["dropped"]
+    )
+    (folder / "TCGA.TINY.sampleMap_TINY_clinicalMatrix").unlink()
+    assert list(read("xena", folder, "--no-omics").patients.index) == [*truth.patients, "TCGA-ZZ-0001"]
