@@ -6,6 +6,7 @@ import gzip
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -251,3 +252,12 @@ def test_any_text_is_a_table_of_records_or_one_error(tmp_path_factory: pytest.Te
     assert len(set(header.names)) == len(header.names)
     assert all(set(record) <= set(header.names) for record in records)
     assert not EMPTY.intersection(value for record in records for value in record.values())
+
+
+def test_a_matrix_that_r_wrote_with_all_names_is_read(tmp_path: Path) -> None:
+    """``write.table(x, sep="\\t", col.names=NA)`` quotes names and leaves that of the first column empty."""
+    path = tmp_path / "matrix.tsv"
+    path.write_text('""\t"S1"\t"S2"\n"TP53"\t1.5\tNA\n"KRAS"\t2\t-3e2\n')
+    found = read_matrix(path, genes=())
+    assert (found.genes, found.samples) == (("TP53", "KRAS"), ("S1", "S2"))
+    np.testing.assert_array_equal(found.values, [[1.5, np.nan], [2, -300]])
