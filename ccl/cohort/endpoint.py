@@ -66,7 +66,15 @@ def read_endpoint(patients: Path, table: Path | None, settings: CohortSettings) 
         f"{name} censored without a time": list(read.index[no_time & read["event"].eq(0)]),
         f"negative {name} time": list(read.index[read["time"].lt(0) & ~no_event]),
     }
-    kept = read.drop([patient for patients in reasons.values() for patient in patients], errors="ignore")
+    kept = read.drop([patient for names in reasons.values() for patient in names], errors="ignore")
+    if kept.empty:
+        raise InputError(
+            f"no patient has the endpoint {name}",
+            where=str(table or patients),
+            found=", ".join(f"{len(names)} with {reason}" for reason, names in reasons.items() if names),
+            expected="patients with an event or a censoring, and its time",
+            todo="name the columns of another endpoint",
+        )
     follow_up = pd.DataFrame(
         {"patient_id": kept.index, "months": kept["time"].to_numpy(), "censorship": 1 - kept["event"].astype(int)}
     ).reset_index(drop=True)

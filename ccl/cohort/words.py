@@ -52,7 +52,7 @@ def _endpoint(endpoint: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"The endpoint is {name}, of the columns {endpoint['event_column']} (event: {event}; censored: {censored}) and"
         f" {endpoint['time_column']} ({endpoint['time_unit']})."
-        + ("" if name == "OS" else f" Where this page says death, it means an event of {name}.")
+        + ("" if name == "OS" else f" Where results say death, they mean an event of {name}.")
     )
     if (competing := endpoint["competing_deaths"]) is not None:
         yield f"Competing deaths are treated as censored: {plural(competing, 'death')} without an event of {name}."

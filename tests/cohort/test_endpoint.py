@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ccl.cohort.endpoint import read_endpoint
 from ccl.cohort.folds import fold_files
@@ -77,7 +81,7 @@ def test_the_summary_and_the_report_name_the_patients(resource: Path, tmp_path: 
     said = " ".join(notes(summary))
     for words in (
         "event: 1.0; censored: 0.0",
-        "it means an event of DSS",
+        "they mean an event of DSS",
         "Competing deaths are treated as censored: 1 death without an event of DSS",
         "1 patient left out (no DSS): unknown",
         "1 record to check (OS time below PFI time): undead",
@@ -118,6 +122,28 @@ def test_what_is_no_endpoint_is_refused_by_row(tmp_path: Path, row: str, expecte
     assert expected in str(error.value)
     assert str(table) in str(error.value)
     assert not (tmp_path / "out").exists()
+
+
+STATUS = st.sampled_from(["1", "0", "1.0", "0:LIVING", "Dead", "alive", "", "[Not Available]", "NA", "2", "yes", " "])
+TIME = st.sampled_from(["0", "12", "-1", "3e2", "", "[Unknown]", "NaN", "inf", "1,5", "-0", "soon"])
+
+
+@given(cells=st.lists(st.tuples(STATUS, TIME), min_size=1, max_size=6))
+def test_any_table_is_read_with_every_patient_once_or_is_refused(cells: list[tuple[str, str]]) -> None:
+    with TemporaryDirectory() as folder:
+        rows = [f"P{number}\t{event}\t{time}" for number, (event, time) in enumerate(cells)]
+        table = write(Path(folder) / "p.tsv", ["patient_id\tOS\tOS.time", *rows])
+        try:
+            read = read_endpoint(table, None, settings(endpoint="OS"))
+        except InputError as error:
+            assert str(table) in str(error)  # noqa: PT017
+            return
+    assert len(read.table)
+    assert np.isfinite(read.table["months"]).all()
+    assert read.table["months"].ge(0).all()
+    assert read.table["censorship"].isin([0, 1]).all()
+    everybody = [*read.table["patient_id"], *(patient for names in read.left_out.values() for patient in names)]
+    assert sorted(everybody) == [f"P{number}" for number in range(len(cells))]
 
 
 def test_the_endpoint_may_be_in_another_table_than_the_patients(resource: Path, tmp_path: Path) -> None:

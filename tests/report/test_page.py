@@ -248,7 +248,7 @@ def test_endpoint_and_folds_of_a_cohort_are_described(tmp_path, make_results):
     path.write_text(json.dumps({**summary, **more, "folds": folds}))
     page = page_of(gather(evaluations))
     for words in (
-        "Where this page says death, it means an event of PFI.",
+        "Where results say death, they mean an event of PFI.",
         "Competing deaths are treated as censored: 3 deaths without an event of PFI.",
         "1 record to check (OS time below PFI time): P1.",
         "2 patients left out (no PFI): P7, P8.",
