@@ -313,8 +313,8 @@ class Grouping:
     )
     low_coverage: Annotated[Literal["error", "exclude"], LATER] = key(
         "error",
-        "treatment of a family with a lower share, or without any gene in the tables; exclude leaves it out and names it"
-        " in the report",
+        "treatment of a family with a lower share, or with no gene in the tables; exclude leaves it out and names it in"
+        " the report",
     )
 
 
