@@ -495,8 +495,8 @@ class Grouping:
     )
     low_coverage: Annotated[Literal["error", "exclude"], LATER] = key(
         "error",
-        "treatment of a family with a lower share, or without any gene in the tables; exclude leaves it out and names it"
-        " in the report",
+        "treatment of a family with a lower share, or with no gene in the tables; exclude leaves it out and names it in"
+        " the report",
     )
 
 
@@ -506,8 +506,8 @@ class Genomics(Grouping):
 
     aliases: Annotated[Text | None, LATER] = key(
         None,
-        "table with the columns old and new, or HGNC's complete set; a gene that a table does not have is looked up there"
-        " by its other symbols",
+        "table with the columns old and new, or HGNC's complete set; a gene that a table does not have is looked up"
+        " there by its other symbols",
     )
 
 

@@ -176,7 +176,7 @@ def choose_covered(
             where=_named("families", names_of(low)),
             found=f"{low[0]}; missing are {some(low[0].missing)}{_looks(low[0].missing)}; columns in no family are"
             f" {some(unused)}{_looks(unused)}",
-            expected=f"one gene, and {settings.min_coverage:.1%} of the genes, of each family (`genomics: min_coverage`)",
+            expected=f"one gene and {settings.min_coverage:.1%} of the genes of each family (`genomics: min_coverage`)",
             todo="use the same gene symbols in both, name a table of other symbols as `genomics: aliases`, or set"
             " `genomics: low_coverage: exclude` to leave such families out",
         )

@@ -240,12 +240,12 @@ class InputLinear(nn.Module):
     @property
     def weights(self) -> list[Tensor]:
         """Views of the weights of each input, (S, n_out, n_f)."""
-        return [weight.mT for weight in self.weight.split(self.sizes, dim=1)]
+        return [weight.mT for weight in torch.split(self.weight, list(self.sizes), dim=1)]
 
     @torch.no_grad()
     def expect(self, inputs: Sequence[Tensor]) -> None:
         """Receive the inputs of the next m steps: F tensors (S, m, T, n_f)."""
-        self._block = _Block(self.weight.split(self.sizes, dim=1), inputs)
+        self._block = _Block(torch.split(self.weight, list(self.sizes), dim=1), inputs)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Map F inputs (S, T, n_f) to (S, F, T, n_out); in training, they must be the expected ones.
@@ -258,7 +258,9 @@ class InputLinear(nn.Module):
         if x.shape[1] == 1:
             product: Tensor = _Rows.apply(x[:, 0], self.weight, self.sizes)[:, :, None]
         else:
-            pairs = zip(x.split(self.sizes, dim=-1), self.weight.split(self.sizes, dim=1), strict=True)
+            pairs = zip(
+                torch.split(x, list(self.sizes), dim=-1), torch.split(self.weight, list(self.sizes), dim=1), strict=True
+            )
             product = torch.stack([torch.bmm(values, weight) for values, weight in pairs], dim=1)
         return product + self.bias
 

@@ -217,7 +217,7 @@ def _patients(side: Side, outcomes: Outcomes, orders: Tensor, *, expect: Callabl
         patients = side.draw(block, outcomes)
         expect(patients)
         # With hundreds of families, a slice of each at every step would cost more than a small network.
-        genes, rest = [family.split(1, dim=1) for family in patients.genomics], replace(patients, genomics=())
+        genes, rest = [torch.split(family, 1, dim=1) for family in patients.genomics], replace(patients, genomics=())
         for step in range(block.shape[1]):
             yield replace(rest.one(step), genomics=tuple(family[step] for family in genes), bag=next(bags))
 
