@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ccl.io.errors import InputError
 from ccl.source.account import Account
 from ccl.source.genes import NO_NAME
-from ccl.source.matrix import Column, Matrix, read_columns
-from ccl.source.text import Header, read_header
+from ccl.source.matrix import Matrix, read_columns
+from ccl.source.text import read_header
 
 SILENT = frozenset(
     text.lower()
@@ -37,16 +38,25 @@ def is_silent(effect: str) -> bool:
     return all(part.strip() in SILENT for part in parts)
 
 
+class Layout(NamedTuple):
+    """The names that the columns of a list may have, and how its comment lines start."""
+
+    gene: Sequence[str]
+    sample: Sequence[str]
+    effect: Sequence[str]
+    comment: str
+
+
+MAF = Layout(("Hugo_Symbol",), ("Tumor_Sample_Barcode",), ("Variant_Classification",), "#")
+
+
 def read_mutations(
     files: Sequence[Path],
     *,
     profiled: Collection[str],
     silent: bool,
     account: Account,
-    gene: Sequence[str] = ("Hugo_Symbol",),
-    sample: Sequence[str] = ("Tumor_Sample_Barcode",),
-    effect: Sequence[str] = ("Variant_Classification",),
-    comment: str = "#",
+    layout: Layout = MAF,
     named: Callable[[Path, str], str] = lambda path, name: name,
 ) -> Matrix:
     """Read mutations as 1 (the gene is mutated in the sample) and 0.
@@ -59,8 +69,6 @@ def read_mutations(
         Samples that were sequenced, whether or not they have a mutation; those in the lists are added.
     silent : bool
         Whether variants that do not change the protein count.
-    gene, sample, effect : sequence of str
-        Names that the columns may have.
     named : callable
         Returns the sample of a file and of a name in it, as `profiled` names it.
 
@@ -69,38 +77,46 @@ def read_mutations(
     InputError
         A column is missing, a file is damaged, or no variant is left.
     """
-    pairs: set[tuple[str, str]] = set()
-    seen: dict[str, None] = dict.fromkeys(profiled)
-    classes: Counter[str] = Counter()
-    nameless = 0
-    for path in files:
-        header = read_header(path, comment=comment)
-        columns = [header.column(*names) for names in (gene, sample, effect)]
-        genes, samples, effects = _read(header, columns)
-        names = [named(path, text) for text in samples.texts]
-        seen.update(dict.fromkeys(names))
-        classes.update({text: int((effects.codes == at).sum()) for at, text in enumerate(effects.texts)})
-        counted = genes.mask(lambda name: name not in NO_NAME) & (samples.codes >= 0)
-        nameless += int((~counted).sum())
-        if not silent:
-            counted &= ~effects.mask(is_silent)
-        places = {(int(g), int(s)) for g, s in zip(genes.codes[counted], samples.codes[counted], strict=True)}
-        pairs |= {(genes.texts[g], names[s]) for g, s in places}
-    ignored = {} if silent else {name: count for name, count in classes.items() if is_silent(name)}
+    lists = [_read_list(path, layout, named, silent=silent) for path in files]
+    classes = sum((one.classes for one in lists), Counter[str]())
     account.tell(
         "snv",
-        variants=sum(classes.values()),
-        silent_not_counted=sum(ignored.values()),
-        without_a_gene=nameless,
+        variants=classes.total(),
+        silent_not_counted=0 if silent else sum(count for name, count in classes.items() if is_silent(name)),
+        without_a_gene=sum(one.nameless for one in lists),
         classes=dict(classes.most_common()),
     )
-    return as_matrix(pairs, list(seen), origin=_origin(files))
+    samples = dict.fromkeys([*profiled, *(name for one in lists for name in one.samples)])
+    return as_matrix({pair for one in lists for pair in one.pairs}, list(samples), origin=_origin(files))
 
 
-def _read(header: Header, columns: Sequence[str]) -> tuple[Column, Column, Column]:
+class _List(NamedTuple):
+    """A list of mutations."""
+
+    pairs: set[tuple[str, str]]
+    """Gene and sample of the variants that count."""
+    samples: list[str]
+    classes: Counter[str]
+    """Variants by class."""
+    nameless: int
+    """Variants without a gene or a sample."""
+
+
+def _read_list(path: Path, layout: Layout, named: Callable[[Path, str], str], *, silent: bool) -> _List:
+    header = read_header(path, comment=layout.comment)
+    columns = [header.column(*names) for names in (layout.gene, layout.sample, layout.effect)]
     found = read_columns(header, columns)
     genes, samples, effects = (found[name] for name in columns)
-    return genes, samples, effects
+    names = [named(path, text) for text in samples.texts]
+    whole = genes.mask(lambda name: name not in NO_NAME) & (samples.codes >= 0)
+    counted = whole if silent else whole & ~effects.mask(is_silent)
+    places = set(zip(genes.codes[counted].tolist(), samples.codes[counted].tolist(), strict=True))
+    return _List(
+        {(genes.texts[gene], names[sample]) for gene, sample in places},
+        names,
+        Counter({text: int((effects.codes == at).sum()) for at, text in enumerate(effects.texts)}),
+        int((~whole).sum()),
+    )
 
 
 def _origin(files: Sequence[Path]) -> str:

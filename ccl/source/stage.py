@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -65,17 +66,7 @@ def read_source(out: Path, *, source: Source, folder: Path, genes: Path | None, 
     write_table(out / "patients.csv", _patients(patients, study, account))
     write_table(out / "clinical.csv", _clinical(patients, study, source))
     OmicsTables({kind: (m.samples, m.genes, m.values) for kind, m in tables.items()}).write(out / "omics.h5")
-    summary = {
-        "layout": download.layout,
-        "patients": len(patients),
-        "kinds": list(tables),
-        "complete": len(set(patients).intersection(*(m.samples for m in tables.values()))) if tables else None,
-        "read": account.read,
-        "dropped": account.dropped,
-        "warnings": account.warnings,
-        "inputs": {"source": _inputs(download, genes)},
-    }
-    write_json(out / "summary.json", summary)
+    write_json(out / "summary.json", _summary(download, study, tables, account, genes))
     _propose(out / "clinical.csv", patients)
 
 
@@ -86,6 +77,22 @@ def _propose(table: Path, patients: list[str]) -> None:
     if len(lines) > 1:
         print("columns that may be covariates, for `clinical:` of the config; keep what was known at diagnosis:")
         print("\n".join(["clinical:", *(f"  {line}" for line in lines)]))
+
+
+def _summary(
+    download: Download, study: Study, tables: Mapping[str, Matrix], account: Account, genes: Path | None
+) -> dict[str, Any]:
+    complete = set(study.patients).intersection(*(matrix.samples for matrix in tables.values()))
+    return {
+        "layout": download.layout,
+        "patients": len(study.patients),
+        "kinds": list(tables),
+        "complete": len(complete) if tables else None,
+        "read": account.read,
+        "dropped": account.dropped,
+        "warnings": account.warnings,
+        "inputs": {"source": _inputs(download, genes)},
+    }
 
 
 def _inputs(download: Download, genes: Path | None) -> list[dict[str, str]]:

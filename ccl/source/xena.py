@@ -12,7 +12,7 @@ from ccl.io.files import existing
 from ccl.source.account import Account
 from ccl.source.download import Download, check_kinds, named_choice, only_one
 from ccl.source.matrix import Matrix, read_matrix
-from ccl.source.mutations import read_mutations
+from ccl.source.mutations import Layout, read_mutations
 from ccl.source.samples import Sample, find_sample, of_barcode, type_of
 from ccl.source.study import DAYS_PER_MONTH, ENDPOINTS, Outcome, Study, event_of, number_of
 from ccl.source.text import read_header, read_records
@@ -35,7 +35,7 @@ KNOWN = {
 
 SAMPLE = ("sample", "sampleID", "Sample_ID", "submitter_id.samples", "samples", "#sample")
 PATIENT = ("_PATIENT", "_patient", "bcr_patient_barcode", "submitter_id", "xena_patient")
-GENE, EFFECT = ("gene", "Gene", "Hugo_Symbol"), ("effect", "Effect", "Variant_Classification")
+LIST = Layout(("gene", "Gene", "Hugo_Symbol"), SAMPLE, ("effect", "Effect", "Variant_Classification"), "")
 TYPE = ("sample_type", "sample_type.samples", "_sample_type")
 
 
@@ -153,23 +153,14 @@ def _rna(path: Path, source: Source, account: Account) -> Matrix:
 
 def _snv(path: Path, source: Source, account: Account) -> Matrix:
     header = read_header(path, comment="")
-    if not set(GENE) & set(header.names[1:]):
+    if not set(LIST.gene) & set(header.names[1:]):
         return read_matrix(path, genes=(), comment="")
     account.warn(
         f"{path}: a list of mutations does not say who was sequenced; samples without any mutation count as not"
         " sequenced. The hub's gene-level table of mutations (0 and 1) says it."
     )
     silent = (source.snv or MutationSource()).silent
-    return read_mutations(
-        [path],
-        profiled=(),
-        silent=silent,
-        account=account,
-        gene=GENE,
-        sample=SAMPLE,
-        effect=EFFECT,
-        comment="",
-    )
+    return read_mutations([path], profiled=(), silent=silent, account=account, layout=LIST)
 
 
 _READ = {"rna": _rna, "cnv": _rna, "snv": _snv}
