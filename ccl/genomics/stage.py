@@ -56,7 +56,8 @@ def group_genomics(
     notes = warnings(measured, low, used)
     _say(f"careful: {note}" for note in notes)
     groups = [
-        Family(one.name, one.all_columns, table[list(one.all_columns)].to_numpy(dtype=np.float32)) for one in kept
+        Family(one.name, tuple(one.sources), table[list(one.sources.values())].to_numpy(dtype=np.float32))
+        for one in kept
     ]
     files = {
         **{kind: [path] for kind, path in tables.items()},
