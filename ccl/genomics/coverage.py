@@ -47,16 +47,27 @@ class Measured:
         return len(self.found) / len(self.genes)
 
     @property
-    def all_columns(self) -> tuple[str, ...]:
-        """The columns of all kinds, each once, sorted."""
-        return tuple(sorted({column for columns in self.columns.values() for column in columns.values()}))
+    def sources(self) -> dict[str, str]:
+        """The column of the tables for each column of the family, sorted by name.
+
+        A column of the family has the gene's symbol in the family, so that it is the same whichever symbol a cohort's
+        table has.  A column of the tables is used once, by the gene of its own symbol if that is in the family.
+        """
+        named = [
+            (gene + OMICS_SUFFIXES[kind], column)
+            for kind, columns in self.columns.items()
+            for gene, column in columns.items()
+        ]
+        own_first = sorted(named, key=lambda pair: pair[0] != pair[1])
+        once = {column: name for name, column in reversed(own_first)}
+        return dict(sorted((name, column) for column, name in once.items()))
 
     @property
     def row(self) -> dict[str, str | int]:
         """The family's row in ``coverage.csv``."""
         kinds = {kind: len(columns) for kind, columns in self.columns.items()}
         found = {"genes": len(self.genes), "found": len(self.found), **kinds, "by_alias": len(self.by_alias)}
-        return {"family": self.name, **found, "columns": len(self.all_columns)}
+        return {"family": self.name, **found, "columns": len(self.sources)}
 
     def __str__(self) -> str:
         """Return the coverage in words."""
@@ -110,8 +121,7 @@ class Used:
     @property
     def what(self) -> str:
         """The unused columns: names, what they look like, and dates among them."""
-        looks = "; ".join(filter(None, (similar(self.unused), _named("dates of Excel", dates(self.unused)))))
-        return f"columns such as {some(self.unused)}" + (f"; {looks}" if looks else "")
+        return f"columns in no family: {some(self.unused)}{_looks(self.unused)}"
 
     def __str__(self) -> str:
         """Return the share of columns in words."""
@@ -127,7 +137,7 @@ def use(tables: Mapping[str, Path], columns: Iterable[str], measured: Sequence[M
     tables : mapping
         As :func:`ccl.genomics.tables.read_omics` takes them.
     """
-    used = {column for family in measured for column in family.all_columns}
+    used = {column for family in measured for column in family.sources.values()}
     every = list(columns)
     found = []
     for key, path in tables.items():
@@ -173,7 +183,7 @@ def choose_covered(
         unused = [name for one in used for name in one.unused]
         raise InputError(
             f"{len(low)} of {len(measured)} gene families have too few genes in the omics tables",
-            where=_named("families", names_of(low)),
+            where=f"families: {some(names_of(low))}",
             found=f"{low[0]}; missing are {some(low[0].missing)}{_looks(low[0].missing)}; columns in no family are"
             f" {some(unused)}{_looks(unused)}",
             expected=f"one gene and {settings.min_coverage:.1%} of the genes of each family (`genomics: min_coverage`)",
@@ -187,20 +197,20 @@ def warnings(measured: Sequence[Measured], low: Sequence[Measured], used: Sequen
     """Return what a reader must know of the coverage, a sentence each."""
     found = []
     if low:
-        families = f"{len(low)} of {len(measured)} gene families"
         found.append(
-            _named(f"{families} are left out, as too few of their genes are in the omics tables", names_of(low))
+            f"{len(low)} of {len(measured)} gene families are left out, as too few of their genes are in the omics"
+            f" tables: {some(names_of(low))}"
         )
     for one in used:
         if not one.used or similar(one.unused) or dates(one.unused):
             found.append(f"{one}; {one.what}")
     missing = list(dict.fromkeys(gene for family in measured for gene in family.missing))
     if dated := dates(missing):
-        found.append(f"genes of the families that are in no table: {_named('dates of Excel', dated)}")
+        found.append(f"dates of Excel among the genes that are in no table: {some(dated)}")
     return found
 
 
-def names_of(measured: Iterable[Measured]) -> list[str]:
+def names_of(measured: Sequence[Measured]) -> list[str]:
     """Return the names of families."""
     return [family.name for family in measured]
 
@@ -211,12 +221,7 @@ def coverage_table(measured: Sequence[Measured], low: Sequence[Measured]) -> pd.
 
 
 def _looks(names: Sequence[str]) -> str:
-    looks = "; ".join(filter(None, (similar(names), _named("dates of Excel", dates(names)))))
-    return f" ({looks})" if looks else ""
-
-
-def _named(what: str, names: Sequence[str], most: int = 3) -> str:
-    """Return ``what: a, b, c and 2 more``, or nothing if there are no names."""
-    if not names:
-        return ""
-    return f"{what}: {', '.join(names[:most])}" + (f" and {len(names) - most} more" if len(names) > most else "")
+    """Return in parentheses what names look like, or nothing."""
+    dated = dates(names)
+    looks = [similar(names), f"dates of Excel: {some(dated)}" if dated else ""]
+    return f" ({'; '.join(filter(None, looks))})" if any(looks) else ""

@@ -62,6 +62,10 @@ def dates(names: Iterable[str]) -> list[str]:
 
 
 def some(names: Sequence[str], count: int = 3) -> str:
-    """Return the first names, quoted if they start or end with a space."""
-    shown = [repr(name) if name != name.strip() else name for name in names[:count]]
-    return ", ".join(shown) or "none"
+    """Return the first names, quoted if they start or end with a space, and the number of the others.
+
+    >>> some(["TP53", " KRAS", "MYC"], 2)
+    "TP53, ' KRAS' and 1 more"
+    """
+    shown = ", ".join(repr(name) if name != name.strip() else name for name in names[:count]) or "none"
+    return shown + (f" and {len(names) - count} more" if len(names) > count else "")

@@ -57,7 +57,8 @@ def group_genomics(
     _say(f"careful: {note}" for note in notes)
     table = omics.take(sorted({column for one in kept for column in one.all_columns}))
     groups = [
-        Family(one.name, one.all_columns, table[list(one.all_columns)].to_numpy(dtype=np.float32)) for one in kept
+        Family(one.name, tuple(one.sources), table[list(one.sources.values())].to_numpy(dtype=np.float32))
+        for one in kept
     ]
     files = {
         **{kind: [path] for kind, path in tables.items()},

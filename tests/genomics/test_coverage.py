@@ -24,8 +24,8 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def table(genes: Sequence[str], separator: str = ",") -> str:
-    return separator.join(["patient_id", *genes]) + "\n" + ",".join(["P1", *("1" for _ in genes)]) + "\n"
+def table(genes: Sequence[str]) -> str:
+    return ",".join(["patient_id", *genes]) + "\n" + ",".join(["P1", *("1" for _ in genes)]) + "\n"
 
 
 @pytest.fixture
@@ -66,13 +66,19 @@ def test_another_symbol_is_used_where_the_gene_itself_is_missing(folder: Path) -
     write(folder / "cnv.csv", table(["MYC", "TP53", "MARCHF1"]))
     aliases = write(folder / "aliases.csv", "old,new\nMARCH1,MARCHF1\nKRAS2,KRAS\n")
     _, two = group(folder, aliases=aliases).families
-    assert two.columns == ("KRAS_rnaseq", "MARCH1_rnaseq", "MARCHF1_cnv", "MYC_cnv")
+    assert two.columns == ("KRAS_rnaseq", "MARCHF1_cnv", "MARCHF1_rnaseq", "MYC_cnv")
     assert coverage(folder)["TWO"]["by_alias"] == "0"
     write(folder / "cnv.csv", table(["MYC", "TP53"]))
     genomics = group(folder, aliases=aliases)
-    assert genomics.families[1].columns == ("KRAS_rnaseq", "MARCH1_rnaseq", "MYC_cnv")
+    assert genomics.families[1].columns == ("KRAS_rnaseq", "MARCHF1_rnaseq", "MYC_cnv")
     assert coverage(folder)["TWO"]["by_alias"] == "1"
     assert genomics.inputs["aliases"][0]["file"] == "aliases.csv"
+
+
+def test_a_column_is_used_once_if_a_family_has_both_symbols(folder: Path) -> None:
+    write(folder / "families.gmt", "ONE\t\tMARCHF1\tMARCH1\tKRAS\tTP53\tMYC\n")
+    (one,) = group(folder, aliases=write(folder / "aliases.csv", "old,new\nMARCH1,MARCHF1\n")).families
+    assert one.columns == ("KRAS_rnaseq", "MARCH1_rnaseq", "MYC_cnv", "TP53_cnv", "TP53_rnaseq")
 
 
 def test_an_alias_is_known_by_both_symbols(tmp_path: Path) -> None:
