@@ -55,7 +55,7 @@ def group_genomics(
     kept, low = choose_covered(measured, used, settings)
     notes = warnings(measured, low, used)
     _say(f"careful: {note}" for note in notes)
-    table = omics.take(sorted({column for one in kept for column in one.all_columns}))
+    table = omics.take(sorted({column for one in kept for column in one.sources.values()}))
     groups = [
         Family(one.name, tuple(one.sources), table[list(one.sources.values())].to_numpy(dtype=np.float32))
         for one in kept
