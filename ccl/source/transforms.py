@@ -87,10 +87,10 @@ def _words(seen: Mapping[str, float]) -> str:
 
 def _doubts_of_rna(values: Values, how: str) -> list[str]:
     largest, below = float(np.nanmax(values)), float((values < 0).mean())
-    if how == "none" and largest > LOGARITHMIC:
-        return ["the values look like counts, TPM, FPKM or RSEM; set `transform: log2(x + 1)`"]
     if how == "none" and below > 0.2:
         return ["the values look like z-scores over all samples, test patients included; use a table without z-scores"]
+    if how == "none" and largest > LOGARITHMIC:
+        return ["the values look like counts, TPM, FPKM or RSEM; set `transform: log2(x + 1)`"]
     if how != "none" and largest < LOGARITHMIC:
         return ["the values look logarithmic already; set `transform: none`"]
     return []

@@ -39,6 +39,7 @@ def test_log2_and_gains() -> None:
         ("rna", COUNTS, "none", "look like counts, TPM, FPKM or RSEM"),
         ("rna", np.log2(COUNTS + 1), "log2(x + 1)", "look logarithmic already"),
         ("rna", np.linspace(-3, 3, 40).reshape(4, 10), "none", "look like z-scores over all samples"),
+        ("rna", [[-1, -0.5, 0.5, 14070]], "none", "look like z-scores over all samples"),
         ("cnv", [[2, 2, 3, 8]], "none", "look like numbers of copies"),
         ("cnv", [[-0.31, 0.02, 1.2]], "none", "are not the thresholds"),
         ("cnv", [[-2, 0, 1]], "x - 2", "look like gains and losses already"),
