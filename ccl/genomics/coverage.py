@@ -153,7 +153,8 @@ def use(tables: Mapping[str, Path], columns: Iterable[str], measured: Sequence[M
 
 def check_tables(used: Sequence[Used], measured: Sequence[Measured]) -> None:
     """Refuse a table of which no column is in any family."""
-    genes = [gene for family in measured for gene in family.missing]
+    missing = [gene for family in measured for gene in family.missing]
+    every = list(dict.fromkeys([*missing, *(gene for family in measured for gene in family.genes)]))
     for path in dict.fromkeys(one.file for one in used):
         own = [one for one in used if one.file == path]
         if any(one.used for one in own):
@@ -162,7 +163,7 @@ def check_tables(used: Sequence[Used], measured: Sequence[Measured]) -> None:
             "no column of an omics table is in any gene family",
             where=str(path),
             found="; ".join(one.what for one in own),
-            expected=f"genes of the families, such as {some(genes)}" + _looks(genes),
+            expected=f"genes of the families: {some(every)}{_looks(every)}",
             todo="name the genes alike in the table and in the families, or take the table out of `omics`",
         )
 

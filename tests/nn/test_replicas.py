@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ccl.nn.replicas import AlphaDropout, Dropout, InputLinear, LayerNorm, Linear, Replicas
 from ccl.train.sgd import SGD
@@ -151,6 +152,28 @@ def test_each_input_of_many_has_a_map_of_its_own(rows):
         (expected * factors[:, number]).sum().backward()
         torch.testing.assert_close(x.grad, own_x.grad)
         torch.testing.assert_close(grown[number].mT, own_weight.grad)
+
+
+class Calls(TorchDispatchMode):
+    """Counts the operations of torch."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += 1
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_step_of_many_inputs_calls_as_many_operations_as_of_few():
+    counts = []
+    for number in (6, 331):
+        layer, inputs = InputLinear(Replicas((0, 1)), [2] * number, 4), [torch.randn(2, 1, 2)] * number
+        ours = SGD(layer, lr=0.1, weight_decay=0.1)
+        ours.step(layer(inputs).sum())
+        with Calls() as calls:
+            ours.step(layer(inputs).sum())
+        counts.append(calls.count)
+    assert counts[0] == counts[1]
 
 
 def test_stored_networks_name_the_weights_of_each_input():
