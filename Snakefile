@@ -33,6 +33,7 @@ pathvars:
 report: "workflow/report/workflow.rst"
 
 
+include: "workflow/rules/source.smk"
 include: "workflow/rules/cohort.smk"
 include: "workflow/rules/download.smk"
 include: "workflow/rules/tissue.smk"

@@ -139,7 +139,7 @@ def make_planted(folder: Path, patients: int, folds: int, seed: int) -> Planted:
         folder / "genomics.h5",
         settings=GenomicsSettings("patient_id", families=(), missing="error"),
         tables={kind: demo / f"{kind}.csv" for kind in ("rna", "cnv", "snv")},
-        gmt=demo / "families.gmt",
+        gmt=[demo / "families.gmt"],
     )
     sheet, manifest = folder / "slides.csv", folder / "manifest.csv"
     import_features(manifest, slides=sheet, features=demo / "features", on_bad_slide="fail")

@@ -179,7 +179,7 @@ def covariates(cohort: Cohort) -> Iterator[Finding]:
     clinical, entry, what = cohort.entry.clinical, cohort.entry, f"clinical {cohort.name}"
     if clinical is None:
         return
-    (table,) = map(Path, cohort.clinical_table)
+    (table,) = map(cohort.located, cohort.clinical_table)
     if not table.exists():
         yield Finding("ok", what, f"the run will make {table}")
         return

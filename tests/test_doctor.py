@@ -13,6 +13,7 @@ from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
 from ccl import doctor
 from ccl.doctor import Finding, encoder_weights, examine
+from tests.source.layouts import Truth, cbioportal
 
 ROOT = Path(__file__).parents[1]
 
@@ -272,3 +273,19 @@ def test_what_the_clinical_stage_would_refuse_is_found(
     (finding,) = clinical(config, *rows, **covariates)
     assert finding.state == "fail"
     assert expected in finding.found
+
+
+def test_the_covariates_of_a_download_are_checked_once_they_are_made(config: Path) -> None:
+    folder = config.parent
+    cbioportal(folder / "study", Truth(n=4))
+    clinical = {"covariates": {"GRADE": {"kind": "ordinal", "levels": ["G0", "G1"]}}}
+    cohort = {"from": {"cbioportal": "study"}, "endpoint": "OS", "clinical": clinical}
+    change(config, results=str(folder / "results"), cohorts={"c": cohort})
+    made = folder / "results" / "c" / "source" / "clinical.csv"
+    (finding,) = [finding for finding in examine(config) if finding.what == "clinical c"]
+    assert (finding.state, finding.found) == ("ok", f"the run will make {made}")
+    made.parent.mkdir(parents=True)
+    made.write_text("patient_id,GRADE\nP1,G0\nP2,G2\n")
+    (finding,) = [finding for finding in examine(config) if finding.what == "clinical c"]
+    assert finding.state == "fail"
+    assert "G2 (1 row)" in finding.found

@@ -91,6 +91,21 @@ def init(
     click.echo(str(init_config(out, slides=Source(slides, sample_sheet, pattern, frozen), **inputs)))
 
 
+@click.command("source")
+@click.option("--from", "section", required=True, help="section `from` of the config, as JSON")
+@click.option("--folder", type=PATH, required=True, help="folder of the download")
+@click.option("--genes", type=PATH, help="table from Ensembl ids to symbols")
+@click.option("--omics/--no-omics", default=True, help="whether to read omics")
+@click.option("--out", type=PATH, required=True, help="folder of the results")
+def source(section: str, out: Path, **inputs: Any) -> None:
+    """Read a public download: cBioPortal, GDC or UCSC Xena."""
+    from ccl.config.check import strictly
+    from ccl.config.sections import Source
+    from ccl.source.stage import read_source
+
+    read_source(out, source=strictly(Source, json.loads(section)), **inputs)
+
+
 @click.command("cohort")
 @click.option("--name", required=True, help="name of the cohort")
 @click.option("--patients", type=PATH, required=True, help="table of follow-up")
@@ -126,14 +141,18 @@ def clinical(covariates: str, out: Path, **inputs: Any) -> None:
 
 @click.command("genomics")
 @omics_options(PATH)
-@click.option("--gmt", type=PATH, required=True, help="GMT file of gene families")
+@click.option("--gmt", type=PATH, required=True, multiple=True, help="file of gene families (repeat)")
+@click.option("--aliases", type=PATH, help="table of old and new gene symbols")
 @click.option("--out", type=PATH, required=True, help="file to write")
 @settings_options(GenomicsSettings)
-def genomics(out: Path, gmt: Path, settings: GenomicsSettings, **tables: Path | None) -> None:
+def genomics(
+    out: Path, gmt: tuple[Path, ...], aliases: Path | None, settings: GenomicsSettings, **tables: Path | None
+) -> None:
     """Group omics by gene family."""
     from ccl.genomics.stage import group_genomics
 
-    group_genomics(out, settings=settings, tables={kind: path for kind, path in tables.items() if path}, gmt=gmt)
+    given = {kind: path for kind, path in tables.items() if path}
+    group_genomics(out, settings=settings, tables=given, gmt=gmt, aliases=aliases)
 
 
 @click.command("cluster")
@@ -151,4 +170,4 @@ def cluster(manifests: tuple[Path, ...], **inputs: Any) -> None:
     cluster_cohort(manifests=list(manifests), **inputs)
 
 
-COMMANDS = (demo, slides, init, cohort, clinical, genomics, cluster)
+COMMANDS = (demo, slides, init, source, cohort, clinical, genomics, cluster)

@@ -16,6 +16,7 @@ from ccl.cohort.patients import read_patients
 from ccl.cohort.sheet import Findings, Source, describe, left_out_of, read_owners, refuse_existing, write_sheet
 from ccl.config.sections import CohortSettings
 from ccl.genomics.gmt import read_gmt
+from ccl.genomics.names import some
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import read_table, write_text
 from ccl.io.sheets import SAFE_ID
@@ -82,7 +83,7 @@ def init_config(
     for path in tables.values():
         _note_omics(path, column, names, findings)
     if gmt:
-        findings.guessed.append(f"gene families: {', '.join(read_gmt(gmt))}")
+        findings.guessed.append(f"gene families: {some(list(read_gmt(gmt)), 6)}")
     elif tables:
         findings.todo.append(
             "omics need gene families: name a GMT file as `gmt` in the config, such as the gene families of MSigDB, "

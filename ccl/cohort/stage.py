@@ -149,6 +149,15 @@ def _relocated(sheet: Sequence[Slide], folder: Path) -> pd.DataFrame:
 
 
 def _check_owners(sheet: Sequence[Slide], patients: set[str], path: Path | None) -> None:
+    owners = {slide.patient_id for slide in sheet}
+    if owners and not owners & patients:
+        raise InputError(
+            "the slides and the table of patients have no patient in common",
+            where=f"{path}, column patient_id",
+            found=", ".join(sorted(owners)[:3]),
+            expected=f"names as in the table of patients, such as {', '.join(sorted(patients)[:3])}",
+            todo="name the patients alike in both",
+        )
     for slide in sheet:
         if slide.patient_id not in patients:
             raise InputError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -100,7 +99,8 @@ def filled(config: Config, values: Mapping[str, Any]) -> dict[str, Any]:
 
     The parameters of jobs are made of these, so that a job does not run again for the way a number is written.
     """
-    whole: dict[str, Any] = _overlay(_plain(asdict(config)), values)
+    every = TypeAdapter(Config).dump_python(config, by_alias=True)
+    whole: dict[str, Any] = _overlay(_plain(every), values)
     return whole
 
 

@@ -52,7 +52,8 @@ def key(default: Any, help: str, **limits: Any) -> Any:
     help : str
         What the key means, with its unit; for ``--help`` and the tables of config/README.md.
     **limits
-        Of pydantic: ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of``, ``min_length``, ``pattern``.
+        Of pydantic: ``ge``, ``gt``, ``le``, ``lt``, ``multiple_of``, ``min_length``, ``pattern``; and ``alias``, the
+        name in the config of a key that is a word of Python.
     """
     if isinstance(default, (list, dict)):
         return Field(default_factory=default.copy, description=help, **limits)
@@ -74,7 +75,7 @@ def section(cls: Class) -> Class:
 def keys_of(cls: type) -> Mapping[str, FieldInfo]:
     """Return the keys of a section by name, in the order of their declaration."""
     found: Mapping[str, FieldInfo] = cls.__pydantic_fields__  # type: ignore[attr-defined]
-    return found
+    return {info.alias or name: info for name, info in found.items()}
 
 
 def default_of(info: FieldInfo) -> Any:

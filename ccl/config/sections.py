@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, MinLen
 from pydantic import BeforeValidator, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -21,6 +21,16 @@ from ccl.io.sheets import OnBadSlide
 
 Device = Literal["auto", "cpu", "cuda"]
 Track = Literal["unified", "native"]
+
+
+def _as_list(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+Texts = Annotated[
+    tuple[Text, ...], MinLen(1), Different, BeforeValidator(_as_list, json_schema_input_type=str | list[str])
+]
+"""One or several paths; a config may write a single one without a list."""
 
 
 @section
@@ -261,10 +271,110 @@ NEEDED_BESIDE = (
 
 
 @section
+class ExpressionSource:
+    """``from: rna``: the table of expression."""
+
+    table: Text | None = key(
+        None,
+        "which table, if there are several; cbioportal: a stable_id, gdc: a column of the STAR files (tpm_unstranded by"
+        " default), xena: a file",
+    )
+    transform: Literal["none", "log2(x + 1)"] = key(
+        "none", "what is done to each value; the z-score is left to training, which uses training patients only"
+    )
+
+
+@section
+class CopyNumberSource:
+    """``from: cnv``: the table of copy numbers."""
+
+    table: Text | None = key(
+        None,
+        "which table, if there are several; cbioportal: a stable_id, gdc: a column of the files (copy_number by"
+        " default), xena: a file",
+    )
+    transform: Literal["none", "x - 2"] = key(
+        "none", "what is done to each value; x - 2 makes gains and losses of the number of copies, as GDC gives it"
+    )
+
+
+@section
+class MutationSource:
+    """``from: snv``: the table of mutations."""
+
+    table: Text | None = key(None, "which table, if there are several; cbioportal: a stable_id, xena: a file")
+    silent: bool = key(False, "true also counts variants that do not change the protein")
+
+
+KINDS = ("rna", "cnv", "snv")
+"""The kinds of omics that a download may have."""
+
+LAYOUTS = ("cbioportal", "gdc", "xena")
+"""The layouts of downloads that can be read."""
+
+
+@section
+class Source:
+    """``cohorts: <name>: from``: a public download."""
+
+    cbioportal: Text | None = key(None, "folder of a cBioPortal study, with its meta_*.txt files")
+    gdc: Text | None = key(None, "folder of a GDC download, with the sample sheet and clinical.tsv")
+    xena: Text | None = key(None, "folder of files of a UCSC Xena hub")
+    rna: ExpressionSource | None = key(
+        None, "expression; where none of rna, cnv and snv is named, all kinds in the download are read"
+    )
+    cnv: CopyNumberSource | None = key(None, "copy numbers")
+    snv: MutationSource | None = key(None, "mutations; 1 if a gene is mutated, 0 if it is not")
+    clinical: Text | None = key(None, "xena: file of phenotypes, if there are several")
+    survival: Text | None = key(None, "xena: file of survival, if there are several")
+    genes: Text | None = key(
+        None,
+        "table from Ensembl ids to symbols, either HGNC's complete set or a probeMap of Xena; needed where a download"
+        " has Ensembl ids only",
+    )
+    samples: Annotated[tuple[Literal["primary", "recurrence", "metastasis"], ...], Different] = key(
+        ("primary",), "types of tumour samples that are read; the first that a patient has counts", min_length=1
+    )
+
+    @model_validator(mode="after")
+    def _one_layout(self) -> Source:
+        named = [layout for layout in LAYOUTS if getattr(self, layout)]
+        if len(named) != 1:
+            raise PydanticCustomError("incomplete", f"name the folder of one of {', '.join(LAYOUTS)}")
+        for name in ("clinical", "survival"):
+            if getattr(self, name) and not self.xena:
+                raise PydanticCustomError("incomplete", f"`{name}` is only for `xena`; {named[0]} has its own names")
+        return self
+
+    @property
+    def layout(self) -> str:
+        """The layout of the download."""
+        return next(layout for layout in LAYOUTS if getattr(self, layout))
+
+    @property
+    def folder(self) -> str:
+        """The folder of the download."""
+        return str(getattr(self, self.layout))
+
+    @property
+    def named(self) -> list[str]:
+        """The kinds of omics that the config names."""
+        return [kind for kind in KINDS if getattr(self, kind)]
+
+    def table(self, kind: str) -> str | None:
+        """Return the table that the config names for a kind of omics."""
+        entry = getattr(self, kind)
+        return entry.table if entry else None
+
+
+@section
 class Cohort(Label, FollowUpColumns):
     """``cohorts: <name>``."""
 
     patients: Text | None = key(None, "table with one row per patient (or slide): follow-up in months and censorship")
+    from_: Source | None = key(
+        None, "public download, which is read instead of `patients`, `omics` and `clinical: table`", alias="from"
+    )
     predict_with: dict[Name, Text] | None = key(
         None,
         "bundles that predict the risk of this cohort's patients: folders by name, where the name becomes the folder of"
@@ -295,7 +405,9 @@ class Cohort(Label, FollowUpColumns):
         None, "table of patients, or of hospitals in a column `site`, that are in no fold, for a later validation"
     )
     omics: Omics | None = key(None, "omics tables: one wide table, or a table for each kind of omics")
-    gmt: Text | None = key(None, "GMT file of gene families")
+    gmt: Texts | None = key(
+        None, "file of gene families, or a list of several: GMT, or a .csv table with a column per family"
+    )
     clinical: Clinical | None = key(None, "covariates such as age and stage, and how the table codes them")
 
     @property
@@ -306,15 +418,34 @@ class Cohort(Label, FollowUpColumns):
     @model_validator(mode="after")
     def _whole(self) -> Cohort:
         for name, needed in NEEDED_BESIDE:
-            if getattr(self, name) and not getattr(self, needed):
+            if getattr(self, name) and not getattr(self, needed) and not (needed == "omics" and self.from_):
                 raise PydanticCustomError("incomplete", f"`{name}` needs `{needed}` beside it")
         if self.download and self.features:
             raise PydanticCustomError("incomplete", "`download` has no use beside `features`, as no slide is read")
-        if self.clinical and not self.clinical.table and not self.patients:
+        if self.from_:
+            self._check_source()
+        elif self.clinical and not self.clinical.table and not self.patients:
             raise PydanticCustomError("incomplete", "`clinical` needs `table`, as there is no table of `patients`")
-        if not self.patients and not self.predict_with:
-            raise PydanticCustomError("incomplete", "name the table of `patients`, or bundles to `predict_with`")
+        if not self.patients and not self.from_ and not self.predict_with:
+            raise PydanticCustomError(
+                "incomplete", "name the table of `patients`, a download `from`, or bundles to `predict_with`"
+            )
         return self
+
+    def _check_source(self) -> None:
+        beside = [name for name in ("patients", "omics") if getattr(self, name)]
+        beside += ["clinical: table"] if self.clinical and self.clinical.table else []
+        beside += ["clinical: patient_column"] if self.clinical and self.clinical.patient_column else []
+        beside += ["patient_column"] if self.patient_column != "patient_id" else []
+        if beside:
+            raise PydanticCustomError(
+                "incomplete",
+                f"`from` takes the place of {', '.join(f'`{name}`' for name in beside)}; name one or the other",
+            )
+        if self.from_ and self.from_.named and not self.gmt:
+            raise PydanticCustomError("incomplete", f"`from: {self.from_.named[0]}` needs `gmt` beside `from`")
+        if not self.endpoint and not self.predict_with:
+            raise PydanticCustomError("incomplete", "`from` needs `endpoint` beside it, such as `endpoint: OS`")
 
 
 @section
@@ -391,19 +522,38 @@ class Embed(Storage):
 
 
 @section
-class Genomics:
+class Grouping:
     """``genomics``: which families are used, and how empty values are treated."""
 
     families: tuple[str, ...] = key(
-        (), "names of the gene families to use, in this order; empty uses all families of the GMT file"
+        (), "names of the gene families to use, in this order; empty uses all families of `gmt`"
     )
     missing: Literal["error", "mean"] = key(
         "error", "treatment of an empty omics value; error, or mean (of the training patients)"
     )
+    min_coverage: Annotated[float, LATER] = key(
+        0.01, "least share of a family's genes that must be in any of the omics tables", ge=0, le=1
+    )
+    low_coverage: Annotated[Literal["error", "exclude"], LATER] = key(
+        "error",
+        "treatment of a family with a lower share, or with no gene in the tables; exclude leaves it out and names it in"
+        " the report",
+    )
 
 
 @section
-class GenomicsSettings(Genomics, PatientColumn):
+class Genomics(Grouping):
+    """``genomics``, with the table of other symbols."""
+
+    aliases: Annotated[Text | None, LATER] = key(
+        None,
+        "table with the columns old and new, or HGNC's complete set; a gene that a table does not have is looked up"
+        " there by its other symbols",
+    )
+
+
+@section
+class GenomicsSettings(Grouping, PatientColumn):
     """How omics tables are grouped by gene family."""
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,92 @@ import pandas as pd
 from ccl.config.sections import OMICS_SUFFIXES, GenomicsSettings
 from ccl.io.errors import InputError
 from ccl.io.files import read_table, row_of
+from ccl.io.formats import OmicsTables
+
+
+class Omics(Protocol):
+    """The omics of a cohort."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """All columns, such as ``TP53_rnaseq``."""
+
+    def take(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Return some columns as float32, indexed by patient, sorted; NaN where a patient is in some tables only."""
+
+
+def open_omics(tables: Mapping[str, Path], settings: GenomicsSettings) -> Omics:
+    """Return the omics of some tables.
+
+    Parameters
+    ----------
+    tables : mapping
+        As :func:`read_omics` takes them; or ``{"wide": path}`` of ``omics.h5``, which the source stage made of a
+        download, and of which only the columns that are taken are read.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_omics` says.
+    """
+    wide = tables.get("wide")
+    if wide is not None and wide.suffix == ".h5":
+        return _Download(wide, settings, OmicsTables.genes_in(wide))
+    return _Tables(read_omics(tables, settings))
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """The user's tables, read whole."""
+
+    table: pd.DataFrame
+
+    @property
+    def columns(self) -> Sequence[str]:
+        return list(self.table.columns)
+
+    def take(self, columns: Sequence[str]) -> pd.DataFrame:
+        return self.table[list(columns)]
+
+
+@dataclass(frozen=True)
+class _Download:
+    """The tables of a download, of which single genes are read."""
+
+    path: Path
+    settings: GenomicsSettings
+    genes: Mapping[str, Sequence[str]]
+    """By their kind."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        return [gene + OMICS_SUFFIXES[kind] for kind, genes in self.genes.items() for gene in genes]
+
+    def take(self, columns: Sequence[str]) -> pd.DataFrame:
+        wanted = set(columns)
+        genes = {
+            kind: [gene for gene in own if gene + OMICS_SUFFIXES[kind] in wanted] for kind, own in self.genes.items()
+        }
+        kinds = OmicsTables.read(self.path, {kind: own for kind, own in genes.items() if own}).kinds
+        parts = [
+            pd.DataFrame(values.T, index=list(patients), columns=[gene + OMICS_SUFFIXES[kind] for gene in names])
+            for kind, (patients, names, values) in kinds.items()
+        ]
+        every = pd.concat(parts, axis=1).sort_index()[list(columns)]
+        complete = pd.concat(parts, axis=1, join="inner").index
+        print(f"{self.path}: {len(complete)} of {len(every)} patients have all of {', '.join(kinds)}", file=sys.stderr)
+        if self.settings.missing == "mean":
+            return _numbers(self.path, every, self.settings)
+        if complete.empty:
+            shown = [f"{kind}: {', '.join(map(str, part.index[:3]))}" for kind, part in zip(kinds, parts, strict=True)]
+            raise InputError(
+                "no patient has every kind of omics",
+                where=str(self.path),
+                found="; ".join(shown),
+                expected="the same patients in each kind",
+                todo="name the kinds to read in the config's `from`, or set `genomics: missing: mean`",
+            )
+        return _numbers(self.path, every[every.index.isin(complete)], self.settings)
 
 
 def read_omics(tables: Mapping[str, Path], settings: GenomicsSettings) -> pd.DataFrame:
@@ -57,8 +146,10 @@ def read_omics(tables: Mapping[str, Path], settings: GenomicsSettings) -> pd.Dat
 
 
 def _numbers(path: Path, part: pd.DataFrame, settings: GenomicsSettings) -> pd.DataFrame:
-    numbers = part.apply(pd.to_numeric, errors="coerce")
-    values = numbers.to_numpy(dtype=float)
+    with np.errstate(over="ignore"):
+        # A number such as 1e39 is infinite in float32.
+        numbers = part.apply(pd.to_numeric, errors="coerce").astype(np.float32)
+    values = numbers.to_numpy()
     missing = part.isna().to_numpy()
     bad = ~np.isfinite(values) & ~missing
     if settings.missing == "error":
@@ -70,12 +161,12 @@ def _numbers(path: Path, part: pd.DataFrame, settings: GenomicsSettings) -> pd.D
             "an omics value is missing" if empty else "an omics value is not a finite number",
             where=f"{path}, row {row_of(row)} (patient {part.index[row]}), column {part.columns[column]}",
             found=f"{'nothing' if empty else str(part.iat[row, column])} ({int(bad.sum())} such values in the table)",
-            expected="a finite number",
+            expected="a finite number in the range of float32",
             todo="fill the value, or set `genomics: missing: mean` to take the mean of the training patients"
             if empty
             else "correct the value",
         )
-    return pd.DataFrame(numbers.astype(np.float32))
+    return pd.DataFrame(numbers)
 
 
 def _one_row_a_patient(path: Path, part: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 1 << 16
 """Size of one sampled block of :func:`fingerprint`."""
+
+UNREADABLE = (OSError, EOFError, UnicodeDecodeError, csv.Error, zipfile.BadZipFile, zlib.error)
+"""Exceptions of reading a text file that is damaged, such as a truncated ``.gz``."""
 
 NOT_A_NUMBER = ("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")
 MISSING = frozenset(("", "NA", "N/A", "n/a", "#NA", "#N/A", "#N/A N/A", "<NA>", "null", "NULL", "None", *NOT_A_NUMBER))
@@ -126,19 +130,24 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
     Raises
     ------
     InputError
-        The file is missing, empty, not a table, has a column twice, or lacks a required column.
+        The file is missing, empty, damaged, not a table, has a header that is shorter than its rows or a column twice,
+        or lacks a required column.
     """
     import pandas as pd  # imported here, because planning reads no table and pandas takes long to import
 
     existing(path)
     separator = _separator(path)
     try:
-        # The header is read separately, because pandas silently renames a repeated column.
-        header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0].tolist()
+        # The header is read separately: pandas renames a repeated column, and takes the first column of a table whose
+        # header is too short for the index, both without a word.
+        with open_text(path) as lines:
+            rows = filter(None, csv.reader(lines, delimiter=separator))
+            header, first = next(rows, []), next(rows, [])
+        _check_shift(path, header, first)
         table = pd.read_csv(path, sep=separator, dtype=dict.fromkeys(text, str), low_memory=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError, OSError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, *UNREADABLE) as error:
         raise _no_table(path, str(error)) from error
-    _check_header(path, header, required)
+    check_header(path, header, required)
     for name in text:
         if name in table.columns:
             table[name] = table[name].str.strip()
@@ -166,13 +175,13 @@ def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str],
     """
     existing(path)
     try:
-        with _open_text(path) as text:
+        with open_text(path) as text:
             reader = csv.reader(text, delimiter=_separator(path))
-            header = next(reader)
+            header = next(cells for cells in reader if cells)
             rows = [Row(reader.line_num, cells) for cells in reader if cells]
-    except (OSError, UnicodeDecodeError, StopIteration, csv.Error, zipfile.BadZipFile) as error:
+    except (*UNREADABLE, StopIteration) as error:
         raise _no_table(path, str(error) or "nothing") from error
-    _check_header(path, header, required)
+    check_header(path, header, required)
     for number, cells in rows:
         if len(cells) > len(header):
             raise _no_table(path, f"{len(cells)} cells in row {number}, but {len(header)} columns")
@@ -192,7 +201,8 @@ class Row(NamedTuple):
         return {name: text for name, text in texts.items() if text not in MISSING}
 
 
-def _open_text(path: Path) -> TextIO:
+def open_text(path: Path) -> TextIO:
+    """Open a text file in UTF-8, also one in ``.gz`` or ``.zip``; :data:`UNREADABLE` is what reading it may raise."""
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     if path.suffix == ".zip":
@@ -215,10 +225,35 @@ def _no_table(path: Path, found: str) -> InputError:
     )
 
 
-def _check_header(path: Path, header: Sequence[Any], required: tuple[str, ...]) -> None:
+def _check_shift(path: Path, header: Sequence[str], first: Sequence[str]) -> None:
+    """Raise InputError if the first row has more cells than the header, as R writes tables with row names."""
+    if len(first) > len(header):
+        raise InputError(
+            "the header is shorter than the rows",
+            where=f"{path}, header",
+            found=f"{len(header)} names, but {len(first)} cells in the first row",
+            expected="a name for each column, also for the first",
+            todo="add the missing name; R leaves the first out unless write.table is called with col.names=NA",
+        )
+
+
+def _check_delimiter(path: Path, header: Sequence[str]) -> None:
+    """Raise InputError if the only column has a name with another delimiter in it."""
+    marks = ((";", "semicolons"), ("\t", "tabs"), (",", "commas"))
+    other = [name for mark, name in marks if len(header) == 1 and mark in header[0]]
+    if other:
+        raise InputError(
+            "the columns have another delimiter than the name of the file says",
+            where=f"{path}, header",
+            found=f"one column, whose name has {other[0]}: {header[0][:60]}",
+            expected="tabs in .tsv and .txt, else commas",
+            todo="rename the file, or save the table with the right delimiter (and numbers with decimal points)",
+        )
+
+
+def check_header(path: Path, header: Sequence[str], required: tuple[str, ...]) -> None:
     """Raise InputError if a column of the header appears twice, or a required column is missing."""
-    named = [name for name in header if isinstance(name, str)]
-    repeated = sorted({name for name in named if named.count(name) > 1 and name})
+    repeated = sorted({name for name in header if header.count(name) > 1 and name})
     if repeated:
         raise InputError(
             "a column appears twice",
@@ -227,12 +262,13 @@ def _check_header(path: Path, header: Sequence[Any], required: tuple[str, ...]) 
             expected="each column once",
             todo="remove or rename one of them",
         )
-    missing = [name for name in required if name not in named]
+    missing = [name for name in required if name not in header]
     if missing:
+        _check_delimiter(path, header)
         raise InputError(
             "a column is missing",
             where=f"{path}, header",
-            found=", ".join(named[:12]) + (", ..." if len(header) > 12 else ""),
+            found=", ".join(header[:12]) + (", ..." if len(header) > 12 else ""),
             expected=", ".join(missing),
             todo="rename the column in the table, or name yours in the config",
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -286,6 +286,10 @@ class Clusters:
             )
 
 
+COVERAGE = "coverage"
+"""The name, without its ending, of the files beside ``genomics.h5`` that say how many genes the tables have."""
+
+
 @dataclass(frozen=True)
 class Family:
     """One gene family: its columns of the omics tables, unscaled."""
@@ -330,6 +334,51 @@ class Genomics:
                 for name in _text(file["families"][:])
             )
             return cls(tuple(_text(file["patients"][:])), families, json.loads(file.attrs.get("inputs", "{}")))
+
+
+@dataclass(frozen=True)
+class OmicsTables:
+    """The omics of a download (``source/omics.h5``)."""
+
+    kinds: Mapping[str, tuple[Sequence[str], Sequence[str], NDArray[np.float32]]]
+    """For each kind patients (P), genes (G) and values (G, P), NaN where missing."""
+
+    def write(self, path: Path) -> None:
+        """Write the file atomically; values are stored by gene, so that some genes are read without the others."""
+        with new_h5(path) as file:
+            for kind, (patients, genes, values) in self.kinds.items():
+                folder = file.create_group(kind)
+                folder["patients"] = list(patients)
+                folder["genes"] = list(genes)
+                rows = max(1, min(len(genes), CHUNK_BYTES // max(1, 4 * len(patients))))
+                folder.create_dataset(
+                    "values",
+                    data=values,
+                    chunks=(rows, len(patients)),
+                    compression="lzf",
+                    shuffle=True,
+                    fletcher32=True,
+                )
+
+    @classmethod
+    def read(cls, path: Path, wanted: Mapping[str, Collection[str]] | None = None) -> OmicsTables:
+        """Read a file that :meth:`write` wrote, all genes or those that are `wanted` of the kinds that it names."""
+        kinds = {}
+        with _open_h5(path, "omics") as file:
+            for kind, folder in file.items():
+                if wanted is not None and kind not in wanted:
+                    continue
+                genes = _text(folder["genes"][:])
+                own = set(genes if wanted is None else wanted[kind])
+                rows = [row for row, gene in enumerate(genes) if gene in own]
+                kinds[kind] = (_text(folder["patients"][:]), [genes[row] for row in rows], folder["values"][rows])
+        return cls(kinds)
+
+    @staticmethod
+    def genes_in(path: Path) -> dict[str, list[str]]:
+        """Return the genes of each kind in a file."""
+        with _open_h5(path, "omics") as file:
+            return {kind: _text(folder["genes"][:]) for kind, folder in file.items()}
 
 
 MANIFEST_COLUMNS = ("slide_id", "status", "path", "key", "count", "message")

@@ -43,9 +43,7 @@ class FamilyTokens(nn.Module):
 
     def forward(self, genomics: Sequence[Tensor]) -> Tensor:
         """Map F families (S, B, n_f), for one replica or all, to tokens (S, B, F, width)."""
-        replicas = self.first.bias.shape[0]
-        families = [values.expand(replicas, -1, -1) for values in genomics]
-        hidden = self.dropout(self.activation(self.first(families)))
+        hidden = self.dropout(self.activation(self.first(genomics)))
         # (S, F, B, width)
         tokens = (
             self.second(hidden.flatten(1, 2)).unflatten(1, hidden.shape[1:3]) if self.shared else self.second(hidden)

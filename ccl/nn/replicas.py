@@ -8,6 +8,7 @@ rounding of sums.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -170,6 +171,44 @@ class Linear(nn.Module):
         return out.view(*x.shape[:-1], -1)
 
 
+@functools.cache
+def _places(sizes: tuple[int, ...], replicas: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return where the inputs of an :class:`InputLinear` are among all columns of all replicas.
+
+    Returns
+    -------
+    tuple of three Tensors
+        Every column (S * N,), the first column of each input (S * F,), and the input of each column (N,).
+    """
+    lengths = torch.tensor(sizes)
+    first = (lengths.repeat(replicas).cumsum(0) - lengths.repeat(replicas)).to(device)
+    inputs = torch.arange(len(sizes)).repeat_interleave(lengths).to(device)
+    return torch.arange(replicas * sum(sizes), device=device), first, inputs
+
+
+class _Rows(torch.autograd.Function):
+    """The products of one row of each of F inputs with its weights, in one pass over all weights.
+
+    With hundreds of inputs, as many small products would cost more than the arithmetic.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, sizes: tuple[int, ...]) -> Tensor:
+        """Map x (S, N), all inputs side by side, by weights (S, N, n_out) to (S, F, n_out)."""
+        ctx.save_for_backward(x, weight)
+        ctx.sizes = sizes
+        columns, first, _ = _places(sizes, len(x), x.device)
+        sums = F.embedding_bag(columns, weight.flatten(0, 1), first, mode="sum", per_sample_weights=x.flatten())
+        return sums.view(len(x), len(sizes), -1)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        by_column = dy.index_select(1, _places(ctx.sizes, len(x), x.device)[2])  # (S, N, n_out)
+        dx = (by_column * weight).sum(dim=-1) if ctx.needs_input_grad[0] else None
+        return dx, by_column.mul_(x[..., None]) if ctx.needs_input_grad[1] else None, None
+
+
 class InputLinear(nn.Module):
     """S affine maps of each of F inputs, for layers that read data and know their inputs in advance.
 
@@ -182,40 +221,72 @@ class InputLinear(nn.Module):
 
     Attributes
     ----------
-    weights : ParameterList of F, shape (S, n_out, n_f) each
+    weight : Parameter, shape (S, N, n_out)
+        The weights of all inputs side by side, a row for each of the N = n_1 + ... + n_F columns.  Stored networks
+        have F tensors instead, ``weights.0`` and so on, shape (S, n_out, n_f) each.
     bias : Parameter, shape (S, F, 1, n_out)
     """
 
     def __init__(self, replicas: Replicas, sizes: Sequence[int], n_out: int) -> None:
         super().__init__()
+        self.sizes = tuple(sizes)
         bounds = [size**-0.5 for size in sizes]
         drawn = [replicas.within(bound, n_out, size) for bound, size in zip(bounds, sizes, strict=True)]
-        self.weights = nn.ParameterList(nn.Parameter(weight) for weight in drawn)
+        self.weight = nn.Parameter(torch.cat([weight.mT for weight in drawn], dim=1))
         bias = replicas.within(1.0, len(sizes), 1, n_out)
         self.bias = nn.Parameter(bias * torch.tensor(bounds, device=replicas.device)[:, None, None])
         self._block: _Block | None = None
 
+    @property
+    def weights(self) -> list[Tensor]:
+        """Views of the weights of each input, (S, n_out, n_f)."""
+        return [weight.mT for weight in torch.split(self.weight, list(self.sizes), dim=1)]
+
     @torch.no_grad()
     def expect(self, inputs: Sequence[Tensor]) -> None:
         """Receive the inputs of the next m steps: F tensors (S, m, T, n_f)."""
-        self._block = _Block(list(self.weights), inputs)
+        self._block = _Block(torch.split(self.weight, list(self.sizes), dim=1), inputs)
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Map F inputs (S, T, n_f) to (S, F, T, n_out); in training, they must be the expected ones."""
+        """Map F inputs (S, T, n_f) to (S, F, T, n_out); in training, they must be the expected ones.
+
+        Inputs that are the same for all replicas may be given once, (1, T, n_f).
+        """
         if self._block is not None and torch.is_grad_enabled():
             return self._block.output() + self.bias
-        products = [_forward(x, weight, None) for x, weight in zip(inputs, self.weights, strict=True)]
-        return torch.stack(products, dim=1) + self.bias
+        x = torch.cat(list(inputs), dim=-1).expand(len(self.weight), -1, -1)
+        if x.shape[1] == 1:
+            product: Tensor = _Rows.apply(x[:, 0], self.weight, self.sizes)[:, :, None]
+        else:
+            pairs = zip(
+                torch.split(x, list(self.sizes), dim=-1), torch.split(self.weight, list(self.sizes), dim=1), strict=True
+            )
+            product = torch.stack([torch.bmm(values, weight) for values, weight in pairs], dim=1)
+        return product + self.bias
 
     @torch.no_grad()
     def settle(self, *, keep: float, by: float) -> None:
         """After the expected steps, set the weights to `keep` times the weights plus `by` times their gradient."""
         if self._block is None:
-            for weight in self.weights:
-                weight.mul_(keep).add_(weight.grad, alpha=by)
-                weight.grad = None
+            assert self.weight.grad is not None, "a backward pass precedes each step"
+            self.weight.mul_(keep).add_(self.weight.grad, alpha=by)
+            self.weight.grad = None
         elif self._block.settle(keep=keep, by=by):
             self._block = None
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        """Store the weights of each input under a name of its own."""
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        del destination[f"{prefix}weight"]
+        for number, weight in enumerate(self.weights):
+            destination[f"{prefix}weights.{number}"] = weight if keep_vars else weight.detach()
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Join the weights that :meth:`_save_to_state_dict` stored; what is missing is reported as ``weight``."""
+        names = [f"{prefix}weights.{number}" for number in range(len(self.sizes))]
+        if all(name in state_dict for name in names):
+            state_dict[f"{prefix}weight"] = torch.cat([state_dict.pop(name).mT for name in names], dim=1)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
 
 class _Block:
@@ -224,7 +295,7 @@ class _Block:
     def __init__(self, weights: Sequence[Tensor], inputs: Sequence[Tensor]) -> None:
         self.weights, self.inputs = weights, [x.flatten(1, 2) for x in inputs]
         self.steps, self.rows = inputs[0].shape[1:3]
-        products = [torch.bmm(x, weight.mT) for x, weight in zip(self.inputs, weights, strict=True)]
+        products = [torch.bmm(x, weight) for x, weight in zip(self.inputs, weights, strict=True)]
         self.products = torch.stack(products, dim=1).flatten(0, 1)  # (S * F, m * T, n_out)
         self.gram = torch.stack([torch.bmm(x, x.mT) for x in self.inputs], dim=1).flatten(0, 1)  # (S * F, m T, m T)
         # u_i of the steps so far, in units of `scale`, the total decay since the block began.
@@ -262,7 +333,7 @@ class _Block:
             return False
         updates = self.updates.view(-1, len(self.weights), *self.updates.shape[1:])
         for number, (weight, x) in enumerate(zip(self.weights, self.inputs, strict=True)):
-            _descend(weight, updates[:, number], x, keep=self.scale, by=self.scale)
+            weight.baddbmm_(x.mT, updates[:, number], beta=self.scale, alpha=self.scale)
         return True
 
 

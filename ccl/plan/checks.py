@@ -42,14 +42,22 @@ def check_sources(plan: Plan, files: Sequence[str | Path] = ()) -> None:
 def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
     """Yield the config's keys that name files of a cohort, each with the path."""
     place, entry = f"cohorts: {cohort.name}", cohort.entry
-    for key in ("patients", "endpoint_table", "slides", "gmt", "folds", "held_out"):
+    for key in ("patients", "endpoint_table", "slides", "folds", "held_out"):
         if (path := getattr(entry, key)) and not (key == "folds" and "*" in path):
             yield f"{place}: {key}", cohort.config.path(path)
     if entry.download:
         yield f"{place}: download: manifest", cohort.config.path(entry.download.manifest)
         if entry.download.token:
             yield f"{place}: download: token", cohort.config.path(entry.download.token)
-    for kind, paths in cohort.omics.items():
+    for path in cohort.gmt:
+        yield f"{place}: gmt", path
+    if entry.gmt and cohort.config.genomics.aliases:
+        yield "genomics: aliases", cohort.config.path(cohort.config.genomics.aliases)
+    if source := entry.from_:
+        yield f"{place}: from: {source.layout}", cohort.config.path(source.folder)
+        if source.genes:
+            yield f"{place}: from: genes", cohort.config.path(source.genes)
+    for kind, paths in cohort.omics.items() if entry.omics else ():
         for path in paths:
             yield f"{place}: omics: {kind}", path
     for path in cohort.clinical_table if entry.clinical and entry.clinical.table else []:

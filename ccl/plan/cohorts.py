@@ -7,16 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ccl.cohort.folds import count_folds, fold_files
 from ccl.config import sections
 from ccl.config.keys import keys_of
+from ccl.io.errors import ConfigError
 from ccl.io.files import digest
 from ccl.io.gdc import GdcFile, files_of_slides
 from ccl.io.interop.naming import find_features
 from ccl.io.sheets import Slide, read_slide_sheet, shard_of
 from ccl.methods.declaration import Method
 from ccl.plan.demo import Demo
+
+if TYPE_CHECKING:
+    from ccl.source.download import Download
+
+SOURCED = "<results>/{{cohort}}/source/{}"
+"""A file that the source stage makes of a download."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +50,60 @@ class Cohort:
         path = getattr(self.entry, key)
         return [self.config.path(path)] if path else []
 
+    @cached_property
+    def public_download(self) -> Download | None:
+        """The public download that the cohort is read from, if it is."""
+        source = self.entry.from_
+        if source is None:
+            return None
+        from ccl.source.layouts import find_download  # needed only with a download
+
+        found = find_download(source, Path(self.config.path(source.folder)))
+        if not self.entry.gmt:
+            return found.without_omics()
+        if not found.kinds:
+            raise ConfigError(
+                "a cohort has gene families, but its download has no omics",
+                where=f"config, cohorts: {self.name}: gmt; {found.folder}",
+                found=", ".join(path.name for path in found.files[:4]),
+                expected="a table of expression, copy numbers or mutations",
+                todo="add the tables to the folder, or leave `gmt` out",
+            )
+        return found
+
+    def located(self, path: str) -> Path:
+        """Return the path of a file of results, or of the user's."""
+        return Path(path.replace("<results>", self.config.results).replace("{cohort}", self.name))
+
+    @property
+    def patients(self) -> list[str]:
+        """The table of patients, or an empty list."""
+        return [SOURCED.format("patients.csv")] if self.public_download else self.table("patients")
+
+    @property
+    def has_omics(self) -> bool:
+        """Whether there are omics."""
+        return bool(self.public_download.kinds if self.public_download else self.entry.omics)
+
     @property
     def omics(self) -> dict[str, list[str]]:
-        """The omics table of each kind, if there are any."""
+        """The omics table of each kind, if there are any; a download has one table of all kinds."""
+        if self.public_download:
+            return {"wide": [SOURCED.format("omics.h5")] if self.public_download.kinds else []}
         paths = {kind: getattr(self.entry.omics, kind, None) for kind in keys_of(sections.Omics)}
         return {kind: [self.config.path(path)] if path else [] for kind, path in paths.items()}
+
+    @property
+    def gmt(self) -> list[str]:
+        """The files of gene families, or an empty list."""
+        return [self.config.path(path) for path in self.entry.gmt or ()]
 
     @property
     def clinical_table(self) -> list[str]:
         """The table of covariates, or an empty list."""
         clinical = self.entry.clinical
+        if self.public_download:
+            return [SOURCED.format("clinical.csv")] if clinical else []
         path = clinical and (clinical.table or self.entry.patients)
         return [self.config.path(path)] if path else []
 
@@ -64,12 +116,12 @@ class Cohort:
 
     def lacks(self, method: Method) -> list[str]:
         """Return the keys of inputs that a method reads and the cohort does not have, such as ``slides``."""
-        return [key for key in method.needs if getattr(self.entry, key) is None]
+        return [key for key in method.needs if not (self.has_omics if key == "omics" else getattr(self.entry, key))]
 
     @property
     def is_followed(self) -> bool:
         """Whether there is follow-up, so that models are trained on the cohort."""
-        return self.entry.patients is not None
+        return self.entry.patients is not None or bool(self.entry.from_ and self.entry.endpoint)
 
     @property
     def encoders(self) -> list[str]:

@@ -56,13 +56,23 @@ class Inputs:
     def cohort(self, wildcards: Wildcards) -> Files:
         """Return the user's tables of a cohort."""
         cohort = self._cohort(wildcards)
-        tables = {key: cohort.table(key) for key in ("patients", "endpoint_table", "slides", "held_out")}
-        return {**tables, "folds": cohort.fold_files}
+        tables = {key: cohort.table(key) for key in ("endpoint_table", "slides", "held_out")}
+        return {"patients": cohort.patients, **tables, "folds": cohort.fold_files}
+
+    def source(self, wildcards: Wildcards) -> Files:
+        """Return the files of a download, and the table of its genes."""
+        cohort = self._cohort(wildcards)
+        if cohort.public_download is None:
+            return {}
+        files: Files = {"files": list(map(str, cohort.public_download.files))}
+        if cohort.entry.from_ and (path := cohort.entry.from_.genes):
+            files["genes"] = cohort.config.path(path)
+        return files
 
     def genomics(self, wildcards: Wildcards) -> Files:
-        """Return the user's omics tables and gene families."""
-        cohort = self._cohort(wildcards)
-        return {**cohort.omics, "gmt": cohort.table("gmt")}
+        """Return the user's omics tables, gene families, and other symbols if there is a table of them."""
+        cohort, aliases = self._cohort(wildcards), self.plan.config.genomics.aliases
+        return {**cohort.omics, "gmt": cohort.gmt, "aliases": [self.plan.config.path(aliases)] if aliases else []}
 
     def clinical(self, wildcards: Wildcards) -> Files:
         """Return the user's table of covariates, and the follow-up if there is any."""

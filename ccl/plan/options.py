@@ -156,6 +156,18 @@ class Options:
         upstream = [path.replace("<results>", self.plan.config.results) for path in files]
         return " ".join([self.section("tissue"), *(f"--upstream {shlex.quote(path)}" for path in upstream)])
 
+    def source_inputs(self, wildcards: Wildcards, input: Any) -> str:
+        """Return the inputs of the source stage as options, without the many files of the download."""
+        return input_options(input, without=("files",))
+
+    def source(self, wildcards: Wildcards) -> str:
+        """Return the options of the source stage."""
+        cohort = self._cohort(wildcards)
+        assert cohort.public_download is not None
+        values = self.plan.values["cohorts"][cohort.name]["from"]
+        words = ["--from", json.dumps(values), "--folder", str(cohort.public_download.folder)]
+        return shlex.join([*words, "--omics" if cohort.has_omics else "--no-omics"])
+
     def embed(self, wildcards: Wildcards) -> str:
         """Return the options of an encoder."""
         embed = self.plan.values["embed"]

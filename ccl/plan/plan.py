@@ -153,6 +153,6 @@ def make_plan(values: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Pl
     check_models(plan, files)
     check_names((run.encoder, run.model) for run in plan.runs)
     for cohort in plan.cohorts.values():
-        _ = cohort.shards, cohort.downloads, cohort.fold_files
+        _ = cohort.shards, cohort.downloads, cohort.fold_files, cohort.public_download
     _ = plan.cards
     return plan

@@ -137,7 +137,7 @@ class Targets:
 
     def ablated(self) -> list[Cohort]:
         """Return the cohorts that the points of the ablations are trained on."""
-        whole = [c for c in self.plan.followed.values() if c.entry.slides and c.entry.omics]
+        whole = [c for c in self.plan.followed.values() if c.entry.slides and c.has_omics]
         if not whole or self.plan.models[ablations.DEFAULT].method_name != "ccl":
             needed = "a cohort with `slides` and `omics`, and a model named ccl, if the config has one, of method ccl"
             raise _nothing("ablate", "ablations", needed)
@@ -145,7 +145,7 @@ class Targets:
 
     def not_ablated(self) -> list[str]:
         """Return the cohorts that the ablations leave out, which their page names."""
-        return [c.name for c in self.plan.followed.values() if not (c.entry.slides and c.entry.omics)]
+        return [c.name for c in self.plan.followed.values() if not (c.entry.slides and c.has_omics)]
 
     def decomposed(self) -> list[Run]:
         """Return every run with knowledge components."""

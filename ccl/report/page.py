@@ -29,6 +29,7 @@ from ccl.report.patients import Explained
 from ccl.report.tables import SHOWN, headline, statistics
 from ccl.results.choices import choices
 from ccl.results.gather import Cohort, Evaluation, caveats_of, evaluations_of, protocols_of, warnings_of
+from ccl.source import words
 from ccl.wsi.encoders import ENCODERS
 
 
@@ -106,12 +107,14 @@ def _alignment(table: pd.DataFrame, evaluations: Sequence[Evaluation]) -> list[d
 
 def _cohort(cohort: Cohort, drawn: Mapping[str, Markup], folder: Path) -> dict[str, Any]:
     sheet = cohort.contact_sheet
+    source = words.notes(cohort.source) if cohort.source else []
     return {
         "name": cohort.name,
         "summary": cohort.summary,
-        "notes": [*notes(cohort.summary), *cohort.summary.get("imbalance", ())],
+        "notes": [*source, *notes(cohort.summary), *cohort.summary.get("imbalance", ())],
         "synthetic": cohort.synthetic,
         "excluded": len(cohort.excluded),
+        "coverage": cohort.coverage,
         "contact_sheet": quote(Path(os.path.relpath(sheet, folder)).as_posix()) if sheet else "",
         "methods": [_method(evaluation, drawn) for evaluation in cohort.evaluations],
     }

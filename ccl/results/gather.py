@@ -18,6 +18,7 @@ from ccl.io.formats import Genomics, ManifestRow, newest_rows
 from ccl.methods import get_method
 from ccl.results.added import Added, read_added
 from ccl.results.components import Components, read_components
+from ccl.results.coverage import Coverage, read_coverage
 from ccl.results.described import Described
 
 PROTOCOLS_SHOWN = ("last", INNER, "best-on-test")
@@ -117,6 +118,10 @@ class Cohort:
     """Patients with an observed death, tested or not."""
     contact_sheet: Path | None
     """Page of the stage ``quality``, even if it does not exist yet; None if no slide was cut into patches."""
+    source: Mapping[str, Any] | None
+    """``summary.json`` of the source stage; None if the cohort is not from a public download."""
+    coverage: Coverage | None = None
+    """The genes of its families in the omics tables; None without omics, and in results of earlier versions."""
 
     @property
     def synthetic(self) -> bool:
@@ -216,14 +221,18 @@ def _read_evaluation(path: Path, folder: Path) -> Evaluation:
 def _read_cohort(folder: Path, evaluations: tuple[Evaluation, ...]) -> Cohort:
     summary = read_json(folder / "cohort" / "summary.json")
     features = {encoder: _features(folder, encoder) for encoder in sorted({one.encoder for one in evaluations})}
+    download = folder / "source" / "summary.json"
+    source = read_json(download) if download.is_file() else None
     return Cohort(
         str(summary["cohort"]),
         summary,
         _read_excluded(folder, features.values()),
         evaluations,
-        tuple(_read_inputs(folder, summary, features)),
+        tuple(_read_inputs(folder, {**summary.get("inputs", {}), **(source or {}).get("inputs", {})}, features)),
         _read_deaths(folder / "cohort" / "patients.csv"),
         folder / "quality" / "contact_sheet.html" if (folder / "tile" / "manifests").is_dir() else None,
+        source,
+        read_coverage(folder / "genomics"),
     )
 
 
@@ -239,11 +248,11 @@ def _features(folder: Path, encoder: str) -> dict[str, ManifestRow]:
 
 
 def _read_inputs(
-    folder: Path, summary: Mapping[str, Any], features: Mapping[str, Mapping[str, ManifestRow]]
+    folder: Path, tables: Mapping[str, Any], features: Mapping[str, Mapping[str, ManifestRow]]
 ) -> list[InputFile]:
-    """Return the user's files, and for each encoder one digest of the keys of all features."""
+    """Return the user's files (`tables`, and more), and for each encoder one digest of the keys of all features."""
     omics, coding = folder / "genomics" / "genomics.h5", folder / "clinical" / CODING
-    given = {**summary.get("inputs", {}), **(Genomics.read(omics).inputs if omics.is_file() else {})}
+    given = {**tables, **(Genomics.read(omics).inputs if omics.is_file() else {})}
     if coding.is_file():
         given["clinical"] = read_json(coding, required=("inputs",))["inputs"]["table"]
     files = [InputFile(what, row["file"], row["sha256"]) for what, rows in given.items() for row in rows]

@@ -230,8 +230,10 @@ def _patients(
         if drop is not None:
             patients = drop(patients)
         expect(patients)
+        # With hundreds of families, a slice of each at every step would cost more than a small network.
+        genes, rest = [torch.split(family, 1, dim=1) for family in patients.genomics], replace(patients, genomics=())
         for step in range(block.shape[1]):
-            yield replace(patients.one(step), bag=next(bags))
+            yield replace(rest.one(step), genomics=tuple(family[step] for family in genes), bag=next(bags))
 
 
 def _check_finite(values: Any, side: Side, rows: Tensor | None, *, seeds: Sequence[int], when: str) -> None:

@@ -24,6 +24,9 @@ OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
     "lookahead-radam": torch.optim.RAdam,
 }
 
+FUSED = ("sgd", "adam")
+"""Optimisers that torch has as one pass over all weights on a CPU, without temporary copies of them."""
+
 
 class Optimiser(Protocol):
     """The optimiser interface of the training loop."""
@@ -62,7 +65,8 @@ class Stepwise:
         self.recipe = recipe
         self.weights: list[Tensor] = list(model.parameters())
         make = OPTIMISERS[recipe.optimiser]
-        self.optimiser = make(self.weights, lr=recipe.lr, weight_decay=recipe.weight_decay)
+        fused = {"fused": True} if recipe.optimiser in FUSED and self.weights[0].device.type == "cpu" else {}
+        self.optimiser = make(self.weights, lr=recipe.lr, weight_decay=recipe.weight_decay, **fused)
         self.per_epoch = math.ceil(steps / recipe.accumulate)
         self.waiting, self.taken = 0, 0
         self.schedule = LambdaLR(self.optimiser, self._factor)

@@ -26,7 +26,7 @@ class SGD:
     def __init__(self, model: nn.Module, *, lr: float, weight_decay: float) -> None:
         self.keep, self.by = 1 - lr * weight_decay, -lr
         self.inputs = [module for module in model.modules() if isinstance(module, InputLinear)]
-        own = {id(weight) for layer in self.inputs for weight in layer.weights}
+        own = {id(layer.weight) for layer in self.inputs}
         for module in model.modules():
             if isinstance(module, Linear):
                 module.descent = self.keep, self.by

@@ -32,7 +32,7 @@ from ccl.methods.declaration import Method, Recipe
 from ccl.methods.interface import SurvivalModel
 from ccl.train import version
 from ccl.train.loop import Course, Trained, train_replicas
-from ccl.train.store import load_checkpoint, save_checkpoint, save_models
+from ccl.train.store import LAYOUT, load_checkpoint, save_checkpoint, save_models
 from ccl.train.tracks import choose_recipe
 
 
@@ -101,7 +101,8 @@ def train_fold(
     groups = [settings.seeds] if data.train.bags is None else [(seed,) for seed in settings.seeds]
     # The key is part of the name: a run with another config neither reads nor overwrites this one's checkpoint.
     code = version(method, track)
-    key = digest(code, method, asdict(chosen), recorded(settings), asdict(recipe), fold, *map(sha256, inputs.paths))
+    state = (LAYOUT, code, method, asdict(chosen), recorded(settings), asdict(recipe), fold)
+    key = digest(*state, *map(sha256, inputs.paths))
     with in_config_of(model):
         trained = {seeds: train(seeds=seeds, key=digest(key, seeds)) for seeds in groups}
     write_table(out / "history.csv", pd.concat([one.history for one in trained.values()]))

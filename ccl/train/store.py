@@ -23,6 +23,9 @@ from ccl.methods.interface import SurvivalModel
 from ccl.nn.replicas import Replicas
 from ccl.train.loop import Course
 
+LAYOUT = 2
+"""Raise it when a checkpoint stores the state of the optimiser in another way; unfinished runs then start again."""
+
 
 def save_models(
     path: Path,

@@ -111,9 +111,17 @@ def test_bad_slide_sheets_are_refused(tmp_path: Path, text: str, expected: str) 
 
 
 def test_a_slide_without_follow_up_is_refused(tmp_path: Path, patients: Path) -> None:
-    sheet = write(tmp_path / "s.csv", "slide_id,patient_id,path\nA,P99,a.svs\n")
+    sheet = write(tmp_path / "s.csv", "slide_id,patient_id,path\nA,P99,a.svs\nB,P1,b.svs\n")
     with pytest.raises(InputError, match="P99"):
         make_cohort("c", tmp_path / "out", settings=SETTINGS, patients=patients, slides=sheet)
+
+
+def test_slides_and_patients_with_different_names_are_shown_side_by_side(tmp_path: Path, patients: Path) -> None:
+    slides = write(tmp_path / "slides.csv", "slide_id,patient_id\nA,X-4\nB,X-3\nC,X-2\nD,X-1\n")
+    with pytest.raises(InputError) as error:
+        make_cohort("tiny", tmp_path / "out", settings=SETTINGS, patients=patients, slides=slides)
+    assert "found:    X-1, X-2, X-3\n" in str(error.value)
+    assert "such as P1, P2, P3\n" in str(error.value)
 
 
 def test_official_folds_are_taken_as_they_are(tmp_path: Path, patients: Path) -> None:

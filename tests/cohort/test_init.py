@@ -280,7 +280,7 @@ def test_nothing_is_overwritten(tmp_path: Path, slides: Path, patients: Path, na
         ({"out": "mine.csv"}, "not the name of a config"),
         ({"out": "my own.yaml"}, "not the name of a config"),
         ({"gmt": "families.gmt"}, "gene families without omics"),
-        ({"rna": "families.gmt", "gmt": "clinical.csv"}, "not a line of a GMT file"),
+        ({"rna": "families.gmt", "gmt": "clinical.csv"}, "a number in the place of a gene"),
     ],
 )
 def test_what_makes_no_config_is_refused_and_nothing_is_written(

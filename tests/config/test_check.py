@@ -49,7 +49,10 @@ def message(**sections: Any) -> str:
         ({"models": {"ccl": {"k": 1}}}, "models: ccl: k: found 1; expected a whole number, at least 2"),
         ({"models": {"a/b": {}}}, "models: a/b: not a usable name"),
         ({"cohorts": {}}, "cohorts: found {}"),
-        ({"cohorts": {"a": {}}}, "cohorts: a: name the table of `patients`, or bundles to `predict_with`"),
+        (
+            {"cohorts": {"a": {}}},
+            "cohorts: a: name the table of `patients`, a download `from`, or bundles to `predict_with`",
+        ),
         ({"cohorts": {"a": {**COHORT, "gmt": "g.gmt"}}}, "cohorts: a: `gmt` needs `omics` beside it"),
         ({"cohorts": {"a": {**COHORT, "features": {"uni": "f"}}}}, "cohorts: a: `features` needs `slides` beside it"),
         ({"cohorts": {"a": {**COHORT, "time_column": "t"}}}, "cohorts: a: `time_column` needs `endpoint` beside it"),

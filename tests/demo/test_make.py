@@ -69,7 +69,7 @@ def test_the_stages_accept_the_cohort(cohort: Path, tmp_path: Path) -> None:
     assert (summary["patients"], summary["slides"], summary["patients_without_slides"]) == (5, 6, [])
     tables = {kind: cohort / f"{kind}.csv" for kind in ("rna", "cnv", "snv")}
     settings = GenomicsSettings("patient_id", (), "error")
-    group_genomics(tmp_path / "genomics.h5", settings=settings, tables=tables, gmt=cohort / "families.gmt")
+    group_genomics(tmp_path / "genomics.h5", settings=settings, tables=tables, gmt=[cohort / "families.gmt"])
     genomics = Genomics.read(tmp_path / "genomics.h5")
     assert genomics.patients == tuple(pd.read_csv(cohort / "patients.csv")["patient_id"])
     assert [family.name for family in genomics.families] == [

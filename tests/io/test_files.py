@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,38 @@ def test_both_readers_refuse_the_same_tables(tmp_path: Path, content: bytes) -> 
     for read in (read_table, read_rows):
         with pytest.raises(InputError):
             read(tmp_path / "t.csv", required=("a",))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("id;months\nP1;1\n", ["another delimiter", "has semicolons: id;months", "tabs in .tsv and .txt, else commas"]),
+        ("id\tmonths\nP1\t1\n", ["another delimiter", "has tabs"]),
+        ("\nother\nP1\n", ["a column is missing", "found:    other", "expected: id"]),
+    ],
+)
+def test_a_wrong_delimiter_is_named_by_both_readers(tmp_path: Path, text: str, expected: list[str]) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    for read in (read_table, read_rows):
+        with pytest.raises(InputError) as error:
+            read(tmp_path / "t.csv", required=("id",))
+        for part in expected:
+            assert part in str(error.value)
+
+
+def test_a_header_that_r_shifted_is_refused(tmp_path: Path) -> None:
+    """Pandas would take the first column for the index, and each name for the column after its own."""
+    (tmp_path / "t.csv").write_text("id,months\n1,P1,5\n2,P2,6\n")
+    with pytest.raises(InputError, match="2 names, but 3 cells in the first row"):
+        read_table(tmp_path / "t.csv", required=("id",))
+
+
+def test_a_truncated_gzip_is_refused_by_both_readers(tmp_path: Path) -> None:
+    whole = gzip.compress(("id,months\n" + "P1,1\n" * 5000).encode())
+    (tmp_path / "t.csv.gz").write_bytes(whole[:-20])
+    for read in (read_table, read_rows):
+        with pytest.raises(InputError, match="ended before the end-of-stream"):
+            read(tmp_path / "t.csv.gz", required=("id",))
 
 
 def test_a_row_with_more_cells_than_columns_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ccl.nn.replicas import AlphaDropout, Dropout, InputLinear, LayerNorm, Linear, Replicas
 from ccl.train.sgd import SGD
@@ -133,6 +134,60 @@ def test_what_a_bag_drops_is_drawn_when_wanted(layer):
     assert not first.equal(second)
     alone.uniform(700, 100)
     torch.testing.assert_close(replicas.uniform(5), alone.uniform(5))
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_each_input_of_many_has_a_map_of_its_own(rows):
+    """Against a layer of PyTorch for each input, forward and backward."""
+    sizes = (3, 1, 5, 2)
+    layer = InputLinear(Replicas((0, 1)), sizes, 4).double()
+    inputs = [torch.randn(2, rows, size, dtype=torch.float64, requires_grad=True) for size in sizes]
+    out, factors = layer(inputs), torch.randn(2, 4, rows, 4, dtype=torch.float64)
+    (out * factors).sum().backward()
+    grown = layer.weight.grad.split(sizes, dim=1)
+    for number, (x, weight) in enumerate(zip(inputs, layer.weights, strict=True)):
+        own_x, own_weight = x.detach().requires_grad_(), weight.detach().requires_grad_()
+        expected = torch.einsum("sti,soi->sto", own_x, own_weight) + layer.bias[:, number]
+        torch.testing.assert_close(out[:, number], expected)
+        (expected * factors[:, number]).sum().backward()
+        torch.testing.assert_close(x.grad, own_x.grad)
+        torch.testing.assert_close(grown[number].mT, own_weight.grad)
+
+
+class Calls(TorchDispatchMode):
+    """Counts the operations of torch."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += 1
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_step_of_many_inputs_calls_as_many_operations_as_of_few():
+    counts = []
+    for number in (6, 331):
+        layer, inputs = InputLinear(Replicas((0, 1)), [2] * number, 4), [torch.randn(2, 1, 2)] * number
+        ours = SGD(layer, lr=0.1, weight_decay=0.1)
+        ours.step(layer(inputs).sum())
+        with Calls() as calls:
+            ours.step(layer(inputs).sum())
+        counts.append(calls.count)
+    assert counts[0] == counts[1]
+
+
+def test_stored_networks_name_the_weights_of_each_input():
+    """Bundles and models that earlier versions wrote have these names and shapes."""
+    layer, other = InputLinear(Replicas((0, 1)), (3, 5), 4), InputLinear(Replicas((2, 3)), (3, 5), 4)
+    state = torch.nn.ModuleDict({"first": layer}).state_dict()
+    shapes = {name: tuple(value.shape) for name, value in state.items()}
+    assert shapes == {"first.bias": (2, 2, 1, 4), "first.weights.0": (2, 4, 3), "first.weights.1": (2, 4, 5)}
+    assert not any(value.requires_grad for value in state.values())
+    torch.nn.ModuleDict({"first": other}).load_state_dict(state)
+    torch.testing.assert_close(other.weight, layer.weight, atol=0, rtol=0)
+    del state["first.weights.1"]
+    with pytest.raises(RuntimeError, match="Missing key"):
+        torch.nn.ModuleDict({"first": other}).load_state_dict(state)
 
 
 def test_an_optimiser_that_never_settles_an_expecting_layer_is_refused():

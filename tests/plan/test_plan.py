@@ -74,6 +74,27 @@ def test_all_files_that_do_not_exist_are_named_at_once(plan: Make, config: dict[
         assert words in said
 
 
+def test_families_may_be_in_several_files(plan: Make, config: dict[str, Any], tmp_path: Path) -> None:
+    entry = {**config["cohorts"]["genes"], "gmt": ["families.gmt", "more.gmt"]}
+    with pytest.raises(ConfigError, match=r"cohorts: a: gmt: there is no .*more\.gmt"):
+        plan(cohorts={"a": entry})
+    (tmp_path / "more.gmt").touch()
+    files = plan(cohorts={"a": entry}).inputs.genomics(job(cohort="a"))
+    assert files["gmt"] == [str(tmp_path / name) for name in ("families.gmt", "more.gmt")]
+    assert files["aliases"] == []
+
+
+def test_a_table_of_other_symbols_is_an_input_of_its_stage(plan: Make, tmp_path: Path) -> None:
+    keys = {"aliases": "symbols.csv", "min_coverage": 0.9, "low_coverage": "exclude"}
+    with pytest.raises(ConfigError, match=r"genomics: aliases: there is no .*symbols\.csv"):
+        plan(genomics=keys)
+    (tmp_path / "symbols.csv").touch()
+    planned = plan(genomics=keys)
+    assert planned.inputs.genomics(job(cohort="blca"))["aliases"] == [str(tmp_path / "symbols.csv")]
+    flags = "--patient-column patient_id --missing error --min-coverage 0.9 --low-coverage exclude"
+    assert planned.options.genomics(job(cohort="blca")) == flags
+
+
 def test_a_folder_without_folds_is_refused(plan: Make, config: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "splits").mkdir()
     with pytest.raises(CclError, match=r"no splits_\*\.csv"):

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 from markupsafe import Markup
 
-from ccl.config.sections import ReportSettings
+from ccl.config.sections import GenomicsSettings, ReportSettings
 from ccl.evaluate.compare import compare_evaluations
+from ccl.genomics.stage import group_genomics
 from ccl.io.errors import InputError
 from ccl.io.formats import Genomics, ManifestRow, write_manifest
 from ccl.methods import hyper
@@ -460,6 +461,28 @@ def test_inputs_are_named_with_their_digests(tmp_path, make_results):
     assert first.loc[["patients", "rna"], "sha256"].tolist() == ["5e" * 32, "ab" * 32]
     assert first.equals(again)
     assert first["sha256"].ne(other["sha256"]).tolist() == [False, False, True]
+
+
+def test_genes_of_each_family_are_shown_with_their_warnings(tmp_path, make_results):
+    evaluations = make_results(tmp_path, "a", methods=(("none", "snn"),))
+    assert "<h3>Genes</h3>" not in page_of(gather(evaluations))
+    rna = tmp_path / "rna.csv"
+    rna.write_text("patient_id,TP53,KRAS,OTHER,1-Mar\nP1,1,2,3,4\n")
+    gmt = tmp_path / "families.gmt"
+    gmt.write_text("ONE\t\tTP53\tKRAS\tMYC\nTWO\t\tEGFR\n")
+    settings = GenomicsSettings(patient_column="patient_id", low_coverage="exclude")
+    group_genomics(tmp_path / "a" / "genomics" / "genomics.h5", settings=settings, tables={"rna": rna}, gmt=[gmt])
+    page = page_of(gather(evaluations))
+    assert "1 of 2 gene families are used." in page
+    assert "2 of 3 genes are in the omics tables" in page
+    assert "rna.csv (rna): 2 of 4 columns used" in page
+    assert (
+        '<th scope="row">ONE</th><td class="number">3</td><td class="number">2</td><td class="number">66.7 %</td>'
+        in page
+    )
+    assert '<th scope="row">TWO (left out)</th>' in page
+    assert "Careful: 1 of 2 gene families are left out, as too few of their genes are in the omics tables: TWO" in page
+    assert "1-Mar (perhaps MARCHF1, earlier MARCH1" in page
 
 
 def test_page_links_to_the_contact_sheet_of_a_cohort_whose_slides_were_cut(tmp_path, make_results):

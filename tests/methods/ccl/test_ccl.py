@@ -108,7 +108,7 @@ def test_every_option_learns_and_each_replica_is_what_it_is_alone(build, patient
     both, alone = build(seeds=(3, 8), **options), build(seeds=(8,), **options)
     batches = [patients(1, replicas=2, outcomes=True, seed=number) for number in range(3)]
     everybody = patients(12, outcomes=True).outcomes
-    before = copy.deepcopy(alone.state_dict())
+    before = copy.deepcopy(dict(alone.named_parameters()))
     for model in (both, alone):
         model.begin(everybody)
     losses = []
