@@ -62,7 +62,7 @@ def read_covariates(
     if followed is not None and folds is not None:
         groups = groups_of(followed, read_table(folds, required=("fold", "patient_id", "role"), text=("patient_id",)))
     read.write(out / "clinical.csv")
-    write_table(out / "characteristics.csv", characteristics(read, groups))
+    write_table(out / "characteristics.csv", characteristics(read, groups), checksum=True)
 
 
 def _followed(patients: Path | None) -> pd.DataFrame | None:

@@ -55,12 +55,16 @@ def make_cohort(
         else draw_folds(table, settings.n_folds, settings.fold_seed)
     )
     check_events(split, table, folds[0].parent if folds else patients)
-    write_table(out / "patients.csv", table)
-    write_table(out / "slides.csv", _relocated(sheet, out))
-    write_table(out / "folds.csv", split)
+    write_table(out / "patients.csv", table, checksum=True)
+    write_table(out / "slides.csv", _relocated(sheet, out), checksum=True)
+    write_table(out / "folds.csv", split, checksum=True)
     files = {"patients": [patients], "slides": [slides] if slides else [], "folds": folds}
     inputs = {what: identified(paths) for what, paths in files.items() if paths}
-    write_json(out / "summary.json", {**_summary(name, table, sheet, split, settings.synthetic), "inputs": inputs})
+    write_json(
+        out / "summary.json",
+        {**_summary(name, table, sheet, split, settings.synthetic), "inputs": inputs},
+        checksum=True,
+    )
 
 
 def _relocated(sheet: Sequence[Slide], folder: Path) -> pd.DataFrame:

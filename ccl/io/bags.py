@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccl.io.errors import InputError
+from ccl.io.errors import DamageError, InputError
 from ccl.io.formats import Features, ManifestRow, read_manifest
 from ccl.io.sheets import Slide, read_slide_sheet
 
@@ -71,12 +71,12 @@ def read_features(row: ManifestRow) -> Features:
     try:
         return Features.read(row.path)
     except InputError as error:
-        raise InputError(
+        raise type(error)(
             f"{error.problem} (slide {row.slide_id})",
             where=error.where,
             found=error.found,
             expected=error.expected,
-            todo=MAKE_FEATURES_AGAIN,
+            todo=error.todo if isinstance(error, DamageError) else MAKE_FEATURES_AGAIN,
         ) from error
 
 

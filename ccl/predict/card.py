@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from ccl.io.checksums import sha256
 from ccl.io.errors import InputError
-from ccl.io.files import digest, existing, read_json, sha256, write_json
+from ccl.io.files import digest, existing, read_json, write_json
 from ccl.methods import get_method
 from ccl.methods.declaration import Method
 

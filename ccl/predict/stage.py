@@ -85,8 +85,12 @@ def predict_patients(
         table[f"survival_{month:g}"] = values
     table["group"] = np.where(table["risk"] > card.cut, "high", "low")
     table["warnings"] = ["; ".join(each) for each in warnings]
-    write_table(out / "risk.csv", table)
-    write_table(out / "left_out.csv", pd.DataFrame(list(patients.left_out.items()), columns=["patient_id", "reason"]))
+    write_table(out / "risk.csv", table, checksum=True)
+    write_table(
+        out / "left_out.csv",
+        pd.DataFrame(list(patients.left_out.items()), columns=["patient_id", "reason"]),
+        checksum=True,
+    )
     write_json(
         out / "predict.json",
         {
@@ -100,6 +104,7 @@ def predict_patients(
             "intended_use": card.intended_use,
             "versions": {"ccl": __version__, "bundle": card.versions["ccl"]},
         },
+        checksum=True,
     )
     _log(patients, warnings, curve, months)
 

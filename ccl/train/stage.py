@@ -21,9 +21,10 @@ from ccl.config.sections import Track, TrainSettings
 from ccl.data.fold import Fold, Inputs, load_fold
 from ccl.data.patients import Side
 from ccl.evaluate.concordance import concordance_index
+from ccl.io.checksums import sha256
 from ccl.io.devices import peak_memory_mb, pick_device
 from ccl.io.errors import ConfigError
-from ccl.io.files import digest, sha256, write_json, write_table
+from ccl.io.files import digest, write_json, write_table
 from ccl.methods import get_method, hyper, in_config_of
 from ccl.methods.clinical import build
 from ccl.methods.declaration import Recipe
@@ -101,8 +102,8 @@ def train_fold(
             seeds: _train(method, chosen, data, recipe=recipe, seeds=seeds, key=digest(key, seeds), folder=out)
             for seeds in groups
         }
-    write_table(out / "history.csv", pd.concat([one.history for one in trained.values()]))
-    write_table(out / "predictions.csv", pd.concat([one.predictions for one in trained.values()]))
+    write_table(out / "history.csv", pd.concat([one.history for one in trained.values()]), checksum=True)
+    write_table(out / "predictions.csv", pd.concat([one.predictions for one in trained.values()]), checksum=True)
     save_models(
         out / "model.safetensors",
         {seeds: one.model for seeds, one in trained.items()},
@@ -125,6 +126,7 @@ def train_fold(
             "facts": {name: [x for one in trained.values() for x in one.facts[name]] for name in first.facts},
             "cost": _cost(first, seeds, torch_device, threads),
         },
+        checksum=True,
     )
     for file in out.glob("checkpoint.*.safetensors"):
         file.unlink()

@@ -135,7 +135,7 @@ def test_a_damaged_h5_says_how_to_mend_it(tmp_path: Path) -> None:
     Tiles(np.zeros((1, 2), int), {}).write(path, "key")
     path.write_bytes(path.read_bytes()[:100])
     assert stored_key(path) is None
-    with pytest.raises(InputError, match="forcerun"):
+    with pytest.raises(InputError, match="--mend"):
         Tiles.read(path)
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from torch import Tensor
 from ccl.config.sections import EmbedSettings
 from ccl.io.errors import SlideError
 from ccl.io.files import digest
-from ccl.io.formats import Features, ManifestRow, Tiles, stored_key
+from ccl.io.formats import Features, ManifestRow, Tiles, stored_count
 from ccl.io.progress import say
 from ccl.io.shards import Job
 from ccl.io.sheets import Slide
@@ -91,12 +90,7 @@ class EmbedStage:
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         """Return the key and the number of patches of a finished file."""
-        path = self.output(slide)
-        key = stored_key(path)
-        if key is None:
-            return None
-        with h5py.File(path, "r", locking=False) as file:
-            return key, int(file["features"].shape[0])
+        return stored_count(self.output(slide), "features")
 
     @contextmanager
     def session(self, jobs: Sequence[Job]) -> Iterator[None]:

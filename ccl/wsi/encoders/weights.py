@@ -12,8 +12,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ccl.config.sections import NO_FILE
+from ccl.io.checksums import sha256
 from ccl.io.errors import ConfigError
-from ccl.io.files import existing, sha256
+from ccl.io.files import existing
 from ccl.wsi.encoders import Encoder
 from ccl.wsi.encoders.layouts import LAYOUTS, PREFIXES, WRAPPERS, State, fit_positions
 

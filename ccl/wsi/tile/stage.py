@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +14,7 @@ from ccl.config.keys import recorded
 from ccl.config.sections import TileSettings
 from ccl.io.errors import SlideError
 from ccl.io.files import digest
-from ccl.io.formats import ManifestRow, Tiles, stored_key
+from ccl.io.formats import ManifestRow, Tiles, stored_count
 from ccl.io.shards import SlideStage
 from ccl.io.sheets import Slide
 from ccl.wsi.reader.opening import open_slide
@@ -56,12 +55,7 @@ class TileStage(SlideStage):
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         """Return the key and the number of patches of a finished slide."""
-        path = self.output(slide)
-        key = stored_key(path) if self.picture(slide).exists() else None
-        if key is None:
-            return None
-        with h5py.File(path, "r", locking=False) as file:
-            return key, int(file["coords"].shape[0])
+        return stored_count(self.output(slide), "coords") if self.picture(slide).exists() else None
 
     def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
         """Lay the grid over a slide's tissue, and draw it.

@@ -62,7 +62,7 @@ class Outlines:
             "level0_width": self.level0_width,
             "level0_height": self.level0_height,
         }
-        write_json(path, {"type": "FeatureCollection", "ccl": about, "features": features})
+        write_json(path, {"type": "FeatureCollection", "ccl": about, "features": features}, checksum=True)
 
     @classmethod
     def read(cls, path: Path) -> Outlines:
