@@ -33,7 +33,9 @@ def run_slide_stage(stage: Any, *, slides: Path, shard: int, shards: int, upstre
     from ccl.io.shards import Shard, run_shard
     from ccl.io.sheets import read_slide_sheet, shard_slides
 
-    run_shard(stage, Shard(shard_slides(read_slide_sheet(slides), shard, shards), upstream, **rest))
+    sheet = read_slide_sheet(slides)
+    cohort = [slide.slide_id for slide in sheet]
+    run_shard(stage, Shard(shard_slides(sheet, shard, shards), upstream, cohort=cohort, shards=shards, **rest))
 
 
 UPSTREAM = click.option("--upstream", type=PATH, required=True, help="the shard's manifest of the previous stage")

@@ -119,10 +119,29 @@ class Tiles:
         _write_coords(file, self.coords, self.attributes)
 
     @classmethod
-    def read(cls, path: Path) -> Tiles:
-        """Read a file that :meth:`write`, or TRIDENT, wrote."""
+    def read(cls, path: Path, *, key: str | None = None) -> Tiles:
+        """Read a file that :meth:`write`, or TRIDENT, wrote.
+
+        Parameters
+        ----------
+        key : str, optional
+            Key in the manifest that lists the file; a file with another key is refused.
+        """
         with _open_h5(path, "tile") as file:
+            check_key(path, str(file.attrs.get("ccl_key", "")), key)
             return cls(file["coords"][:].astype(np.int64), dict(file["coords"].attrs))
+
+
+def check_key(path: Path, found: str, listed: str | None) -> None:
+    """Raise :class:`DamageError` if a file has another key than its manifest lists; None admits every key."""
+    if listed is not None and found != listed:
+        raise DamageError(
+            "a file is not the one that its manifest lists",
+            where=str(path),
+            found=f"key {found[:12] or 'missing'}",
+            expected=f"key {listed[:12]}",
+            todo=MEND,
+        )
 
 
 def _write_coords(file: h5py.File, coords: NDArray[np.int64], attributes: Mapping[str, Any]) -> None:
@@ -143,6 +162,8 @@ class Features:
     """``hub``, ``file:<sha256>``, ``random`` or ``imported``; results from ``random`` must be marked as such."""
     attributes: Mapping[str, Any]
     """The attributes of ``coords``, copied from the tiles."""
+    key: str = ""
+    """The key under which the file was written; empty for another tool's file."""
 
     def write(self, path: Path, key: str) -> None:
         """Write the file atomically under the stage's `key`, with its checksum."""
@@ -189,7 +210,8 @@ class Features:
                 )
             coords, attributes = stamp_coords(file, mpp) if "feats" in file else _read_coords(file)
             encoder, weights = _made_by(features)
-            return cls(_single(features[:]), coords, encoder, weights, attributes)
+            key = str(file.attrs.get("ccl_key", ""))
+            return cls(_single(features[:]), coords, encoder, weights, attributes, key)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from ccl.wsi.encoders import get_encoder
 from ccl.wsi.encoders.build import PatchEncoder, build_encoder
 from ccl.wsi.encoders.scale import scale_warning
 from ccl.wsi.encoders.weights import weights_key
+from ccl.wsi.reader.opening import check_outlined
 
 
 @dataclass
@@ -114,11 +115,14 @@ class EmbedStage:
         ------
         SlideError
             The slide cannot be read, or the encoder gave values that are not finite.
+        ChangedError
+            The slide is not the one that was outlined.
         """
         assert upstream is not None, "embed follows tile"
-        tiles = Tiles.read(upstream.path)
+        tiles = Tiles.read(upstream.path, key=upstream.key)
         self._check_scale(tiles)
         features = self._features(slide, len(tiles.coords))
+        check_outlined(slide, str(tiles.attributes.get("slide_fingerprint", "")))  # nor was it replaced meanwhile
         if not np.isfinite(features).all():
             raise SlideError(
                 "the encoder gave values that are not finite",

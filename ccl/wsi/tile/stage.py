@@ -17,7 +17,7 @@ from ccl.io.files import digest
 from ccl.io.formats import ManifestRow, Tiles, stored_count
 from ccl.io.shards import SlideStage
 from ccl.io.sheets import Slide
-from ccl.wsi.reader.opening import open_slide
+from ccl.wsi.reader.opening import check_outlined, open_slide
 from ccl.wsi.reader.patches import best_level
 from ccl.wsi.reader.pictures import Picture, overview
 from ccl.wsi.tile import VERSION
@@ -64,9 +64,12 @@ class TileStage(SlideStage):
         ------
         SlideError
             The slide cannot be read, is coarser than the patches, or no patch holds enough tissue.
+        ChangedError
+            The slide is not the one that was outlined.
         """
         assert upstream is not None, "tile follows tissue"
-        outlines = Outlines.read(upstream.path)
+        outlines = Outlines.read(upstream.path, key=upstream.key)
+        check_outlined(slide, outlines.fingerprint)
         coords = self._coords(outlines)
         with open_slide(slide) as reader:
             best_level(reader, self._target_mpp(outlines))
@@ -130,6 +133,7 @@ class TileStage(SlideStage):
             "level0_width": outlines.level0_width,
             "level0_height": outlines.level0_height,
             "level0_mpp": outlines.level0_mpp,
+            "slide_fingerprint": outlines.fingerprint,
             "target_mpp": self._target_mpp(outlines),
         }
 
