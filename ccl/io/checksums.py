@@ -1,7 +1,7 @@
 """Checksums of the files that stages hand on.
 
-Beside a file ``{folder}/{name}`` lies ``{folder}/.sha256/{name}`` with one line as ``sha256sum`` writes it, so that
-``cd {folder} && sha256sum -c .sha256/*`` checks a folder without ccl.  Readers check it before they open the file.
+Beside a file ``{folder}/{name}`` lies ``{folder}/.sha256/{name}.sha256`` with one line as ``sha256sum`` writes it, so
+that ``cd {folder} && sha256sum -c .sha256/*`` checks a folder without ccl.  Readers check it before they open the file.
 A file without a checksum, such as one that the user wrote or an older version of ccl, is read as it is.
 """
 
@@ -28,7 +28,7 @@ def sha256(path: Path) -> str:
 
 def checksum_file(path: Path) -> Path:
     """Return where the checksum of a file lies."""
-    return path.parent / FOLDER / path.name
+    return path.parent / FOLDER / f"{path.name}.sha256"
 
 
 def recorded_checksum(path: Path) -> str | None:

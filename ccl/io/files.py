@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO, cast
 
 from ccl.io.checksums import MEND, check, checksum_file, sha256
 from ccl.io.errors import DamageError, InputError
@@ -30,6 +30,9 @@ MISSING = frozenset(("", "NA", "N/A", "n/a", "#NA", "#N/A", "#N/A N/A", "<NA>", 
 
 UNFINISHED = ".ccl-"
 """Start of the name of a file that is being written; a process that is killed leaves it."""
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
 
 BLOCKS = 64
 """Number of blocks of a large file that :func:`fingerprint` samples."""
@@ -128,6 +131,14 @@ def write_table(path: Path, table: pd.DataFrame, *, checksum: bool = False) -> N
         table.to_csv(temporary, index=False, sep="\t" if path.suffix == ".tsv" else ",", float_format="%.9g")
 
 
+def for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table for people whose text no spreadsheet takes for a formula: such a cell begins with an apostrophe.
+
+    Names of genes and levels of covariates are the user's; ``=HYPERLINK(...)`` is a name like any other.
+    """
+    return table.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell)
+
+
 def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, ...] = ()) -> pd.DataFrame:
     """Read a CSV or TSV table (``.zip`` or ``.gz`` too) that a person could have written.
 
@@ -150,10 +161,12 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
     intact(path)
     separator = _separator(path)
     try:
-        # The header is read separately, because pandas silently renames a repeated column.
-        header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0].tolist()
+        _check_no_nul(path)
+        # The header is read separately, because pandas silently renames a repeated column.  The row after it must not
+        # be longer, because pandas would then take the first column for the names of the rows.
+        header = pd.read_csv(path, sep=separator, header=None, nrows=2, dtype=str).iloc[0].tolist()
         table = pd.read_csv(path, sep=separator, dtype=dict.fromkeys(text, str), low_memory=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError, OSError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, zipfile.BadZipFile, ValueError, OSError) as error:
         raise _no_table(path, str(error)) from error
     _check_header(path, header, required)
     for name in text:
@@ -183,11 +196,12 @@ def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str],
     """
     intact(path)
     try:
+        _check_no_nul(path)
         with _open_text(path) as text:
-            reader = csv.reader(text, delimiter=_separator(path))
+            reader = csv.reader(text, delimiter=_separator(path), strict=True)
             header = next(reader)
             rows = [Row(reader.line_num, cells) for cells in reader if cells]
-    except (OSError, UnicodeDecodeError, StopIteration, csv.Error, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, StopIteration, csv.Error, zipfile.BadZipFile) as error:
         raise _no_table(path, str(error) or "nothing") from error
     _check_header(path, header, required)
     for number, cells in rows:
@@ -210,12 +224,25 @@ class Row(NamedTuple):
 
 
 def _open_text(path: Path) -> TextIO:
+    return io.TextIOWrapper(_open_bytes(path), encoding="utf-8-sig", newline="")
+
+
+def _open_bytes(path: Path) -> BinaryIO:
+    """Open a file, or the one in a ``.gz`` or ``.zip``."""
     if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+        return cast(BinaryIO, gzip.open(path))
     if path.suffix == ".zip":
         archive = zipfile.ZipFile(path)
-        return io.TextIOWrapper(archive.open(archive.namelist()[0]), encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+        return cast(BinaryIO, archive.open(archive.namelist()[0]))
+    return path.open("rb")
+
+
+def _check_no_nul(path: Path) -> None:
+    """Raise ValueError if there is a NUL byte, at which readers of tables end a cell without a word."""
+    with _open_bytes(path) as content:
+        while block := content.read(1 << 20):
+            if b"\0" in block:
+                raise ValueError("a NUL byte: the file is damaged, or not UTF-8 but UTF-16")
 
 
 def _separator(path: Path) -> str:

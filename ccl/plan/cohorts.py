@@ -11,6 +11,7 @@ from pathlib import Path
 from ccl.cohort.folds import fold_files
 from ccl.config import sections
 from ccl.config.keys import keys_of
+from ccl.io.errors import InputError
 from ccl.io.files import digest
 from ccl.io.interop.naming import find_features
 from ccl.io.sheets import Slide, read_slide_sheet, shard_of
@@ -92,7 +93,15 @@ class Cohort:
         for path in self.table("slides"):
             if self.demo and self.will_be_made(path) and not Path(path).exists():
                 return self.demo.slides
-            return read_slide_sheet(Path(path))
+            if not (found := read_slide_sheet(Path(path))):
+                raise InputError(
+                    "the slide sheet lists no slide",
+                    where=path,
+                    found="a header without rows",
+                    expected="a row for each slide",
+                    todo=f"list the slides, or remove `slides` from cohort {self.name}",
+                )
+            return found
         return []
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,9 +45,13 @@ class Options:
     def _model(self, wildcards: Wildcards) -> Model:
         return self.plan.models[wildcards.model]
 
-    def section(self, name: str) -> str:
-        """Return the options of a stage whose section of the config holds them all."""
-        return to_flags(type(getattr(self.plan.config, name)), self.plan.values[name])
+    def section(self, name: str) -> Callable[[Wildcards], str]:
+        """Return the function of the options of a stage whose section of the config holds them all.
+
+        Snakemake would look for wildcards in a text, such as in a title with braces; not in what a function returns.
+        """
+        flags = to_flags(type(getattr(self.plan.config, name)), self.plan.values[name])
+        return lambda wildcards: flags
 
     def inputs(self, wildcards: Wildcards, input: Any) -> str:
         """Return all inputs of a job as options."""
@@ -194,7 +198,6 @@ class Options:
         """The pairs that the tables leave blank, as JSON."""
         return json.dumps(self.plan.blanks)
 
-    @property
-    def config(self) -> str:
-        """The whole config as JSON, for the report."""
+    def config(self, wildcards: Wildcards) -> str:
+        """Return the whole config as JSON, for the report."""
         return json.dumps(self.plan.values, sort_keys=True)

@@ -21,10 +21,11 @@ from ccl.config.sections import Track, TrainSettings
 from ccl.data.fold import Fold, Inputs, load_fold
 from ccl.data.patients import Side
 from ccl.evaluate.concordance import concordance_index
-from ccl.io.checksums import sha256
+from ccl.io.checksums import FOLDER, sha256
 from ccl.io.devices import peak_memory_mb, pick_device
-from ccl.io.errors import ConfigError
-from ccl.io.files import digest, write_json, write_table
+from ccl.io.errors import ConfigError, DamageError
+from ccl.io.files import UNFINISHED, digest, write_json, write_table
+from ccl.io.progress import say
 from ccl.methods import get_method, hyper, in_config_of
 from ccl.methods.clinical import build
 from ccl.methods.declaration import Recipe
@@ -128,8 +129,9 @@ def train_fold(
         },
         checksum=True,
     )
-    for file in out.glob("checkpoint.*.safetensors"):
-        file.unlink()
+    for pattern in ("checkpoint.*", f"{FOLDER}/checkpoint.*", f"{UNFINISHED}checkpoint.*"):
+        for file in out.glob(pattern):
+            file.unlink()
 
 
 def _train(
@@ -139,7 +141,11 @@ def _train(
     checkpoint = folder / f"checkpoint.{key[:12]}.safetensors"
 
     def resume(fresh: SurvivalModel) -> Course:
-        return load_checkpoint(checkpoint, key, fresh) if checkpoint.exists() else Course()
+        try:
+            return load_checkpoint(checkpoint, key, fresh) if checkpoint.exists() else Course()
+        except DamageError as error:
+            say(f"train: the checkpoint is damaged, so training starts from the beginning: {error.line}")
+            return Course()
 
     def save(trained: SurvivalModel, course: Course) -> None:
         save_checkpoint(checkpoint, key, trained, course)

@@ -109,7 +109,7 @@ def test_a_process_killed_while_writing_leaves_no_wrong_checksum(tmp_path: Path,
 def test_sha256sum_checks_a_folder(tmp_path: Path) -> None:
     write_json(tmp_path / "run.json", {"a": 1}, checksum=True)
     write_table(tmp_path / "patients.csv", TABLE, checksum=True)
-    command = ["sha256sum", "-c", *(f"{FOLDER}/{name}" for name in ("run.json", "patients.csv"))]
+    command = ["sha256sum", "-c", *(f"{FOLDER}/{name}.sha256" for name in ("run.json", "patients.csv"))]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert sorted(done.stdout.split()) == ["OK", "OK", "patients.csv:", "run.json:"]
 

@@ -41,6 +41,7 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
     ("key", "value", "again"),
     [
         ("report.title", "Other", {"report": 1}),
+        ("report.title", "Risk {high} or {low}", {"report": 1}),  # braces are no wildcards
         ("evaluate.months", [24], {"evaluate": 4, "report": 1}),
         ("explain.count", 1, {"explain_model": 2, "report": 1}),
         ("explain.count", 0, {"report": 1}),
