@@ -64,7 +64,7 @@ class Apart:
     def _start(self) -> None:
         # A server that has imported the package starts each process in milliseconds; not every system has one.
         method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-        context = multiprocessing.get_context(method)
+        context: Any = multiprocessing.get_context(method)
         context.set_forkserver_preload(["ccl.io.formats"])
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)

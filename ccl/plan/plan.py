@@ -22,6 +22,7 @@ from ccl.plan.demo import Demo, declared_demo
 from ccl.plan.inputs import Inputs
 from ccl.plan.models import Blank, Model, Run
 from ccl.plan.options import Options
+from ccl.plan.replaced import check_replaced
 from ccl.plan.targets import Targets
 from ccl.predict.card import Card
 
@@ -156,4 +157,5 @@ def make_plan(values: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Pl
     for cohort in plan.cohorts.values():
         _ = cohort.shards, cohort.fold_files
     _ = plan.cards
+    check_replaced(plan)
     return plan
