@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccl.io.checksums import sha256
-from ccl.io.covariates import CODING
 from ccl.io.errors import InputError
 from ccl.io.files import read_json
 from ccl.plan.cohorts import Cohort
@@ -47,7 +46,7 @@ def _replaced(cohort: Cohort, folder: Path) -> Iterator[str]:
     omics = {**cohort.omics, "gmt": cohort.table("gmt")}
     yield from _different(folder / "cohort" / "summary.json", given)
     yield from _different(folder / "genomics" / "genomics.h5", omics)
-    yield from _different(folder / "clinical" / CODING, {"table": cohort.clinical_table})
+    yield from _different(folder / "clinical" / "covariates.json", {"table": cohort.clinical_table})
     for encoder in cohort.encoders if cohort.entry.reads_slides else ():
         path = cohort.config.weights_file(encoder)
         for manifest in sorted((folder / "embed" / encoder / "manifests").glob("*.tsv")) if path else ():
