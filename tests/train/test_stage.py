@@ -272,7 +272,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path, cohort, kill,
     with pytest.raises(Killed):
         cohort.train(tmp_path / "killed", **how)
     monkeypatch.undo()
-    assert [path.suffix for path in (tmp_path / "killed" / "run").glob("*.*")] == ["", ".safetensors"]
+    assert [path.suffix for path in (tmp_path / "killed" / "run").glob("[!.]*")] == [".safetensors"]
     resumed = cohort.train(tmp_path / "killed", **how)
     assert (resumed / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
     assert (resumed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
@@ -319,9 +319,6 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, cohort, kill):
     path = next((tmp_path / "run").glob("checkpoint*"))
     with pytest.raises(InputError, match="another run"):
         load_checkpoint(path, "0" * 64, SurvivalModel())
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(InputError, match="damaged"):
-        cohort.train(tmp_path, overrides=SMALL["ccl"])
 
 
 def test_divergence_keeps_the_last_good_checkpoint(tmp_path, cohort, monkeypatch):
