@@ -171,9 +171,12 @@ def read_h5(path: Path) -> None:
 
     def read(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
-            rows = max(1, SLICE_BYTES * max(1, item.shape[0]) // max(1, item.nbytes)) if item.shape else 1
-            for start in range(0, item.shape[0], rows) if item.shape else [()]:
-                item[start if start == () else slice(start, start + rows)]
+            if not item.shape:
+                item[()]
+                return
+            rows = max(1, SLICE_BYTES * item.shape[0] // max(1, item.nbytes))
+            for start in range(0, item.shape[0], rows):
+                item[start : start + rows]
 
     with h5py.File(path, "r", locking=False) as file:
         file.visititems(read)

@@ -44,7 +44,7 @@ def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slid
                 measured = measure(path) if is_tensor(path) else apart.read(measure, path)
                 _check(path, measured, width or measured.width)
                 width = measured.width
-                rows.append(ManifestRow(slide.slide_id, "ok", path, import_key(path), measured.count, ""))
+                rows.append(ManifestRow(slide.slide_id, "ok", path, import_key(path), measured.patches, ""))
             except CclError as error:
                 rows.append(ManifestRow(slide.slide_id, "excluded", path, "", 0, f"import: {error.line}"))
     bad = [row for row in rows if row.status == "excluded"]
@@ -83,8 +83,8 @@ def _claim(folder: Path, slide: Slide, owners: dict[Path, str]) -> Path:
 class Measured(NamedTuple):
     """The facts about a file of features that an import needs."""
 
-    count: int
-    """Patches N."""
+    patches: int
+    """Number N."""
     width: int
     """Values D of a patch."""
     finite: bool
@@ -94,7 +94,7 @@ class Measured(NamedTuple):
 def measure(path: Path) -> Measured:
     """Read a file of features and return the facts about it."""
     features = Features.read(path).features
-    return Measured(*features.shape, bool(np.isfinite(features).all()))
+    return Measured(len(features), features.shape[1], bool(np.isfinite(features).all()))
 
 
 def import_key(path: Path) -> str:
@@ -103,7 +103,7 @@ def import_key(path: Path) -> str:
 
 
 def _check(path: Path, measured: Measured, width: int) -> None:
-    if not measured.count or measured.width != width or not width or not measured.finite:
+    if not measured.patches or measured.width != width or not width or not measured.finite:
         raise InputError(
             "not usable as features",
             where=str(path),
