@@ -35,6 +35,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from ccl.io.formats import read_manifest
+
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 300
 """Time of a command, after which it hangs."""
@@ -110,9 +112,8 @@ def prepare(folder: Path) -> tuple[Path, list[list[str]]]:
         (finished / "config.yaml").write_text(yaml.safe_dump(CONFIG))
         snakemake(finished)
         shown = snakemake(finished, "--dry-run", "--forceall", "--printshellcmds")
-        listed.write_text(
-            "".join(f"{line.strip()}\n" for line in shown.splitlines() if line.strip().startswith("ccl "))
-        )
+        found = re.findall(r"(?:^|Shell command: )(ccl .*)$", shown, flags=re.MULTILINE)
+        listed.write_text("".join(f"{line}\n" for line in found))
     commands = [shlex.split(line.split(" > ")[0]) for line in listed.read_text().splitlines()]
     return finished, [command for command in commands if command[1] != "demo"]
 
@@ -130,9 +131,19 @@ def inputs_of(command: Sequence[str], folder: Path) -> list[Path]:
         if path.is_file()
     ]
     for manifest in [path for path in files if path.suffix == ".tsv"]:
-        stage = (folder / manifest).parent.parent
-        files += [path.relative_to(folder) for path in sorted(stage.glob("*.h5")) + sorted(stage.glob("*.geojson"))]
+        listed = [Path(os.path.normpath(row.path)) for row in read_manifest(folder / manifest)]
+        files += [path.relative_to(folder) for path in listed if path.is_relative_to(folder) and path.exists()]
     return sorted(dict.fromkeys(files))
+
+
+def clear(command: Sequence[str], folder: Path) -> None:
+    """Remove what a command made before, so that it reads its inputs."""
+    for option, word in pairwise(command):
+        path = folder / word
+        if option in ("--out", "--manifest"):
+            made = [path, path.with_suffix("")] if path.is_file() else [path]
+            for each in made:
+                shutil.rmtree(each, ignore_errors=True) if each.is_dir() else each.unlink(missing_ok=True)
 
 
 def state(folder: Path) -> dict[str, str]:
@@ -185,9 +196,10 @@ def call(command: Sequence[str], folder: Path, log: Path) -> int | None:
     return None
 
 
-def run_case(number: int, seed: int, folder: Path) -> tuple[str, str, str, str]:
+def run_case(number: int, seed: int, folder: Path, only: Sequence[str] | None = None) -> tuple[str, str, str, str]:
     """Return the stage, the damaged file, the damage and the class of one case."""
     finished, commands = prepare(folder)
+    commands = [command for command in commands if not only or command[1] in only]
     rng = np.random.default_rng((seed, number))
     command = commands[number % len(commands)]
     victims = [path for path in inputs_of(command, finished) if (finished / path).stat().st_size]
@@ -197,9 +209,11 @@ def run_case(number: int, seed: int, folder: Path) -> tuple[str, str, str, str]:
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(finished, work)
     content = bytearray((work / victim).read_bytes())
-    damage(content, rng)
+    while content == (work / victim).read_bytes():  # a block may have been blank before
+        damage(content, rng)
     (work / victim).write_bytes(content)
     before = state(work)
+    clear(command, work)
     code = call(command, work, folder / "log.txt")
     changed = {name for name, content in state(work).items() if before.get(name) != content}
     own = tuple(word for before, word in pairwise(command) if before in ("--out", "--manifest"))
@@ -226,6 +240,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--only", nargs="*", help="stages; all if none is named")
     options = parser.parse_args()
     prepare(options.folder)
     import torch
@@ -233,7 +248,7 @@ def main() -> None:
     torch.set_num_threads(1)  # a process that has used threads cannot be copied
     counts: Counter[tuple[str, str]] = Counter()
     for number in range(options.first, options.first + options.cases):
-        stage, victim, damage, found = run_case(number, options.seed, options.folder)
+        stage, victim, damage, found = run_case(number, options.seed, options.folder, options.only)
         counts[stage, found] += 1
         with (options.folder / "cases.tsv").open("a") as file:
             print(options.seed, number, stage, victim, damage, found, sep="\t", file=file, flush=True)

@@ -10,19 +10,16 @@ from ccl.config.check import mistakes
 from ccl.io.errors import ConfigError
 from ccl.methods import hyper_mistakes
 from ccl.plan.cohorts import Cohort
+from ccl.results import OTHER_FOLDERS
 from ccl.wsi.encoders import check_source
 
 if TYPE_CHECKING:
     from ccl.plan.plan import Plan
 
 
-TAKEN = ("ablations", "benchmarks", "figures", "logs", "report", "table1")
-"""Folders in the results that no cohort may be named after."""
-
-
 def check_cohort_names(plan: Plan, files: Sequence[str | Path] = ()) -> None:
     """Raise ConfigError for a cohort whose folder of results is also that of something else."""
-    if taken := [name for name in plan.cohorts if name.lower() in TAKEN]:
+    if taken := [name for name in plan.cohorts if name.lower() in OTHER_FOLDERS]:
         raise mistakes(
             [f"cohorts: {name}: not a usable name; the results have a folder of it" for name in taken], files
         )

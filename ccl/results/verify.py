@@ -19,6 +19,7 @@ from ccl.io.files import UNFINISHED, existing, read_json, read_rows
 from ccl.io.formats import ManifestRow, read_manifest, stored_count
 from ccl.io.interop.importing import import_key
 from ccl.io.progress import progress
+from ccl.results import OTHER_FOLDERS
 from ccl.train.store import read_tensors
 from ccl.wsi.tissue.outlines import stored_outlines
 
@@ -82,7 +83,8 @@ def verify_results(results: Path) -> Verified:
     InputError
         There is no such folder, or it holds no results.
     """
-    folders = [path for stage in STAGES for path in sorted(existing(results).glob(f"*/{stage}")) if path.is_dir()]
+    cohorts = [path for path in sorted(existing(results).iterdir()) if path.name not in OTHER_FOLDERS]
+    folders = [path for cohort in cohorts for stage in STAGES if (path := cohort / stage).is_dir()]
     files = {path: folder for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in READERS}
     files = {path: folder for path, folder in files.items() if path.is_file() and not _hidden(path, results)}
     if not files:

@@ -210,6 +210,15 @@ def test_a_file_outside_of_the_results_is_left_alone(results: Path, tmp_path_fac
     assert (outside / "D.h5").read_bytes() == b"mine"
 
 
+def test_files_that_are_not_of_a_stage_are_left_alone(results: Path) -> None:
+    others = [results / "benchmarks/tissue/0.tsv", results / "logs/tile/0.tsv", results / "blca/mine/notes.json"]
+    for path in others:
+        path.parent.mkdir(parents=True)
+        path.write_text("not of ours")
+    assert call(results, "--mend").stdout == WHOLE
+    assert all(path.exists() for path in others)
+
+
 def test_a_hidden_file_that_is_not_ours_is_left_alone(results: Path) -> None:
     for path in (results / ".my-settings.json", results / "blca/tile/.my-settings.h5"):
         path.touch()
