@@ -121,7 +121,7 @@ def prepare(folder: Path) -> tuple[Path, list[list[str]]]:
 def inputs_of(command: Sequence[str], folder: Path) -> list[Path]:
     """Return the files that a command names, those in named folders of a run, and those that its manifests list."""
     skipped = {"--out", "--manifest"}
-    named = [Path(word) for before, word in pairwise(command) if before not in skipped]
+    named = [Path(word) for before, word in pairwise(command) if before not in skipped and len(word) < 200]
     files = [path for path in named if (folder / path).is_file()]
     files += [
         path.relative_to(folder)
