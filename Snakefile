@@ -4,10 +4,12 @@
 #   snakemake --cores 8 --resources gpu=1 --configfile config/mine.yaml    your own cohort
 #
 # Each stage has one rule file. docs/formats.md describes their files, config/README.md the config.
+import sys
+
 from snakemake.utils import min_version
 
 from ccl.io.errors import CclError
-from ccl.plan import make_plan
+from ccl.plan import lock, make_plan
 
 min_version("9.27")
 
@@ -17,6 +19,9 @@ if "cohorts" not in config:
 
     configfile: "config/config.yaml"
 
+
+if lock.release_stale():
+    print("removed the lock of a run that was killed", file=sys.stderr)
 
 try:
     plan = make_plan(config, workflow.configfiles)
@@ -70,6 +75,10 @@ rule all:
     input:
         plan.targets.default(rules.report.output),
     localrule: True
+
+
+onstart:
+    lock.note_holder()
 
 
 onsuccess:

@@ -71,7 +71,7 @@ def judge_added(*, evaluation: Path, clinical: Path, out: Path, months: Sequence
     for name in TABLES:
         tables = [one.tables[name].assign(protocol=p) for p, one in found.items() if name in one.tables]
         table = pd.concat(tables) if tables else pd.DataFrame(columns=["protocol"])
-        write_table(out / f"{name}.csv", table[["protocol", *table.columns.drop("protocol")]])
+        write_table(out / f"{name}.csv", table[["protocol", *table.columns.drop("protocol")]], checksum=True)
     described = {
         **{name: facts[name] for name in NAMES},
         "covariates": [vars(covariate) for covariate in covariates.covariates],
@@ -82,7 +82,11 @@ def judge_added(*, evaluation: Path, clinical: Path, out: Path, months: Sequence
         "confidence": CONFIDENCE,
         "resamples": RESAMPLES,
     }
-    write_json(out / "added.json", {**described, "protocols": {protocol: one.facts for protocol, one in found.items()}})
+    write_json(
+        out / "added.json",
+        {**described, "protocols": {protocol: one.facts for protocol, one in found.items()}},
+        checksum=True,
+    )
 
 
 def judge_protocol(patients: Patients, months: Sequence[float], *, groups: bool) -> Added:

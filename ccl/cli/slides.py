@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +33,9 @@ def run_slide_stage(stage: Any, *, slides: Path, shard: int, shards: int, upstre
     from ccl.io.shards import Shard, run_shard
     from ccl.io.sheets import read_slide_sheet, shard_slides
 
-    run_shard(stage, Shard(shard_slides(read_slide_sheet(slides), shard, shards), upstream, **rest))
+    sheet = read_slide_sheet(slides)
+    cohort = [slide.slide_id for slide in sheet]
+    run_shard(stage, Shard(shard_slides(sheet, shard, shards), upstream, cohort=cohort, shards=shards, **rest))
 
 
 UPSTREAM = click.option("--upstream", type=PATH, required=True, help="the shard's manifest of the previous stage")
@@ -135,28 +135,4 @@ def export(out: Path, **inputs: Any) -> None:
     export_features(out, **inputs)
 
 
-@click.command("verify")
-@click.argument("results", type=PATH)
-@click.option("--mend", is_flag=True, help="set damaged files aside, and print the command that makes them again")
-def verify(results: Path, mend: bool) -> None:
-    """Check that all files of slide stages in RESULTS exist and are complete; do not run it beside `snakemake`."""
-    from ccl.wsi.verify import put_aside, verify_results
-
-    problems = verify_results(results)
-    for problem in problems:
-        click.echo(f"{problem.path}: {problem.found}")
-    if not problems:
-        click.echo("all files exist and are complete")
-        return
-    if not mend:
-        click.echo(f"{len(problems)} problems; `--mend` sets the damaged files aside and says how to make them again")
-        sys.exit(1)
-    moved, trash = put_aside(results, problems)
-    if moved:
-        click.echo(f"{len(moved)} files were moved; to move them back: cp -a {shlex.quote(f'{trash}/.')} {results}")
-    manifests = sorted({shlex.quote(str(problem.manifest)) for problem in problems if problem.manifest})
-    if manifests:
-        click.echo(f"make them again, with your --configfile: snakemake --cores 8 --force {' '.join(manifests)}")
-
-
-COMMANDS = (download, tissue, tile, quality, embed, import_, export, verify)
+COMMANDS = (download, tissue, tile, quality, embed, import_, export)

@@ -1,7 +1,8 @@
-"""The sub-commands that list encoders, methods and keys, and check the installation; no logic."""
+"""The sub-commands that list encoders, methods and keys, and check the installation and results; no logic."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -61,4 +62,30 @@ def models(markdown: bool) -> None:
     click.echo(page() if markdown else "\n".join(lines()), nl=not markdown)
 
 
-COMMANDS = (config, doctor, encoders, models)
+@click.command("verify")
+@click.argument("results", type=PATH)
+@click.option("--mend", is_flag=True, help="move damaged files aside, and print the command that makes them again")
+def verify(results: Path, mend: bool) -> None:
+    """Check that the files of all stages in RESULTS exist and are whole; do not run it beside `snakemake`."""
+    from ccl.results.verify import put_aside, verify_results
+
+    problems, checked, unchecked = verify_results(results)
+    for problem in problems:
+        click.echo(f"{problem.path}: {problem.found}")
+    click.echo(f"{checked} files agree with their checksums")
+    if unchecked:
+        click.echo(f"{unchecked} files can be read, but have no checksum: an older version of ccl wrote them")
+    if not problems:
+        return
+    if not mend:
+        click.echo(f"{len(problems)} problems; `--mend` moves damaged files aside and says how to make them again")
+        sys.exit(1)
+    moved, trash = put_aside(results, problems)
+    if moved:
+        click.echo(f"{len(moved)} files were moved; to move them back: cp -a {shlex.quote(f'{trash}/.')} {results}")
+    targets = sorted({shlex.quote(str(problem.again)) for problem in problems if problem.again})
+    if targets:
+        click.echo(f"make them again, with your --configfile: snakemake --cores 8 --force {' '.join(targets)}")
+
+
+COMMANDS = (config, doctor, encoders, models, verify)

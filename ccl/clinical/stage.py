@@ -64,7 +64,7 @@ def read_covariates(
     for line in read.facts["warnings"]:
         print(f"warning: {line}", file=sys.stderr)
     read.write(out / "clinical.csv")
-    write_table(out / "characteristics.csv", characteristics(read, groups))
+    write_table(out / "characteristics.csv", characteristics(read, groups), checksum=True)
 
 
 def _followed(patients: Path | None) -> pd.DataFrame | None:

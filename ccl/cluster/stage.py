@@ -17,7 +17,7 @@ from ccl.cluster.bag import Bag
 from ccl.cluster.kmeans import kmeans
 from ccl.config.keys import recorded
 from ccl.config.sections import ClusterSettings
-from ccl.io.bags import mixed_encoders, read_features, read_members, weights_in_one
+from ccl.io.bags import kind_of, mixed_encoders, read_features, read_members
 from ccl.io.errors import InputError, StageError
 from ccl.io.files import digest
 from ccl.io.formats import Clusters, ManifestRow, stored_key
@@ -56,7 +56,7 @@ def cluster_cohort(
     ------
     InputError
         The manifests do not list the slides, a file of features is missing or damaged, or the features of the
-        cohort come from different encoders.
+        cohort come from different encoders or weights.
     StageError
         Some patients have too few patches, or features that are not finite; the message lists them.  With
         ``on_bad_slide="exclude"`` only where no patient is left, else these patients are left out, with the reason.
@@ -129,8 +129,8 @@ def _make(
 
 
 def _check_same(result: Clusters, *, first: Clusters) -> None:
-    """Raise :class:`InputError` if the features of two patients come from different encoders."""
-    kinds = [f"{each.encoder} ({each.centres.shape[2]}-d)" for each in (result, first)]
+    """Raise :class:`InputError` if the features of two patients come from different encoders or weights."""
+    kinds = [kind_of(each.encoder, each.centres.shape[2], each.weights) for each in (result, first)]
     if kinds[0] != kinds[1]:
         raise mixed_encoders(f"patient {result.patients[0]}", kinds)
 
@@ -138,9 +138,10 @@ def _check_same(result: Clusters, *, first: Clusters) -> None:
 def _cluster_patient(patient: str, rows: Sequence[ManifestRow], settings: ClusterSettings) -> Clusters | str:
     """Return the clusters of a patient's patches, or the reason why there are none."""
     slides = {row.slide_id: read_features(row) for row in rows}
-    kinds = sorted({(slide.encoder, slide.features.shape[1]) for slide in slides.values()})
+    kinds = sorted({(slide.encoder, slide.features.shape[1], slide.weights) for slide in slides.values()})
     if len(kinds) > 1:
-        raise mixed_encoders(f"patient {patient}", [f"{encoder} ({dim}-d)" for encoder, dim in kinds])
+        raise mixed_encoders(f"patient {patient}", [kind_of(*kind) for kind in kinds])
+    encoder, _, weights = kinds[0]
     broken = [name for name, slide in slides.items() if not np.isfinite(slide.features).all()]
     if broken:
         return f"features that are not finite, of slide {', '.join(broken)}"
@@ -158,8 +159,8 @@ def _cluster_patient(patient: str, rows: Sequence[ManifestRow], settings: Cluste
         centres=best.centres[None],
         sizes=best.sizes[None],
         labels=dict(zip(slides, np.split(best.labels, ends[:-1]), strict=True)),
-        encoder=kinds[0][0],
-        weights=weights_in_one(slide.weights for slide in slides.values()),
+        encoder=encoder,
+        weights=weights,
         left_out={},
     )
 
@@ -172,6 +173,6 @@ def _combine(found: Sequence[Clusters], *, left_out: Mapping[str, str]) -> Clust
         sizes=np.concatenate([result.sizes for result in found]),
         labels={slide: labels for result in found for slide, labels in result.labels.items()},
         encoder=found[0].encoder,
-        weights=weights_in_one(chain.from_iterable(result.weights.split(", ") for result in found)),
+        weights=found[0].weights,
         left_out=dict(sorted(left_out.items())),
     )

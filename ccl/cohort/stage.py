@@ -78,12 +78,12 @@ def make_cohort(
     summary = summarise(name, follow_up, validation, sheet, split, settings)
     for line in (*notes(summary), *fold_lines(summary), *(f"warning: {line}" for line in summary["imbalance"])):
         print(line, file=sys.stderr)
-    write_table(out / "patients.csv", follow_up.table)
-    write_table(out / "slides.csv", _relocated(sheet, out))
-    write_table(out / "folds.csv", split)
+    write_table(out / "patients.csv", follow_up.table, checksum=True)
+    write_table(out / "slides.csv", _relocated(sheet, out), checksum=True)
+    write_table(out / "folds.csv", split, checksum=True)
     (out / HELD_OUT).unlink(missing_ok=True)
     if len(validation):
-        write_table(out / HELD_OUT, validation)
+        write_table(out / HELD_OUT, validation, checksum=True)
     files = {
         "patients": [patients],
         "endpoint_table": [endpoint_table] if endpoint_table else [],
@@ -92,7 +92,7 @@ def make_cohort(
         "held_out": [held_out] if held_out else [],
     }
     inputs = {what: identified(paths) for what, paths in files.items() if paths}
-    write_json(out / "summary.json", {**summary, "inputs": inputs})
+    write_json(out / "summary.json", {**summary, "inputs": inputs}, checksum=True)
 
 
 def _follow_up(patients: Path, endpoint_table: Path | None, settings: CohortSettings, *, drawn: bool) -> FollowUp:

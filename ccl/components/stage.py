@@ -64,9 +64,9 @@ def find_components(
         folds[0].reads, genomics=genomics, clusters=clusters, clinical=clinical, slides=None, manifests=()
     )
     found = [vectors_of(run, tables) for run in progress(folds, "components", unit="fold")]
-    write_table(out / "components.csv", pd.concat([_points(fold) for fold in found]))
-    write_table(out / "similarity.csv", similarity(found))
-    write_json(out / "components.json", _facts(folds[0], found))
+    write_table(out / "components.csv", pd.concat([_points(fold) for fold in found]), checksum=True)
+    write_table(out / "similarity.csv", similarity(found), checksum=True)
+    write_json(out / "components.json", _facts(folds[0], found), checksum=True)
 
 
 def perplexity(points: int) -> float:

@@ -11,7 +11,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from ccl.io.bags import mixed_encoders, read_features, weights_in_one
+from ccl.io.bags import kind_of, mixed_encoders, read_features
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.formats import FeaturesHead, ManifestRow
 
@@ -86,19 +86,19 @@ def check_bags(bags: Mapping[str, Sequence[ManifestRow]], *, keep: bool) -> tupl
     Raises
     ------
     InputError
-        Features come from different encoders or differ in width.
+        Features come from different encoders or weights, or differ in width.
     ConfigError
         All are to be kept in memory but do not fit.
     """
     heads = {row: FeaturesHead.read(row.path) for rows in bags.values() for row in rows}
     first = next(iter(heads.values()))
     for row, head in heads.items():
-        kinds = [f"{each.encoder} ({each.dim}-d)" for each in (first, head)]
+        kinds = [kind_of(each.encoder, each.dim, each.weights) for each in (first, head)]
         if kinds[0] != kinds[1]:
             raise mixed_encoders(f"{row.path} (slide {row.slide_id})", kinds)
     if keep:
         _check_memory(sum(row.path.stat().st_size for row in heads))
-    return first.dim, weights_in_one(head.weights for head in heads.values())
+    return first.dim, first.weights
 
 
 def _check_memory(needed: int) -> None:

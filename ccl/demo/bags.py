@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ccl.demo import VERSION
 from ccl.io.files import digest, write_table
-from ccl.io.formats import Features
+from ccl.io.formats import Features, new_h5
 from ccl.io.progress import progress
 
 DIMENSION = 128
@@ -60,9 +60,10 @@ def make_bags(out: Path, slides: Sequence[str], *, latents: pd.DataFrame, seed: 
         features = (looks[shown] + own.standard_normal((count, DIMENSION))).astype(np.float32)
         path = out / "features" / f"{slide_id}.h5"
         coords, attributes = _grid(count, path)
-        Features(features, coords, "planted", "synthetic", attributes).write(
-            path, digest("demo", VERSION, *seed, number)
-        )
+        with new_h5(path) as file:
+            Features(features, coords, "planted", "synthetic", attributes).fill(
+                file, digest("demo", VERSION, *seed, number), path
+            )
         names = [PHENOTYPES[i] for i in shown]
         truth.append(pd.DataFrame({"slide_id": slide_id, "patch": range(count), "phenotype": names}))
     write_table(out / "truth" / "patches.csv", pd.concat(truth))

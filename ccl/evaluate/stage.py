@@ -63,11 +63,11 @@ def _evaluate(folds: Sequence[FoldRun], names: Sequence[str], out: Path, months:
     epochs = [score_epochs(fold) for fold in folds]
     judged = [_judge(folds, epochs, protocol, months) for protocol in names]
     curves = [_curve(one.protocol, str(group), rows) for one in judged for group, rows in one.risks.groupby("group")]
-    write_table(out / "risks.csv", pd.concat([one.risks for one in judged]))
-    write_table(out / "curves.csv", pd.concat(curves))
-    write_table(out / "calibration.csv", pd.concat([one.calibration for one in judged]))
+    write_table(out / "risks.csv", pd.concat([one.risks for one in judged]), checksum=True)
+    write_table(out / "curves.csv", pd.concat(curves), checksum=True)
+    write_table(out / "calibration.csv", pd.concat([one.calibration for one in judged]), checksum=True)
     protocols = {one.protocol: one.facts for one in judged}
-    write_json(out / "evaluation.json", {**_facts(folds, judged[0].risks), "protocols": protocols})
+    write_json(out / "evaluation.json", {**_facts(folds, judged[0].risks), "protocols": protocols}, checksum=True)
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,8 @@ def group_genomics(
         **({"aliases": [aliases]} if aliases else {}),
     }
     inputs = {kind: identified(paths) for kind, paths in files.items()}
-    write_table(out.parent / f"{COVERAGE}.csv", coverage_table(measured, low))
-    write_json(out.parent / f"{COVERAGE}.json", {"tables": [one.row for one in used], "warnings": notes})
+    write_table(out.parent / f"{COVERAGE}.csv", coverage_table(measured, low), checksum=True)
+    write_json(out.parent / f"{COVERAGE}.json", {"tables": [one.row for one in used], "warnings": notes}, checksum=True)
     Genomics(tuple(map(str, table.index)), tuple(groups), inputs).write(out)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ccl.io.errors import InputError
-from ccl.io.formats import Features, ManifestRow, read_manifest
+from ccl.io.errors import DamageError, InputError
+from ccl.io.formats import Features, ManifestRow, check_key, read_manifest
+from ccl.io.interop.importing import import_key
 from ccl.io.sheets import Slide, read_slide_sheet
 
 MAKE_FEATURES_AGAIN = "run `snakemake --forcerun embed`, or put the imported file back"
@@ -69,29 +70,32 @@ def _rows_by_patient(slides: Sequence[Slide], rows: Sequence[ManifestRow]) -> di
 def read_features(row: ManifestRow) -> Features:
     """Read one slide's features; an :class:`InputError` names the slide and says how to make its file again."""
     try:
-        return Features.read(row.path)
+        features = Features.read(row.path)
+        # An imported file is listed by a digest of its content.
+        if features.key != row.key and import_key(row.path) != row.key:
+            check_key(row.path, features.key, row.key)
+        return features
     except InputError as error:
-        raise InputError(
+        raise type(error)(
             f"{error.problem} (slide {row.slide_id})",
             where=error.where,
             found=error.found,
             expected=error.expected,
-            todo=MAKE_FEATURES_AGAIN,
+            todo=error.todo if isinstance(error, DamageError) else MAKE_FEATURES_AGAIN,
         ) from error
 
 
+def kind_of(encoder: str, dim: int, weights: str) -> str:
+    """Return in words what all features of a cohort must have in common."""
+    return f"{encoder} ({dim}-d, weights {weights})"
+
+
 def mixed_encoders(where: str, kinds: Iterable[str]) -> InputError:
-    """Return the error for features of several `kinds` (encoder and width) in one cohort."""
+    """Return the error for features of several `kinds` (:func:`kind_of`) in one cohort."""
     return InputError(
-        "the features of a cohort come from different encoders",
+        "the features of a cohort come from different encoders, or from different weights",
         where=where,
         found=" beside ".join(kinds),
-        expected="one encoder, one dimension",
+        expected="one encoder, one dimension, the same weights",
         todo=MAKE_FEATURES_AGAIN,
     )
-
-
-def weights_in_one(each: Iterable[str]) -> str:
-    """Return different weights in one line; if one encoder is random, so are all later results."""
-    different = set(each)
-    return "random" if "random" in different else ", ".join(sorted(different))

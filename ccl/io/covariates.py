@@ -85,8 +85,8 @@ class Clinical:
     def write(self, path: Path) -> None:
         """Write the table to `path`, and the coding beside it."""
         coding = {"covariates": [asdict(covariate) for covariate in self.covariates], **self.facts}
-        write_json(path.parent / CODING, coding)
-        write_table(path, self.table.rename_axis("patient_id").reset_index())
+        write_json(path.parent / CODING, coding, checksum=True)
+        write_table(path, self.table.rename_axis("patient_id").reset_index(), checksum=True)
 
     @classmethod
     def read(cls, path: Path) -> Clinical:

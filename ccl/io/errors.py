@@ -5,6 +5,8 @@
     CclError
     ├── ConfigError      a key of the config, or an option of a command
     ├── InputError       a file the user gave: its absence, its layout, a row of it
+    │   ├── ChangedError a slide that an earlier stage read is gone, or is another one
+    │   ├── DamageError  a file that ccl wrote is no longer what it wrote
     │   └── SlideError   one slide: unreadable, no scale, no tissue, too few patches
     ├── ModelError       a method asked for data it cannot use, or training that diverged
     └── StageError       a stage that finished with bad slides or patients; lists all of them
@@ -73,6 +75,14 @@ class ConfigError(CclError):
 
 class InputError(CclError):
     """A file that the user gave is missing, malformed, or holds an impossible value."""
+
+
+class ChangedError(InputError):
+    """A slide that an earlier stage read is gone, or another one is in its place; ``on_bad_slide`` does not apply."""
+
+
+class DamageError(InputError):
+    """A file that ccl wrote is damaged, or was changed since."""
 
 
 class SlideError(InputError):

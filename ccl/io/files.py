@@ -14,9 +14,10 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO, cast
 
-from ccl.io.errors import InputError
+from ccl.io.checksums import MEND, check, checksum_file, sha256
+from ccl.io.errors import DamageError, InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,26 +32,42 @@ NOT_A_NUMBER = ("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-
 MISSING = frozenset(("", "NA", "N/A", "n/a", "#NA", "#N/A", "#N/A N/A", "<NA>", "null", "NULL", "None", *NOT_A_NUMBER))
 """Cells that count as empty, as in pandas, which :func:`read_table` uses."""
 
+UNFINISHED = ".ccl-"
+"""Start of the name of a file that is being written; a process that is killed leaves it."""
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
 BLOCKS = 64
 """Number of blocks of a large file that :func:`fingerprint` samples."""
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, checksum: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and rename it to `path` only if the block succeeds.
 
     A reader therefore never sees half a file, and a failed block leaves what was there before.
+
+    Parameters
+    ----------
+    checksum : bool
+        Record the file's checksum (:mod:`ccl.io.checksums`), as every stage does for the files that it hands on.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f"{UNFINISHED}{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
+        line = f"{sha256(temporary)}  {path.name}\n" if checksum else ""
+        # A process that is killed between these steps leaves a file without a checksum, never one with a wrong one.
+        checksum_file(path).unlink(missing_ok=True)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    if line:
+        write_text(checksum_file(path), line)
 
 
 def _umask() -> int:
@@ -66,9 +83,11 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, atomically; NaN and infinity are refused."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+def write_json(path: Path, value: Any, *, checksum: bool = False) -> None:
+    """Write `value` as indented JSON, atomically as :func:`atomic_path`; NaN and infinity are refused."""
+    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+    with atomic_path(path, checksum=checksum) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def read_json(path: Path, *, required: tuple[str, ...] = (), todo: str = "") -> Any:
@@ -86,18 +105,19 @@ def read_json(path: Path, *, required: tuple[str, ...] = (), todo: str = "") -> 
     Raises
     ------
     InputError
-        The file is missing, is not JSON, or lacks a required entry.
+        The file is missing, is not JSON, lacks a required entry, or differs from its checksum.
     """
     try:
-        content = json.loads(existing(path).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InputError(
-            "not a JSON file",
+        content = json.loads(intact(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DamageError(
+            "not a JSON file, or a damaged one",
             where=str(path),
             found=str(error),
-            todo="delete it and run snakemake again",
+            expected="JSON in UTF-8, as docs/formats.md describes it",
+            todo=MEND,
         ) from error
-    lacking = [name for name in required if name not in content]
+    lacking = [name for name in required if not isinstance(content, dict) or name not in content]
     if lacking:
         raise InputError(
             "incomplete, or from an older version",
@@ -109,10 +129,18 @@ def read_json(path: Path, *, required: tuple[str, ...] = (), todo: str = "") -> 
     return content
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write `table` without its index, atomically; tab separated for ``.tsv``, else CSV."""
-    with atomic_path(path) as temporary:
+def write_table(path: Path, table: pd.DataFrame, *, checksum: bool = False) -> None:
+    """Write `table` without its index, atomically as :func:`atomic_path`; tab separated for ``.tsv``, else CSV."""
+    with atomic_path(path, checksum=checksum) as temporary:
         table.to_csv(temporary, index=False, sep="\t" if path.suffix == ".tsv" else ",", float_format="%.9g")
+
+
+def for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table for people whose text no spreadsheet takes for a formula: such a cell begins with an apostrophe.
+
+    Names of genes and levels of covariates are the user's; ``=HYPERLINK(...)`` is a name like any other.
+    """
+    return table.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell)
 
 
 def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -135,9 +163,10 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
     """
     import pandas as pd  # imported here, because planning reads no table and pandas takes long to import
 
-    existing(path)
+    intact(path)
     separator = _separator(path)
     try:
+        _check_no_nul(path)
         # The header is read separately: pandas renames a repeated column, and takes the first column of a table whose
         # header is too short for the index, both without a word.
         with open_text(path) as lines:
@@ -173,10 +202,11 @@ def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str],
     InputError
         As :func:`read_table`.
     """
-    existing(path)
+    intact(path)
     try:
+        _check_no_nul(path)
         with open_text(path) as text:
-            reader = csv.reader(text, delimiter=_separator(path))
+            reader = csv.reader(text, delimiter=_separator(path), strict=True)
             header = next(cells for cells in reader if cells)
             rows = [Row(reader.line_num, cells) for cells in reader if cells]
     except (*UNREADABLE, StopIteration) as error:
@@ -203,12 +233,25 @@ class Row(NamedTuple):
 
 def open_text(path: Path) -> TextIO:
     """Open a text file in UTF-8, also one in ``.gz`` or ``.zip``; :data:`UNREADABLE` is what reading it may raise."""
+    return io.TextIOWrapper(_open_bytes(path), encoding="utf-8-sig", newline="")
+
+
+def _open_bytes(path: Path) -> BinaryIO:
+    """Open a file, or the one in a ``.gz`` or ``.zip``."""
     if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+        return cast(BinaryIO, gzip.open(path))
     if path.suffix == ".zip":
         archive = zipfile.ZipFile(path)
-        return io.TextIOWrapper(archive.open(archive.namelist()[0]), encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+        return cast(BinaryIO, archive.open(archive.namelist()[0]))
+    return path.open("rb")
+
+
+def _check_no_nul(path: Path) -> None:
+    """Raise ValueError if there is a NUL byte, at which readers of tables end a cell without a word."""
+    with _open_bytes(path) as content:
+        while block := content.read(1 << 20):
+            if b"\0" in block:
+                raise ValueError("a NUL byte: the file is damaged, or not UTF-8 but UTF-16")
 
 
 def _separator(path: Path) -> str:
@@ -274,6 +317,20 @@ def check_header(path: Path, header: Sequence[str], required: tuple[str, ...]) -
         )
 
 
+def intact(path: Path) -> Path:
+    """Return the path of a file that exists and agrees with its checksum, if it has one.
+
+    Raises
+    ------
+    InputError
+        There is no such file.
+    DamageError
+        The content is not what ccl wrote.
+    """
+    check(existing(path))
+    return path
+
+
 def existing(path: Path) -> Path:
     """Return `path`, or raise :class:`InputError` if there is no such file or folder."""
     if not path.exists():
@@ -295,12 +352,6 @@ def digest(*parts: Any) -> str:
     """Return a sha256 hex digest of JSON-like values, equal for equal values on every machine."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def sha256(path: Path) -> str:
-    """Return the sha256 hex digest of a whole file."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def identified(paths: Iterable[Path]) -> list[dict[str, str]]:

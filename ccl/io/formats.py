@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,8 +21,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ccl.io.errors import InputError
-from ccl.io.files import atomic_path, existing, read_table, write_table
+from ccl.io.checksums import MEND
+from ccl.io.errors import CclError, DamageError, InputError
+from ccl.io.files import atomic_path, existing, intact, read_rows, write_table
 from ccl.io.foreign import check_patches, is_tensor, read_tensor, stamp_coords, to_pixels
 
 CHUNK_BYTES = 1 << 20
@@ -29,35 +31,40 @@ CHUNK_BYTES = 1 << 20
 
 
 @contextmanager
-def _open_h5(path: Path, kind: str) -> Iterator[h5py.File]:
+def _open_h5(path: Path, kind: str, *, whole: bool = True) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading; a damaged one raises an :class:`InputError` that says how to make it again.
+
+    The checksum is compared first, because HDF5 itself can hang on a damaged file.  Without `whole` it is not, as
+    reading the head of a large file should not cost as much as reading all of it.
 
     No file is ever locked: our files are written completely and then renamed, and some file systems have no locks.
     """
-    existing(path)
+    (intact if whole else existing)(path)
     try:
         with h5py.File(path, "r", locking=False) as file:
             yield file
-    except (OSError, KeyError) as error:
-        raise InputError(
+    except CclError:
+        raise
+    except Exception as error:  # h5py raises many classes of errors for damaged files
+        raise DamageError(
             f"not a {kind} file, or a damaged one",
             where=str(path),
-            found=str(error),
+            found=" ".join(f"{type(error).__name__}: {error}".split())[:300],
             expected=f"an HDF5 file as docs/formats.md describes {kind}",
-            todo="delete the file and run its stage again with --forcerun; make an imported one again",
+            todo=f"{MEND}; make an imported file again",
         ) from error
 
 
 @contextmanager
-def new_h5(path: Path) -> Iterator[h5py.File]:
-    """Yield an HDF5 file that is written to `path` atomically if the block succeeds.
+def new_h5(path: Path, *, checksum: bool = False) -> Iterator[h5py.File]:
+    """Yield an HDF5 file that is written to `path`, as by :func:`atomic_path`, if the block succeeds.
 
     It is built in memory first, because HDF5 crashes the process if the disk fills up under an open file.
     """
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
         yield file
-    with atomic_path(path) as temporary:
+    with atomic_path(path, checksum=checksum) as temporary:
         temporary.write_bytes(content.getbuffer())
 
 
@@ -66,7 +73,7 @@ def holds_tiles(path: Path) -> bool:
     try:
         with h5py.File(path, "r", locking=False) as file:
             return "coords" in file and not {"features", "feats"} & set(file)
-    except OSError:
+    except Exception:  # h5py raises many classes of errors for damaged files
         return False
 
 
@@ -75,7 +82,16 @@ def stored_key(path: Path) -> str | None:
     try:
         with h5py.File(path, "r", locking=False) as file:
             return str(file.attrs["ccl_key"])
-    except (OSError, KeyError):
+    except Exception:  # h5py raises many classes of errors for damaged files
+        return None
+
+
+def stored_count(path: Path, dataset: str) -> tuple[str, int] | None:
+    """Return the key of an HDF5 file and the length of a dataset, or None if there is no readable file with both."""
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return str(file.attrs["ccl_key"]), int(file[dataset].shape[0])
+    except Exception:  # h5py raises many classes of errors for damaged files
         return None
 
 
@@ -93,16 +109,39 @@ class Tiles:
     """TRIDENT's attributes of ``coords`` (see docs/formats.md), and ``level0_mpp``, ``target_mpp`` (um/px)."""
 
     def write(self, path: Path, key: str) -> None:
-        """Write the file atomically under the stage's `key`."""
-        with new_h5(path) as file:
-            file.attrs["ccl_key"] = key
-            _write_coords(file, self.coords, self.attributes)
+        """Write the file atomically under the stage's `key`, with its checksum."""
+        with new_h5(path, checksum=True) as file:
+            self.fill(file, key)
+
+    def fill(self, file: h5py.File, key: str) -> None:
+        """Write the content of the file."""
+        file.attrs["ccl_key"] = key
+        _write_coords(file, self.coords, self.attributes)
 
     @classmethod
-    def read(cls, path: Path) -> Tiles:
-        """Read a file that :meth:`write`, or TRIDENT, wrote."""
+    def read(cls, path: Path, *, key: str | None = None) -> Tiles:
+        """Read a file that :meth:`write`, or TRIDENT, wrote.
+
+        Parameters
+        ----------
+        key : str, optional
+            Key in the manifest that lists the file; a file with another key is refused.
+        """
         with _open_h5(path, "tile") as file:
+            check_key(path, str(file.attrs.get("ccl_key", "")), key)
             return cls(file["coords"][:].astype(np.int64), dict(file["coords"].attrs))
+
+
+def check_key(path: Path, found: str, listed: str | None) -> None:
+    """Raise :class:`DamageError` if a file has another key than its manifest lists; None admits every key."""
+    if listed is not None and found != listed:
+        raise DamageError(
+            "a file is not the one that its manifest lists",
+            where=str(path),
+            found=f"key {found[:12] or 'missing'}",
+            expected=f"key {listed[:12]}",
+            todo=MEND,
+        )
 
 
 def _write_coords(file: h5py.File, coords: NDArray[np.int64], attributes: Mapping[str, Any]) -> None:
@@ -123,17 +162,23 @@ class Features:
     """``hub``, ``file:<sha256>``, ``random`` or ``imported``; results from ``random`` must be marked as such."""
     attributes: Mapping[str, Any]
     """The attributes of ``coords``, copied from the tiles."""
+    key: str = ""
+    """The key under which the file was written; empty for another tool's file."""
 
     def write(self, path: Path, key: str) -> None:
-        """Write the file atomically under the stage's `key`."""
-        with new_h5(path) as file:
-            file.attrs["ccl_key"] = key
-            rows = max(1, CHUNK_BYTES // max(1, self.features[:1].nbytes))
-            chunks = (min(rows, max(1, len(self.features))), self.features.shape[1])
-            dataset = file.create_dataset("features", data=self.features, chunks=chunks, fletcher32=True)
-            dataset.attrs.update(name=path.stem, savetodir=str(path.parent), encoder=self.encoder, weights=self.weights)
-            if self.coords is not None:
-                _write_coords(file, self.coords, self.attributes)
+        """Write the file atomically under the stage's `key`, with its checksum."""
+        with new_h5(path, checksum=True) as file:
+            self.fill(file, key, path)
+
+    def fill(self, file: h5py.File, key: str, path: Path) -> None:
+        """Write the content of the file, which will lie at `path`."""
+        file.attrs["ccl_key"] = key
+        rows = max(1, CHUNK_BYTES // max(1, self.features[:1].nbytes))
+        chunks = (min(rows, max(1, len(self.features))), self.features.shape[1])
+        dataset = file.create_dataset("features", data=self.features, chunks=chunks, fletcher32=True)
+        dataset.attrs.update(name=path.stem, savetodir=str(path.parent), encoder=self.encoder, weights=self.weights)
+        if self.coords is not None:
+            _write_coords(file, self.coords, self.attributes)
 
     @classmethod
     def read(cls, path: Path, *, mpp: float | None = None) -> Features:
@@ -165,7 +210,8 @@ class Features:
                 )
             coords, attributes = stamp_coords(file, mpp) if "feats" in file else _read_coords(file)
             encoder, weights = _made_by(features)
-            return cls(_single(features[:]), coords, encoder, weights, attributes)
+            key = str(file.attrs.get("ccl_key", ""))
+            return cls(_single(features[:]), coords, encoder, weights, attributes, key)
 
 
 @dataclass(frozen=True)
@@ -186,7 +232,7 @@ class FeaturesHead:
         if is_tensor(existing(path)):
             whole = Features.read(path)
             return cls(len(whole.features), whole.features.shape[1], whole.encoder, whole.weights)
-        with _open_h5(path, "embed") as file:
+        with _open_h5(path, "embed", whole=False) as file:
             features = _patches(path, file)
             return cls(len(features), features.shape[1], *_made_by(features))
 
@@ -195,7 +241,7 @@ def coords_attributes(path: Path) -> dict[str, Any]:
     """Return the attributes of the coordinates in a file of features, as :class:`Tiles` has them, if there are any."""
     if is_tensor(existing(path)):
         return {}
-    with _open_h5(path, "embed") as file:
+    with _open_h5(path, "embed", whole=False) as file:
         return dict(file["coords"].attrs) if "coords" in file else {}
 
 
@@ -261,7 +307,7 @@ class Clusters:
 
     def write(self, path: Path, key: str = "") -> None:
         """Write the file atomically; one patient's file under the stage's `key`."""
-        with new_h5(path) as file:
+        with new_h5(path, checksum=True) as file:
             file.attrs.update(ccl_key=key, encoder=self.encoder, weights=self.weights)
             file["patients"] = list(self.patients)
             file["centres"] = self.centres.astype(np.float32)
@@ -312,7 +358,7 @@ class Genomics:
 
     def write(self, path: Path) -> None:
         """Write the file atomically."""
-        with new_h5(path) as file:
+        with new_h5(path, checksum=True) as file:
             file.attrs["inputs"] = json.dumps(self.inputs)
             file["patients"] = list(self.patients)
             file["families"] = [family.name for family in self.families]
@@ -345,7 +391,7 @@ class OmicsTables:
 
     def write(self, path: Path) -> None:
         """Write the file atomically; values are stored by gene, so that some genes are read without the others."""
-        with new_h5(path) as file:
+        with new_h5(path, checksum=True) as file:
             for kind, (patients, genes, values) in self.kinds.items():
                 folder = file.create_group(kind)
                 folder["patients"] = list(patients)
@@ -404,7 +450,7 @@ def write_manifest(path: Path, rows: list[ManifestRow]) -> None:
     """Write the manifest of a shard (``{stage}/manifests/{shard}.tsv``), paths relative to its folder."""
     table = pd.DataFrame([vars(row) for row in rows], columns=list(MANIFEST_COLUMNS))
     table["path"] = [_relative(Path(item), path.parent) for item in table["path"]]
-    write_table(path, table)
+    write_table(path, table, checksum=True)
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -412,20 +458,31 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def read_manifest(path: Path) -> list[ManifestRow]:
-    """Read a manifest; `path` of each row becomes relative to the current folder."""
-    text = ("slide_id", "status", "path", "key", "message")
-    table = read_table(path, required=MANIFEST_COLUMNS, text=text).fillna({"message": "", "path": "", "key": ""})
-    return [
-        ManifestRow(
-            str(row.slide_id),
-            str(row.status),
-            path.parent / str(row.path),
-            str(row.key),
-            int(str(row[4])),
-            str(row.message),
+    """Read a manifest; `path` of each row becomes relative to the current folder.
+
+    Raises
+    ------
+    InputError
+        The file is missing, is no table, differs from its checksum, or has a row that no stage writes.
+    """
+    header, rows = read_rows(path, required=MANIFEST_COLUMNS)
+    return [_manifest_row(path, row.number, row.named(header)) for row in rows]
+
+
+def _manifest_row(path: Path, number: int, cells: Mapping[str, str]) -> ManifestRow:
+    count = cells.get("count", "")
+    if "slide_id" not in cells or cells.get("status") not in ("ok", "excluded") or not re.fullmatch(r"\d{1,18}", count):
+        raise DamageError(
+            "a row of a manifest that no stage writes",
+            where=f"{path}, row {number}",
+            found=", ".join(f"{name} {cells.get(name, 'empty')}" for name in ("slide_id", "status", "count")),
+            expected="a slide, `ok` or `excluded`, and a whole number",
+            todo=MEND,
         )
-        for row in table.itertuples(index=False)
-    ]
+    text = {name: cells.get(name, "") for name in ("path", "key", "message")}
+    return ManifestRow(
+        cells["slide_id"], cells["status"], path.parent / text["path"], text["key"], int(count), text["message"]
+    )
 
 
 def newest_rows(manifests: Iterable[Path]) -> dict[str, tuple[ManifestRow, Path]]:

@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-from ccl.io.errors import FULL, CclError, StageError, disk_full
+from ccl.io.errors import FULL, CclError, ChangedError, ConfigError, StageError, disk_full
 from ccl.io.formats import ManifestRow, read_manifest, write_manifest
 from ccl.io.progress import progress
 from ccl.io.sheets import OnBadSlide, Slide
 
 T = TypeVar("T")
+
+MOST_NAMED = 5
+"""Slides that an error about all of them names."""
 
 
 class Job(NamedTuple):
@@ -70,6 +73,10 @@ class Shard:
     on_bad_slide: OnBadSlide = "fail"
     overwrite: bool = False
     """Make every slide again, even if its stored key matches."""
+    cohort: Sequence[str] = ()
+    """The slides of all shards; if they are given and none of them is left, that is an error."""
+    shards: int | None = None
+    """Number of shards, if it is known; manifests of higher numbers are from an earlier run, and are removed."""
 
 
 def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
@@ -77,7 +84,15 @@ def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
 
     A bad slide never stops the others.  With ``on_bad_slide="exclude"`` the manifest records the reason and
     the cohort goes on without the slide; with ``"fail"`` no manifest is written and a :class:`StageError`
-    names every bad slide, so the next call repeats only those.
+    names every bad slide, so the next call repeats only those.  What is no slide's own fault fails in any case:
+    a slide that is gone or was replaced since an earlier stage read it, and a cohort of which no slide is left.
+
+    Raises
+    ------
+    StageError
+        As above.
+    ConfigError
+        A setting is wrong, which concerns all slides.
 
     Returns
     -------
@@ -92,17 +107,45 @@ def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
         rows = [
             _made(stage, job) if isinstance(job, Job) else job for job in progress(planned, stage.name, unit="slide")
         ]
+    changed = [row for row in rows if row.status == "changed"]
     bad = [row for row in rows if row.status == "failed"]
-    if bad and shard.on_bad_slide == "fail":
+    if changed or (bad and shard.on_bad_slide == "fail"):
         raise StageError(
-            f"{stage.name}: {len(bad)} of {len(rows)} slides failed, all others are done",
-            found="".join(f"\n    {row.slide_id}: {row.message}" for row in bad),
-            todo="fix or remove these slides and run again (only they are repeated), "
+            f"{stage.name}: {len(changed + bad)} of {len(rows)} slides failed, all others are done",
+            found="".join(f"\n    {row.slide_id}: {row.message}" for row in changed + bad),
+            todo="put the slides back, or run again with `--forcerun tissue` if they were replaced"
+            if changed
+            else "fix or remove these slides and run again (only they are repeated), "
             "or set `on_bad_slide: exclude` to go on without them",
         )
     rows = [_excluded(stage, row) if row.status == "failed" else row for row in rows]
+    others = _other_rows(shard)
+    _check_some_left(stage, shard, [*rows, *others])
     write_manifest(shard.manifest, rows)
     return rows
+
+
+def _other_rows(shard: Shard) -> list[ManifestRow]:
+    """Return the rows of the other shards that are done; remove manifests of an earlier number of shards."""
+    manifests = [path for path in shard.manifest.parent.glob("*.tsv") if path != shard.manifest]
+    for path in list(manifests):
+        if shard.shards is not None and path.stem.isdigit() and int(path.stem) >= shard.shards:
+            path.unlink(missing_ok=True)
+            manifests.remove(path)
+    return [row for path in manifests for row in read_manifest(path)]
+
+
+def _check_some_left(stage: SlideStage, shard: Shard, rows: Sequence[ManifestRow]) -> None:
+    """Raise :class:`StageError` if all shards are done and no slide of the cohort is left."""
+    done = {row.slide_id: row for row in rows}
+    if shard.cohort and done.keys() >= set(shard.cohort) and not any(row.status == "ok" for row in rows):
+        few = [f"\n    {name}: {done[name].message}" for name in shard.cohort[:MOST_NAMED]]
+        raise StageError(
+            f"{stage.name}: all {len(shard.cohort)} slides of the cohort are excluded",
+            found="".join(few) + ("\n    ..." if len(shard.cohort) > len(few) else ""),
+            expected="at least one slide that can be used",
+            todo="look for what these slides have in common",
+        )
 
 
 def _plan(stage: SlideStage, slide: Slide, upstream: ManifestRow | None, overwrite: bool) -> Job | ManifestRow:
@@ -132,6 +175,8 @@ def _guarded(stage: SlideStage, slide: Slide, work: Callable[[], T]) -> T | Mani
     """Return the result of `work`, or the row of a bad slide, so one bad slide does not stop the others."""
     try:
         return work()
+    except ConfigError:
+        raise  # it concerns all slides
     except Exception as error:
         if isinstance(error, OSError) and error.errno in FULL:
             # The others would fail too.
@@ -139,7 +184,8 @@ def _guarded(stage: SlideStage, slide: Slide, work: Callable[[], T]) -> T | Mani
         if not isinstance(error, CclError):
             traceback.print_exc()
         message = error.line if isinstance(error, CclError) else f"{type(error).__name__}: {error}"
-        return ManifestRow(slide.slide_id, "failed", stage.output(slide), "", 0, message)
+        status = "changed" if isinstance(error, ChangedError) else "failed"
+        return ManifestRow(slide.slide_id, status, stage.output(slide), "", 0, message)
 
 
 def _excluded(stage: SlideStage, row: ManifestRow) -> ManifestRow:

@@ -10,10 +10,19 @@ from ccl.config.check import mistakes
 from ccl.io.errors import ConfigError
 from ccl.methods import hyper_mistakes
 from ccl.plan.cohorts import Cohort
+from ccl.results import OTHER_FOLDERS
 from ccl.wsi.encoders import check_source
 
 if TYPE_CHECKING:
     from ccl.plan.plan import Plan
+
+
+def check_cohort_names(plan: Plan, files: Sequence[str | Path] = ()) -> None:
+    """Raise ConfigError for a cohort whose folder of results is also that of something else."""
+    if taken := [name for name in plan.cohorts if name.lower() in OTHER_FOLDERS]:
+        raise mistakes(
+            [f"cohorts: {name}: not a usable name; the results have a folder of it" for name in taken], files
+        )
 
 
 def check_sources(plan: Plan, files: Sequence[str | Path] = ()) -> None:
@@ -84,6 +93,11 @@ def check_models(plan: Plan, files: Sequence[str | Path] = ()) -> None:
         mistake
         for model in (plan.models[name] for name in plan.config.models)
         for mistake in hyper_mistakes(model.method_name, model.overrides, model=model.name)
+    ]
+    found += [
+        f"models: {model.name}: track: found native; {model.method_name} has no native track"
+        for model in (plan.models[name] for name in plan.config.models)
+        if model.track == "native" and model.method.native is None
     ]
     if found:
         raise mistakes(found, files)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ccl.cohort.folds import count_folds, fold_files
 from ccl.config import sections
 from ccl.config.keys import keys_of
-from ccl.io.errors import ConfigError
+from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import digest
 from ccl.io.gdc import GdcFile, files_of_slides
 from ccl.io.interop.naming import find_features
@@ -146,7 +146,15 @@ class Cohort:
         for path in self.table("slides"):
             if self.demo and self.will_be_made(path) and not Path(path).exists():
                 return self.demo.slides
-            return read_slide_sheet(Path(path))
+            if not (found := read_slide_sheet(Path(path))):
+                raise InputError(
+                    "the slide sheet lists no slide",
+                    where=path,
+                    found="a header without rows",
+                    expected="a row for each slide",
+                    todo=f"list the slides, or remove `slides` from cohort {self.name}",
+                )
+            return found
         return []
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,9 +46,13 @@ class Options:
     def _model(self, wildcards: Wildcards) -> Model:
         return self.plan.models[wildcards.model]
 
-    def section(self, name: str) -> str:
-        """Return the options of a stage whose section of the config holds them all."""
-        return to_flags(type(getattr(self.plan.config, name)), self.plan.values[name])
+    def section(self, name: str) -> Callable[[Wildcards], str]:
+        """Return the function of the options of a stage whose section of the config holds them all.
+
+        Snakemake would look for wildcards in a text, such as in a title with braces; not in what a function returns.
+        """
+        flags = to_flags(type(getattr(self.plan.config, name)), self.plan.values[name])
+        return lambda wildcards: flags
 
     def inputs(self, wildcards: Wildcards, input: Any) -> str:
         """Return all inputs of a job as options."""
@@ -154,7 +158,7 @@ class Options:
         place = {"cohort": wildcards.cohort, "shard": wildcards.shard}
         files = [path.format(**place) for path in self.plan.inputs.downloaded(wildcards)]
         upstream = [path.replace("<results>", self.plan.config.results) for path in files]
-        return " ".join([self.section("tissue"), *(f"--upstream {shlex.quote(path)}" for path in upstream)])
+        return " ".join([self.section("tissue")(wildcards), *(f"--upstream {shlex.quote(path)}" for path in upstream)])
 
     def source_inputs(self, wildcards: Wildcards, input: Any) -> str:
         """Return the inputs of the source stage as options, without the many files of the download."""
@@ -237,7 +241,6 @@ class Options:
         """The pairs that the tables leave blank, as JSON."""
         return json.dumps(self.plan.blanks)
 
-    @property
-    def config(self) -> str:
-        """The whole config as JSON, for the report."""
+    def config(self, wildcards: Wildcards) -> str:
+        """Return the whole config as JSON, for the report."""
         return json.dumps(self.plan.values, sort_keys=True)

@@ -16,12 +16,13 @@ from ccl.config.check import check_config, filled
 from ccl.paper import ablations
 from ccl.paper.figures import check_names
 from ccl.plan.bundles import read_cards
-from ccl.plan.checks import check_models, check_sources
+from ccl.plan.checks import check_cohort_names, check_models, check_sources
 from ccl.plan.cohorts import Cohort
 from ccl.plan.demo import Demo, declared_demo
 from ccl.plan.inputs import Inputs
 from ccl.plan.models import Blank, Model, Run
 from ccl.plan.options import Options
+from ccl.plan.replaced import check_replaced
 from ccl.plan.targets import Targets
 from ccl.predict.card import Card
 
@@ -149,10 +150,12 @@ def make_plan(values: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Pl
     """
     config = check_config(values, files)
     plan = Plan(config, filled(config, json.loads(json.dumps(values, default=str))))
+    check_cohort_names(plan, files)
     check_sources(plan, files)
     check_models(plan, files)
     check_names((run.encoder, run.model) for run in plan.runs)
     for cohort in plan.cohorts.values():
         _ = cohort.shards, cohort.downloads, cohort.fold_files, cohort.public_download
     _ = plan.cards
+    check_replaced(plan)
     return plan

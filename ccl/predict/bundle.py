@@ -21,8 +21,9 @@ from ccl.data.fold import Fold, Inputs, load_fold
 from ccl.data.tables import Tables
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.io.bags import read_members
+from ccl.io.checksums import sha256
 from ccl.io.errors import InputError
-from ccl.io.files import atomic_path, read_table, sha256
+from ccl.io.files import atomic_path, read_table
 from ccl.predict.card import WEIGHTS, Card
 from ccl.predict.patients import mean_patches, source_of
 from ccl.predict.ranges import FeatureRange, GeneRange, scales_of

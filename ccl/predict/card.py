@@ -7,8 +7,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from ccl.config.check import strictly
+from ccl.config.keys import Name
+from ccl.io.checksums import sha256
 from ccl.io.errors import InputError
-from ccl.io.files import digest, existing, read_json, sha256, write_json
+from ccl.io.files import digest, existing, read_json, write_json
 from ccl.methods import get_method
 from ccl.methods.declaration import Method
 
@@ -25,7 +30,7 @@ CARD, WEIGHTS = "bundle.json", "model.safetensors"
 class Card:
     """``bundle.json``."""
 
-    model: str
+    model: Name
     method: str
     hyper: Mapping[str, Any]
     shape: Mapping[str, Any]
@@ -35,7 +40,7 @@ class Card:
     """``fold`` and its ``interval_edges`` (months)."""
     families: Mapping[str, Sequence[str]]
     """The columns of each gene family; families and columns are in order."""
-    encoder: str
+    encoder: Name
     """Name of the encoder in the training config; ``none`` if no slides are read."""
     features_encoder: str
     """Name of the encoder in the files of features."""
@@ -47,7 +52,7 @@ class Card:
     """The 99th percentile of the training patients' :meth:`ccl.predict.ranges.FeatureRange.distance`."""
     cut: float
     """A risk above it is high: the median of the training cohort's out-of-fold risks."""
-    cohort: str
+    cohort: Name
     synthetic: bool
     n_patients: int
     """Number of training patients of all folds together."""
@@ -110,23 +115,34 @@ def read_card(folder: Path) -> Card:
     Raises
     ------
     InputError
-        There is no such bundle, it is of another format, or it was changed.
+        There is no such bundle, it is of another format, it was changed, or an entry is of another kind.
     """
     path = folder / CARD
     entries = read_json(existing(path))
     names = {"format", "key", *(item.name for item in fields(Card))}
     if not isinstance(entries, dict) or entries.get("format") != FORMAT or set(entries) | {"covariates"} != names:
-        raise InputError(
-            "not a bundle that this version of ccl reads",
-            where=str(path),
-            found=f"format {entries.get('format')}" if isinstance(entries, dict) else "no JSON object",
-            expected=f"format {FORMAT}, with the entries that docs/formats.md lists",
-            todo="make the bundle again with `ccl bundle`, or use the version of ccl that made it",
-        )
+        raise _misformed(path, f"format {entries.get('format')}" if isinstance(entries, dict) else "no JSON object")
     key = entries.pop("key")
     if key != digest(entries):
         raise _changed(path, str(key), digest(entries))
-    return Card(**{name: value for name, value in entries.items() if name != "format"})
+    try:
+        card = strictly(Card, {name: value for name, value in entries.items() if name != "format"})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _misformed(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    if "clusters" in card.reads and not isinstance(card.shape.get("clusters"), int):
+        raise _misformed(path, "shape: no number of clusters")
+    return card
+
+
+def _misformed(path: Path, found: str) -> InputError:
+    return InputError(
+        "not a bundle that this version of ccl reads",
+        where=str(path),
+        found=found,
+        expected=f"format {FORMAT}, with the entries that docs/formats.md lists",
+        todo="make the bundle again with `ccl bundle`, or use the version of ccl that made it",
+    )
 
 
 def check_weights(folder: Path, card: Card) -> Path:

@@ -95,7 +95,7 @@ def load_bundle(folder: Path, device: torch.device) -> Bundle:
         if card.distance_limit is not None:
             scaler = Scaler(*(tensors[f"range/features/{part}"].numpy() for part in ("mean", "scale")))
             features = FeatureRange(scaler, card.distance_limit)
-    except (CclError, KeyError, TypeError, RuntimeError) as error:
+    except (CclError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise InputError(
             "the networks of the bundle are not those of this version of ccl",
             where=str(folder),

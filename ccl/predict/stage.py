@@ -86,8 +86,12 @@ def predict_patients(
     if card.incomplete:
         table["lacks"] = lacking
     table["warnings"] = ["; ".join(each) for each in warnings]
-    write_table(out / "risk.csv", table)
-    write_table(out / "left_out.csv", pd.DataFrame(list(patients.left_out.items()), columns=["patient_id", "reason"]))
+    write_table(out / "risk.csv", table, checksum=True)
+    write_table(
+        out / "left_out.csv",
+        pd.DataFrame(list(patients.left_out.items()), columns=["patient_id", "reason"]),
+        checksum=True,
+    )
     write_json(
         out / "predict.json",
         {
@@ -102,6 +106,7 @@ def predict_patients(
             "intended_use": card.intended_use,
             "versions": {"ccl": __version__, "bundle": card.versions["ccl"]},
         },
+        checksum=True,
     )
     _log(patients, warnings, curve, months)
 

@@ -85,7 +85,10 @@ def draw_calibration(evaluation: Evaluation) -> Figure | None:
         )  # fmt: skip
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="Predicted survival", ylabel="Observed survival")
     axes.legend(loc="best")
-    set_title(axes, evaluation.full_title, [PROTOCOL_WORDS["last"], *evaluation.caveats])
+    drawn = set(table["months"])
+    absent = [f"{x['months']:g}" for x in evaluation.facts["protocols"]["last"]["months"] if x["months"] not in drawn]
+    notes = [f"not drawn, as survival is not predicted that far: {', '.join(absent)} months"] if absent else []
+    set_title(axes, evaluation.full_title, [PROTOCOL_WORDS["last"], *notes, *evaluation.caveats])
     return figure
 
 

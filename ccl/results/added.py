@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ccl.io.files import read_json, read_table
-from ccl.results.described import Described
+from ccl.results.described import Described, check_described
 
 ENTRIES = ("cohort", "encoder", "model", "method", "weights", "synthetic", "covariates", "warnings", "protocols")
 """Required entries of ``added.json``."""
@@ -47,5 +47,6 @@ def read_added(folder: Path) -> Added:
         A file is missing or damaged.
     """
     facts = read_json(folder / "added.json", required=ENTRIES, todo="run `ccl added` again")
+    check_described(folder / "added.json", facts)
     tables = (read_table(folder / f"{name}.csv", required=("protocol",)) for name in TABLES)
     return Added(facts, *tables)

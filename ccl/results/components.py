@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from ccl.io.errors import InputError
 from ccl.io.files import read_json, read_table
 from ccl.pages.style import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PAGE_IN, PURPLE, panel, set_heading
-from ccl.results.described import Described
+from ccl.results.described import Described, check_described
 
 COLOURS = {
     "common": ORANGE,
@@ -76,6 +76,7 @@ def read_components(folder: Path) -> Components:
         ),
         similarity=read_table(folder / "similarity.csv", text=("statistic", "first", "second")),
     )
+    check_described(folder / "components.json", found.facts)
     if found.points.empty:
         raise InputError(
             "the file holds no patient",

@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from ccl.io.errors import InputError
+from ccl.io.sheets import SAFE_ID
 from ccl.pages.style import caveats
+
+NAMED = ("cohort", "encoder", "model")
+"""Entries that become names of files."""
+
+
+def check_described(path: Path, facts: Mapping[str, Any]) -> None:
+    """Raise :class:`InputError` if a name in a file is not one that a config can have, such as a path."""
+    for name in NAMED:
+        if not SAFE_ID.fullmatch(str(facts[name])):
+            raise InputError(
+                f"not a usable name ({name})",
+                where=str(path),
+                found=repr(facts[name]),
+                expected="letters, digits, dots, dashes and underscores, as it becomes the name of files",
+                todo="make the file again; if it is from someone else, do not trust it",
+            )
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ccl.methods import get_method
 from ccl.results.added import Added, read_added
 from ccl.results.components import Components, read_components
 from ccl.results.coverage import Coverage, read_coverage
-from ccl.results.described import Described
+from ccl.results.described import Described, check_described
 
 PROTOCOLS_SHOWN = ("last", INNER, "best-on-test")
 """Protocols in the order of every table; those without a choice on test patients come first."""
@@ -205,6 +205,7 @@ def protocols_of(cohorts: Sequence[Cohort]) -> list[str]:
 
 def _read_evaluation(path: Path, folder: Path) -> Evaluation:
     facts = read_json(path, required=ENTRIES, todo="run `ccl evaluate` again")
+    check_described(path, facts)
     trained = folder / "train" / facts["encoder"] / facts["model"]
     folds = sorted({int(row["fold"]) for row in facts["protocols"]["last"]["folds"]})
     histories = [read_table(trained / f"fold{fold}" / "history.csv").assign(fold=fold) for fold in folds]

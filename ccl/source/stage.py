@@ -63,10 +63,10 @@ def read_source(out: Path, *, source: Source, folder: Path, genes: Path | None, 
     tables = {kind: _tidy(kind, matrix, study, source, symbols, account) for kind, matrix in study.omics.items()}
     _check_common(study, tables)
     patients = sorted(study.patients)
-    write_table(out / "patients.csv", _patients(patients, study, account))
-    write_table(out / "clinical.csv", _clinical(patients, study, source))
+    write_table(out / "patients.csv", _patients(patients, study, account), checksum=True)
+    write_table(out / "clinical.csv", _clinical(patients, study, source), checksum=True)
     OmicsTables({kind: (m.samples, m.genes, m.values) for kind, m in tables.items()}).write(out / "omics.h5")
-    write_json(out / "summary.json", _summary(download, study, tables, account, genes))
+    write_json(out / "summary.json", _summary(download, study, tables, account, genes), checksum=True)
     _propose(out / "clinical.csv", patients)
 
 

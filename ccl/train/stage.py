@@ -23,9 +23,11 @@ from ccl.config.sections import Track, TrainSettings
 from ccl.data.fold import Fold, Inputs, load_fold
 from ccl.data.patients import Side
 from ccl.evaluate.concordance import concordance_index
+from ccl.io.checksums import FOLDER, sha256
 from ccl.io.devices import peak_memory_mb, pick_device
-from ccl.io.errors import ConfigError
-from ccl.io.files import digest, sha256, write_json, write_table
+from ccl.io.errors import ConfigError, DamageError
+from ccl.io.files import UNFINISHED, digest, write_json, write_table
+from ccl.io.progress import say
 from ccl.methods import get_method, hyper, in_config_of
 from ccl.methods.build import build
 from ccl.methods.declaration import Method, Recipe
@@ -105,8 +107,8 @@ def train_fold(
     key = digest(*state, *map(sha256, inputs.paths))
     with in_config_of(model):
         trained = {seeds: train(seeds=seeds, key=digest(key, seeds)) for seeds in groups}
-    write_table(out / "history.csv", pd.concat([one.history for one in trained.values()]))
-    write_table(out / "predictions.csv", pd.concat([one.predictions for one in trained.values()]))
+    write_table(out / "history.csv", pd.concat([one.history for one in trained.values()]), checksum=True)
+    write_table(out / "predictions.csv", pd.concat([one.predictions for one in trained.values()]), checksum=True)
     save_models(
         out / "model.safetensors",
         {seeds: one.model for seeds, one in trained.items()},
@@ -129,9 +131,11 @@ def train_fold(
             "facts": {name: [x for one in trained.values() for x in one.facts[name]] for name in first.facts},
             "cost": _cost(first, seeds, torch_device, threads),
         },
+        checksum=True,
     )
-    for file in out.glob("checkpoint.*.safetensors"):
-        file.unlink()
+    for pattern in ("checkpoint.*", f"{FOLDER}/checkpoint.*", f"{UNFINISHED}checkpoint.*"):
+        for file in out.glob(pattern):
+            file.unlink()
 
 
 def _log(data: Fold, method: Method) -> None:
@@ -167,7 +171,11 @@ def _train(
     checkpoint = folder / f"checkpoint.{key[:12]}.safetensors"
 
     def resume(fresh: SurvivalModel) -> Course:
-        return load_checkpoint(checkpoint, key, fresh) if checkpoint.exists() else Course()
+        try:
+            return load_checkpoint(checkpoint, key, fresh) if checkpoint.exists() else Course()
+        except DamageError as error:
+            say(f"train: the checkpoint is damaged, so training starts from the beginning: {error.line}")
+            return Course()
 
     def save(trained: SurvivalModel, course: Course) -> None:
         save_checkpoint(checkpoint, key, trained, course)

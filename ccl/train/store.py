@@ -15,8 +15,9 @@ from torch import Tensor
 
 from ccl.data.batch import Shape
 from ccl.data.scaling import Scaler, Scalers
-from ccl.io.errors import InputError
-from ccl.io.files import atomic_path, existing
+from ccl.io.checksums import MEND
+from ccl.io.errors import DamageError, InputError
+from ccl.io.files import atomic_path, intact
 from ccl.methods import hyper
 from ccl.methods.build import build
 from ccl.methods.interface import SurvivalModel
@@ -55,7 +56,7 @@ def save_models(
         tensors[f"{name}/mean"] = torch.from_numpy(scaler.mean)
         tensors[f"{name}/scale"] = torch.from_numpy(scaler.scale)
     metadata = {"method": method, "hyper": asdict(hyper), "shape": shape.entries(), "families": list(scalers.families)}
-    with atomic_path(path) as temporary:
+    with atomic_path(path, checksum=True) as temporary:
         temporary.write_bytes(save(tensors, {"ccl": json.dumps(metadata)}))
 
 
@@ -104,7 +105,7 @@ def save_checkpoint(path: Path, key: str, model: SurvivalModel, course: Course) 
     tensors |= {f"optimiser/{name}": value.cpu().contiguous() for name, value in course.optimiser.items()}
     tensors |= {f"logits/{epoch}": value for epoch, value in enumerate(course.logits, start=1)}
     metadata = {"key": key, "epoch": course.epoch, "history": course.history, "chance": course.chance}
-    with atomic_path(path) as temporary:
+    with atomic_path(path, checksum=True) as temporary:
         temporary.write_bytes(save(tensors, {"ccl": json.dumps(metadata)}))
 
 
@@ -144,13 +145,14 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         The file is missing or damaged.
     """
     try:
-        with safe_open(existing(path), framework="pt") as file:
-            metadata = json.loads(file.metadata()["ccl"])
+        with safe_open(intact(path), framework="pt") as file:
+            metadata = dict(json.loads(file.metadata()["ccl"]))
             return metadata, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-    except SafetensorError as error:
-        raise InputError(
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise DamageError(
             "not a model, or a damaged one",
             where=str(path),
-            found=str(error),
-            todo="delete the file and run its stage again with --forcerun train",
+            found=f"{type(error).__name__}: {error}",
+            expected="a safetensors file with metadata `ccl`, as docs/formats.md describes train",
+            todo=MEND,
         ) from error

@@ -148,11 +148,13 @@ def test_a_cohort_without_any_centres_fails_even_if_bad_slides_may_be_excluded(c
         cohort.cluster(on_bad_slide="exclude", k=60)
 
 
-@pytest.mark.parametrize("damage", ["delete", "overwrite"])
-def test_a_file_that_the_manifest_lists_must_be_there_and_whole(cohort, damage):
+@pytest.mark.parametrize(
+    ("damage", "todo"), [("delete", "snakemake --forcerun embed"), ("overwrite", "ccl verify --mend")]
+)
+def test_a_file_that_the_manifest_lists_must_be_there_and_whole(cohort, damage, todo):
     path = cohort.rows["b1"].path
     path.unlink() if damage == "delete" else path.write_bytes(b"not HDF5")
-    with pytest.raises(InputError, match=r"b1[\s\S]*snakemake --forcerun embed"):
+    with pytest.raises(InputError, match=rf"b1[\s\S]*{todo}"):
         cohort.cluster(on_bad_slide="exclude")
 
 
@@ -165,9 +167,22 @@ def test_features_of_two_encoders_are_refused(cohort, slide, change):
         cohort.cluster()
 
 
-def test_one_slide_of_random_weights_makes_the_cohort_random(cohort):
-    cohort.write("b1", features_of(cohort, "b1"), weights="random")
-    assert cohort.cluster().weights == "random"
+@pytest.mark.parametrize("slide", ["b1", "a2"], ids=["of a patient of its own", "of a patient with another slide"])
+def test_features_of_other_weights_are_refused(cohort, slide):
+    cohort.cluster()
+    cohort.write(slide, features_of(cohort, slide), weights="file:abc")
+    with pytest.raises(InputError, match="different weights") as error:
+        cohort.cluster()
+    assert "weights hub" in error.value.found
+    assert "weights file:abc" in error.value.found
+
+
+def test_features_that_are_not_those_of_the_manifest_are_refused(cohort):
+    row = cohort.rows["b1"]
+    cohort.write("b1", features_of(cohort, "b1") + 1)
+    cohort.rows["b1"] = row
+    with pytest.raises(InputError, match="not the one that its manifest lists"):
+        cohort.cluster()
 
 
 @pytest.mark.parametrize("stray", ["missing", "surplus"])
@@ -182,7 +197,7 @@ def test_manifests_and_sample_sheet_must_list_the_same_slides(cohort, stray):
 
 def made(cohort):
     """When each patient's file was written."""
-    return {path.stem: path.stat().st_mtime_ns for path in (cohort.folder / "k3").iterdir()}
+    return {path.stem: path.stat().st_mtime_ns for path in (cohort.folder / "k3").glob("*.h5")}
 
 
 def again(cohort, **rest):

@@ -19,6 +19,7 @@ from ccl.components import DECOMPOSED
 from ccl.components.stage import find_components
 from ccl.data.batch import Batch
 from ccl.io.errors import ConfigError, InputError, ModelError
+from ccl.io.files import write_json
 from ccl.io.formats import Clusters, Genomics
 from ccl.methods import METHODS, load
 from ccl.methods.interface import SurvivalModel
@@ -208,7 +209,7 @@ def test_a_method_without_components_is_refused(drawn: Drawn, trained: list[Path
     run = tmp_path / "fold0"
     shutil.copytree(trained[0], run)
     facts = json.loads((run / "run.json").read_text()) | {"method": "mcat"}
-    (run / "run.json").write_text(json.dumps(facts))
+    write_json(run / "run.json", facts)
     with pytest.raises(ConfigError, match=r"has no knowledge components[\s\S]*mcat"):
         find_components(runs=[run], genomics=None, clusters=None, out=tmp_path / "made")
 

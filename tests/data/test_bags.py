@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from ccl.data.fold import Inputs, load_fold
+from ccl.io.checksums import checksum_file
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import write_table
 from ccl.io.formats import Features, ManifestRow, write_manifest
@@ -40,7 +41,7 @@ def write_bags(folder: Path, cohort: Cohort) -> Path:
             features[:, 0] += signal
             path = folder / "features" / f"{slide}.h5"
             coords = np.zeros((len(features), 2), np.int64)
-            Features(features, coords, "toy", "random", {}).write(path, key="k")
+            Features(features, coords, "toy", "random", {}).write(path, f"key of {slide}")
             sheet.append({"slide_id": slide, "patient_id": patient, "path": "unread.svs", "mpp": 0.5})
             rows.append(ManifestRow(slide, "ok", path, f"key of {slide}", len(features), ""))
     write_table(folder / "slides.csv", pd.DataFrame(sheet))
@@ -125,15 +126,16 @@ def test_a_killed_run_goes_on_exactly(bags, cohort, monkeypatch):
     assert not list(halves.glob("checkpoint*"))
 
 
-def broken(folder: Path, features: np.ndarray, encoder: str = "toy") -> None:
+def broken(folder: Path, features: np.ndarray, encoder: str = "toy", weights: str = "random") -> None:
     path = folder / "features" / "P03-A.h5"
-    Features(features, np.zeros((len(features), 2), np.int64), encoder, "random", {}).write(path, key="k")
+    coords = np.zeros((len(features), 2), np.int64)
+    Features(features, coords, encoder, weights, {}).write(path, "key of P03-A")
 
 
 @pytest.mark.parametrize(
     ("features", "encoder", "expected"),
     [
-        (np.zeros((5, 7), np.float32), "toy", "toy \\(8-d\\) beside toy \\(7-d\\)"),
+        (np.zeros((5, 7), np.float32), "toy", "toy \\(8-d, weights random\\) beside toy \\(7-d"),
         (np.zeros((5, 8), np.float32), "other", "beside other"),
         (np.full((5, 8), np.nan, np.float32), "toy", "not finite \\(slide P03-A\\)"),
     ],
@@ -158,6 +160,7 @@ def test_bags_that_do_not_fit_into_memory_are_refused(bags, cohort, monkeypatch)
 
 
 def test_a_patient_without_usable_slides_is_left_out_with_the_reason(bags, cohort):
+    checksum_file(bags / "manifest.tsv").unlink()
     manifest = (bags / "manifest.tsv").read_text().splitlines()
     for number, line in enumerate(manifest):
         if line.startswith("P05-A"):

@@ -18,6 +18,7 @@ from ccl.io.files import (
     atomic_path,
     digest,
     fingerprint,
+    for_spreadsheets,
     read_json,
     read_rows,
     read_table,
@@ -101,6 +102,26 @@ def test_a_row_with_more_cells_than_columns_is_refused(tmp_path: Path) -> None:
         read_rows(tmp_path / "t.csv")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"a,b\n1,2,\n3,4,\n", b"a,b\nx\x00y,2\n", "a,b\n1,2\n".encode("utf-16"), b'a,b\n"1,2\n3,4\n', b"PK\x03\x04"],
+    ids=["a trailing comma in each row", "a NUL byte", "UTF-16", "a quote without end", "half a zip"],
+)
+def test_both_readers_refuse_what_would_lose_cells(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / ("t.csv.zip" if content.startswith(b"PK") else "t.csv")
+    path.write_bytes(content)
+    for read in (read_table, read_rows):
+        with pytest.raises(InputError, match="cannot be read as a table"):
+            read(path, required=("a",))
+
+
+def test_a_name_that_is_a_formula_is_text_in_a_spreadsheet() -> None:
+    table = pd.DataFrame({"gene": ['=HYPERLINK("http://x")', "TP53", "@x", None], "value": [-1.5, 2.0, 0.0, 1.0]})
+    safe = for_spreadsheets(table)
+    assert safe["gene"].tolist() == ['\'=HYPERLINK("http://x")', "TP53", "'@x", None]
+    assert safe["value"].tolist() == [-1.5, 2.0, 0.0, 1.0]
+
+
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.csv.gz", "t.csv.zip", "bom.csv"])
 def test_both_readers_find_the_same_cells(tmp_path: Path, name: str) -> None:
     cells = ["x", " 007 ", "", "NA", "#N/A", "nan", "None", "NULL", "1.#IND", "none"]
@@ -168,7 +189,7 @@ def test_a_damaged_h5_says_how_to_mend_it(tmp_path: Path) -> None:
     Tiles(np.zeros((1, 2), int), {}).write(path, "key")
     path.write_bytes(path.read_bytes()[:100])
     assert stored_key(path) is None
-    with pytest.raises(InputError, match="forcerun"):
+    with pytest.raises(InputError, match="--mend"):
         Tiles.read(path)
 
 

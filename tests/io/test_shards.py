@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl.io.errors import SlideError, StageError
+from ccl.io.errors import ChangedError, ConfigError, SlideError, StageError
 from ccl.io.formats import ManifestRow, read_manifest
 from ccl.io.shards import Shard, SlideStage, run_shard
 from ccl.io.sheets import Slide, shard_of, shard_slides
@@ -150,3 +150,58 @@ def test_a_full_disk_stops_the_shard_at_once(tmp_path: Path, slides: list[Slide]
     again = Copy(tmp_path / "out")
     run_shard(again, shard(tmp_path, slides))
     assert again.made == ["b", "c"]
+
+
+def test_a_wrong_setting_is_no_slides_fault(tmp_path: Path, slides: list[Slide]) -> None:
+    class Misconfigured(Copy):
+        def key(self, slide: Slide, upstream: ManifestRow | None) -> str:
+            raise ConfigError("no such weights")
+
+    with pytest.raises(ConfigError, match="no such weights"):
+        run_shard(Misconfigured(tmp_path / "out"), shard(tmp_path, slides, on_bad_slide="exclude"))
+    assert not (tmp_path / "m" / "0.tsv").exists()
+    right = Copy(tmp_path / "out")
+    run_shard(right, shard(tmp_path, slides, on_bad_slide="exclude"))
+    assert right.made == ["a", "b", "c"]
+
+
+def test_a_slide_that_is_gone_is_not_excluded_and_is_tried_again(tmp_path: Path, slides: list[Slide]) -> None:
+    class Second(Copy):
+        def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
+            if slide.slide_id == "b" and not (tmp_path / "back").exists():
+                raise ChangedError("the slide is gone")
+            return super().make(slide, upstream, key)
+
+    stage = Second(tmp_path / "out")
+    slides[0].path.write_text("bad")
+    with pytest.raises(StageError, match="2 of 3 slides failed") as error:
+        run_shard(stage, shard(tmp_path, slides, on_bad_slide="exclude"))
+    assert "put the slides back" in error.value.todo
+    assert not (tmp_path / "m" / "0.tsv").exists()
+    (tmp_path / "back").touch()
+    rows = run_shard(stage, shard(tmp_path, slides, on_bad_slide="exclude"))
+    assert [row.status for row in rows] == ["excluded", "ok", "ok"]
+    assert stage.made == ["c", "b"]
+
+
+def test_a_cohort_of_which_no_slide_is_left_is_an_error(tmp_path: Path, slides: list[Slide]) -> None:
+    for slide in slides:
+        slide.path.write_text("bad")
+    options = {"on_bad_slide": "exclude", "cohort": ["a", "b", "c"], "shards": 2}
+    stage = Copy(tmp_path / "out")
+    run_shard(stage, Shard(slides[:1], None, tmp_path / "m" / "0.tsv", **options))
+    with pytest.raises(StageError, match="all 3 slides of the cohort are excluded") as error:
+        run_shard(stage, Shard(slides[1:], None, tmp_path / "m" / "1.tsv", **options))
+    assert "b: copy: it is bad" in error.value.found
+    assert not (tmp_path / "m" / "1.tsv").exists()
+    slides[2].path.write_text("good")
+    run_shard(stage, Shard(slides[1:], None, tmp_path / "m" / "1.tsv", **options))
+
+
+def test_fewer_shards_remove_the_manifests_of_the_others(tmp_path: Path, slides: list[Slide]) -> None:
+    stage = Copy(tmp_path / "out")
+    for number, slide in enumerate(slides):
+        run_shard(stage, Shard([slide], None, tmp_path / "m" / f"{number}.tsv", shards=3))
+    assert len(list((tmp_path / "m").glob("*.tsv"))) == 3
+    run_shard(stage, Shard(slides[:2], None, tmp_path / "m" / "0.tsv", shards=2))
+    assert sorted(path.name for path in (tmp_path / "m").glob("*.tsv")) == ["0.tsv", "1.tsv"]

@@ -58,7 +58,7 @@ def test_options_of_a_job(plan: Make, stage: str, expected: Any) -> None:
     ],
 )
 def test_options_of_a_section_are_written_as_in_the_config(plan: Make, section: str, expected: str) -> None:
-    assert plan(tile={"mpp": 1}, evaluate={"months": [12, 36.5]}).options.section(section) == expected
+    assert plan(tile={"mpp": 1}, evaluate={"months": [12, 36.5]}).options.section(section)(None) == expected
 
 
 def test_inner_is_an_option_only_where_it_holds_patients_out(plan: Make) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ccl.io.errors import CclError, ConfigError
+from ccl.io.errors import CclError, ConfigError, InputError
 from ccl.io.sheets import shard_of
 from ccl.plan import Plan
 from tests.plan.conftest import SLIDES, job
@@ -201,3 +201,21 @@ def test_a_model_without_covariates_does_not_read_them(plan: Make, config: dict[
     reads = {name: "clinical" in made.inputs.train(job(cohort="a", model=name)) for name in made.config.models}
     assert reads == {"plain": False, "both": True}
     assert made.options.overrides(job(model="both")) == "{}"
+
+
+@pytest.mark.parametrize("name", ["benchmarks", "logs", "report", "Figures", "ablations", "table1"])
+def test_a_cohort_cannot_have_the_name_of_another_folder_of_the_results(plan, config, name) -> None:
+    with pytest.raises(ConfigError, match=f"cohorts: {name}: not a usable name"):
+        plan(cohorts={name: config["cohorts"]["genes"]})
+
+
+def test_a_method_without_a_native_track_is_refused_while_planning(plan) -> None:
+    plan(models={"snn": {"track": "native"}})
+    with pytest.raises(ConfigError, match="models: mine: track: found native; cox-genomics has no native track"):
+        plan(models={"mine": {"method": "cox-genomics", "track": "native"}})
+
+
+def test_a_slide_sheet_without_rows_is_refused_while_planning(plan, tmp_path) -> None:
+    (tmp_path / "slides.csv").write_text("slide_id,patient_id,path,mpp\n")
+    with pytest.raises(InputError, match="the slide sheet lists no slide"):
+        plan()

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 
+from ccl.io.checksums import checksum_file
 from ccl.io.errors import ConfigError, InputError
+from ccl.io.files import digest
 from ccl.predict.card import read_card
 
 
@@ -99,6 +101,7 @@ def test_folds_that_do_not_belong_together_are_refused(project):
 def test_other_files_than_those_of_the_training_are_refused(project, file):
     run = project.train("snn", 0)
     if file == "genomics":
+        checksum_file(project.folder / "genomics.h5").unlink()
         project.omics(lambda table: table * 2).replace(project.folder / "genomics.h5")
     else:
         project.cohort.outcomes.assign(months=lambda t: t.months * 2).to_csv(project.folder / "patients.csv")
@@ -113,3 +116,36 @@ def test_a_bundle_of_slides_needs_the_slides(project):
     project.files = lambda method: {}
     with pytest.raises(ConfigError, match="give --slides"):
         project.bundle(run)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("folds", 5),
+        ("seeds", "x"),
+        ("families", [1]),
+        ("weights", 3),
+        ("method", ["snn"]),
+        ("scales", 3),
+        ("cut", "high"),
+        ("n_patients", None),
+        ("cohort", "../../elsewhere"),
+        ("encoder", "../../elsewhere"),
+    ],
+)
+def test_a_bundle_with_a_fitting_key_but_another_content_is_refused(snn, entry, value):
+    path = snn / "bundle.json"
+    entries = json.loads(path.read_text()) | {entry: value}
+    del entries["key"]
+    path.write_text(json.dumps(entries | {"key": digest(entries)}))
+    with pytest.raises(InputError, match=f"not a bundle that this version of ccl reads[\\s\\S]*{entry}"):
+        read_card(snn)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe{}", b"[" * 100_000, b"[1]", b""], ids=["UTF-16", "deep", "list", "empty"]
+)
+def test_what_is_no_bundle_is_refused(snn, content):
+    (snn / "bundle.json").write_bytes(content)
+    with pytest.raises(InputError, match=r"bundle\.json"):
+        read_card(snn)

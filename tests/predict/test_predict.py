@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from ccl.evaluate.stage import evaluate_runs
+from ccl.io.checksums import checksum_file
 from ccl.io.errors import ConfigError, InputError, ModelError
 from ccl.io.formats import Features, read_manifest
 from ccl.predict.card import read_card
@@ -24,7 +25,7 @@ def change_features(project, patient, *, encoder="toy", weights="random", shift=
         if patient in ("everyone", row.slide_id.split("-")[0]):
             old = Features.read(row.path)
             features = old.features[:, :width] + np.float16(shift)
-            Features(features, old.coords, encoder, weights, attributes or {}).write(row.path, key="k")
+            Features(features, old.coords, encoder, weights, attributes or {}).write(row.path, row.key)
 
 
 @pytest.mark.parametrize("method", SMALL)
@@ -211,6 +212,7 @@ def test_who_lacks_something_is_listed_with_the_reason(project):
             table.loc["P02"] = np.nan
         return table.drop("P01").rename(index={"P03": "STRANGER"})
 
+    checksum_file(project.folder / "manifest.tsv").unlink()
     rows = (project.folder / "manifest.tsv").read_text().replace("P05-A\tok", "P05-A\texcluded")
     (project.folder / "manifest.tsv").write_text(
         rows.replace("key of P05-A\t11\t", "key of P05-A\t11\ttile: no tissue")

@@ -17,6 +17,7 @@ from ccl.config.sections import GenomicsSettings, ReportSettings
 from ccl.evaluate.compare import compare_evaluations
 from ccl.genomics.stage import group_genomics
 from ccl.io.errors import InputError
+from ccl.io.files import write_json, write_table
 from ccl.io.formats import Genomics, ManifestRow, write_manifest
 from ccl.methods import hyper
 from ccl.report.comparisons import comparisons
@@ -167,7 +168,7 @@ def test_evaluation_of_an_older_version_is_refused(tmp_path, make_results):
     evaluations = make_results(tmp_path, "a")
     facts = json.loads(evaluations[0].read_text())
     del facts["method"]
-    evaluations[0].write_text(json.dumps(facts))
+    write_json(evaluations[0], facts)
     with pytest.raises(InputError, match=r"(?s)evaluation\.json.*no method.*ccl evaluate"):
         gather(evaluations)
 
@@ -366,7 +367,7 @@ def test_models_are_compared_on_the_patients_that_both_have(tmp_path, make_resul
     evaluations = make_results(tmp_path, "a", methods=(("none", "snn"), ("uni", "ccl"), ("uni", "other", "ccl")), n=60)
     path = evaluations[1].parent / "risks.csv"
     risks = pd.read_csv(path)
-    risks[risks["patient_id"] != "a-P07"].to_csv(path, index=False)
+    write_table(path, risks[risks["patient_id"] != "a-P07"])
     assert comparisons(gather(evaluations))["n_patients"].tolist() == [59, 60, 59]
 
 

@@ -17,6 +17,7 @@ import yaml
 
 from ccl.config.sections import ReportSettings
 from ccl.io.errors import InputError
+from ccl.io.files import write_json
 from ccl.report import figures
 from ccl.report.stage import write_report
 from ccl.results.gather import evaluations_of, gather
@@ -308,6 +309,16 @@ def test_calibration_shows_every_time(tmp_path, make_results):
     assert len(looks) == len(told) == 7
 
 
+def test_calibration_names_the_times_that_it_cannot_show(tmp_path, make_results):
+    cohorts = gather(make_results(tmp_path, "a", methods=(("none", "snn"),), n=60, interval_edges=[0, 15, 30, 80]))
+    (one,) = evaluations_of(cohorts)
+    asked = [entry["months"] for entry in one.facts["protocols"]["last"]["months"]]
+    assert len(asked) > 1
+    figure = figures.draw_calibration(replace(one, calibration=one.calibration.assign(months=asked[0])))
+    (note,) = (text.get_text() for text in figure.axes[0].texts)
+    assert f"not drawn, as survival is not predicted that far: {', '.join(f'{x:g}' for x in asked[1:])} months" in note
+
+
 def test_config_is_shown_as_yaml(demo):
     text = (demo / "report" / "report.html").read_text()
     shown = re.search(r"<pre>(.*?)</pre>", text, flags=re.DOTALL)[1]
@@ -333,6 +344,15 @@ def test_report_of_the_same_results_has_the_same_tables_and_figures_and_no_lefto
 def test_nothing_to_report_is_refused(tmp_path):
     with pytest.raises(InputError, match="nothing to report"):
         write_report(out=tmp_path / "report", evaluations=[], config={}, settings=ReportSettings("None"))
+
+
+@pytest.mark.parametrize("entry", ["cohort", "encoder", "model"])
+def test_a_name_that_is_a_path_is_refused(tmp_path, make_results, entry):
+    (path,) = make_results(tmp_path / "results", "c", methods=(("none", "snn"),))
+    write_json(path, json.loads(path.read_text()) | {entry: "../../X"}, checksum=True)
+    with pytest.raises(InputError, match=rf"not a usable name \({entry}\)"):
+        write_report(out=tmp_path / "report", evaluations=[path], config={}, settings=ReportSettings("No"))
+    assert not (tmp_path / "report").exists()
 
 
 @pytest.mark.parametrize(

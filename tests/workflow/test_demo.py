@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ import yaml
 
 from ccl.config.sections import DemoSettings
 from ccl.demo.make import make_demo
-from tests.workflow.workspace import ROOT, Workspace, planned_jobs, tables
+from tests.workflow.workspace import ROOT, Workspace, environment, planned_jobs, tables
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -124,3 +127,17 @@ def test_a_folder_of_the_user_s_own_is_not_filled(fresh: Workspace) -> None:
     assert result.returncode != 0
     assert "something else than this synthetic cohort" in result.stdout
     assert files(fresh.folder / "data").keys() == {str(mine)}
+
+
+def test_a_killed_run_goes_on_with_the_same_command(fresh: Workspace) -> None:
+    holder = fresh.folder / ".snakemake" / "ccl-lock.json"
+    command = fresh.command("--cores", "2", "--until", "tissue")
+    with subprocess.Popen(command, env=environment(), start_new_session=True, stderr=subprocess.DEVNULL) as run:
+        while not holder.exists():
+            assert run.poll() is None
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGKILL)
+    assert list((fresh.folder / ".snakemake" / "locks").iterdir())
+    again = fresh.snakemake("--until", "tissue")
+    assert again.returncode == 0, again.stdout
+    assert "removed the lock of a run that was killed" in again.stdout

@@ -6,13 +6,16 @@ The workspace has a cohort of slides (``tiny``) and one of ready features (``bag
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from ccl.results.verify import verify_results
 from tests.workflow.workspace import Workspace
 
 pytestmark = pytest.mark.xdist_group("graph")
@@ -41,6 +44,7 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
     ("key", "value", "again"),
     [
         ("report.title", "Other", {"report": 1}),
+        ("report.title", "Risk {high} or {low}", {"report": 1}),  # braces are no wildcards
         ("evaluate.months", [24], {"evaluate": 4, "report": 1}),
         ("explain.count", 1, {"explain_model": 2, "report": 1}),
         ("explain.count", 0, {"report": 1}),
@@ -298,3 +302,32 @@ def test_a_deleted_slide_file_is_named_and_mended(workspace: Workspace) -> None:
     result = workspace.snakemake("--until", "cluster", "--forcerun", "embed")
     assert result.returncode == 0, result.stdout
     assert victim.exists()
+
+
+def test_all_files_of_a_finished_run_agree_with_their_checksums(finished: Workspace) -> None:
+    problems, checked, unchecked = verify_results(finished.folder / "results")
+    assert (problems, unchecked) == ([], 0)
+    assert checked > 100
+
+
+def test_fewer_shards_and_another_setting_leave_nothing_to_mend(workspace: Workspace) -> None:
+    workspace.set("shards", 1)
+    workspace.set("tile.min_tissue", 0.6)
+    result = workspace.snakemake("--until", "tile")
+    assert result.returncode == 0, result.stdout
+    tiles = workspace.folder / "results" / "tiny" / "tile"
+    assert [path.name for path in (tiles / "manifests").glob("*.tsv")] == ["0.tsv"]
+    assert verify_results(workspace.folder / "results").problems == []
+
+
+def test_a_slide_that_was_replaced_after_its_tissue_was_outlined_is_not_embedded(workspace: Workspace) -> None:
+    sheet = pd.read_csv(workspace.folder / "tiny" / "slides.csv")
+    first, last = (workspace.folder / "tiny" / sheet["path"].iloc[i] for i in (0, -1))
+    times = first.stat()
+    shutil.copyfile(last, first)
+    os.utime(first, ns=(times.st_atime_ns, times.st_mtime_ns))
+    workspace.set("embed.dtype", "float16")
+    result = workspace.snakemake("--until", "embed")
+    assert result.returncode != 0
+    logs = (workspace.folder / "results" / "logs" / "embed").rglob("*.log")
+    assert any("not the one that was outlined" in text for text in map(Path.read_text, logs))

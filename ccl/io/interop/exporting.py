@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -161,17 +161,18 @@ def write_trident(job: Path, export: Export) -> list[str]:
     folder = job / f"{magnification:g}x_{size:g}px_{export.tiles.attributes.get('overlap', 0):g}px_overlap"
     attributes = {**export.tiles.attributes, "name": export.name, "savetodir": str(folder)}
     patches = folder / "patches" / f"{export.name}_patches.h5"
-    features = export.features
+    features, tiles = export.features, Tiles(export.tiles.coords, attributes)
     if features is None:
         _refuse_foreign(patches)
-        Tiles(export.tiles.coords, attributes).write(patches, export.row.key)
+        with new_h5(patches) as file:
+            tiles.fill(file, export.row.key)
         return []
     embedded = folder / f"features_{features.encoder}" / f"{export.name}.h5"
     _refuse_foreign(patches, embedded)
-    Tiles(export.tiles.coords, attributes).write(patches, export.row.key)
-    Features(features.features, features.coords, features.encoder, features.weights, attributes).write(
-        embedded, export.row.key
-    )
+    with new_h5(patches) as file:
+        tiles.fill(file, export.row.key)
+    with new_h5(embedded) as file:
+        replace(features, attributes=attributes).fill(file, export.row.key, embedded)
     return _weights_note(features)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from ccl.io.apart import Apart
 from ccl.io.errors import CclError, InputError, StageError
 from ccl.io.files import digest, existing, fingerprint
+from ccl.io.foreign import is_tensor
 from ccl.io.formats import Features, ManifestRow, write_manifest
 from ccl.io.interop import VERSION
 from ccl.io.interop.naming import candidates, find_features
@@ -33,18 +36,17 @@ def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slid
     rows: list[ManifestRow] = []
     owners: dict[Path, str] = {}
     width: int | None = None
-    for slide in progress(read_slide_sheet(slides), "import", unit="slide"):
-        path = candidates(features, slide)[0]
-        try:
-            path = _claim(features, slide, owners)
-            array = Features.read(path).features
-            _check(path, array, width or array.shape[1])
-            width = array.shape[1]
-            rows.append(
-                ManifestRow(slide.slide_id, "ok", path, digest("import", VERSION, fingerprint(path)), len(array), "")
-            )
-        except CclError as error:
-            rows.append(ManifestRow(slide.slide_id, "excluded", path, "", 0, f"import: {error.line}"))
+    with Apart() as apart:
+        for slide in progress(read_slide_sheet(slides), "import", unit="slide"):
+            path = candidates(features, slide)[0]
+            try:
+                path = _claim(features, slide, owners)
+                measured = measure(path) if is_tensor(path) else apart.read(measure, path)
+                _check(path, measured, width or measured.width)
+                width = measured.width
+                rows.append(ManifestRow(slide.slide_id, "ok", path, import_key(path), measured.patches, ""))
+            except CclError as error:
+                rows.append(ManifestRow(slide.slide_id, "excluded", path, "", 0, f"import: {error.line}"))
     bad = [row for row in rows if row.status == "excluded"]
     if bad and on_bad_slide == "fail":
         raise StageError(
@@ -78,12 +80,34 @@ def _claim(folder: Path, slide: Slide, owners: dict[Path, str]) -> Path:
     return path
 
 
-def _check(path: Path, array: np.ndarray[tuple[int, ...], np.dtype[np.floating]], width: int) -> None:
-    if array.size == 0 or array.shape[1] != width or not np.isfinite(array).all():
+class Measured(NamedTuple):
+    """The facts about a file of features that an import needs."""
+
+    patches: int
+    """Number N."""
+    width: int
+    """Values D of a patch."""
+    finite: bool
+    """Whether all values are finite."""
+
+
+def measure(path: Path) -> Measured:
+    """Read a file of features and return the facts about it."""
+    features = Features.read(path).features
+    return Measured(len(features), features.shape[1], bool(np.isfinite(features).all()))
+
+
+def import_key(path: Path) -> str:
+    """Return the key of an imported file in the manifest; it depends on the file's content."""
+    return digest("import", VERSION, fingerprint(path))
+
+
+def _check(path: Path, measured: Measured, width: int) -> None:
+    if not measured.patches or measured.width != width or not width or not measured.finite:
         raise InputError(
             "not usable as features",
             where=str(path),
-            found=f"shape {array.shape}" + ("" if np.isfinite(array).all() else ", with values that are not finite"),
+            found=f"shape {measured[:2]}" + ("" if measured.finite else ", with values that are not finite"),
             expected=f"at least one patch, {width or 'some'} finite values each, as in the other slides",
             todo="make the file again",
         )

@@ -17,7 +17,7 @@ from torch import Tensor
 from ccl.io.formats import Tiles
 from ccl.io.shards import Job
 from ccl.io.sheets import Slide
-from ccl.wsi.reader.opening import open_slide
+from ccl.wsi.reader.opening import check_outlined, open_slide
 from ccl.wsi.reader.patches import PatchCutter
 
 BATCHES_AHEAD = 4
@@ -174,7 +174,8 @@ class _Reading:
 
 def _open(job: Job) -> PatchCutter:
     assert job.upstream is not None, "embed follows tile"
-    tiles = Tiles.read(job.upstream.path)
+    tiles = Tiles.read(job.upstream.path, key=job.upstream.key)
+    check_outlined(job.slide, str(tiles.attributes.get("slide_fingerprint", "")))
     reader = open_slide(job.slide)
     try:
         return PatchCutter(reader, tiles, int(tiles.attributes["patch_size"]))

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from torch import Tensor
 from ccl.config.sections import EmbedSettings
 from ccl.io.errors import SlideError
 from ccl.io.files import digest
-from ccl.io.formats import Features, ManifestRow, Tiles, stored_key
+from ccl.io.formats import Features, ManifestRow, Tiles, stored_count
 from ccl.io.progress import say
 from ccl.io.shards import Job
 from ccl.io.sheets import Slide
@@ -28,6 +27,7 @@ from ccl.wsi.encoders import get_encoder
 from ccl.wsi.encoders.build import PatchEncoder, build_encoder
 from ccl.wsi.encoders.scale import scale_warning
 from ccl.wsi.encoders.weights import weights_key
+from ccl.wsi.reader.opening import check_outlined
 
 
 @dataclass
@@ -91,12 +91,7 @@ class EmbedStage:
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         """Return the key and the number of patches of a finished file."""
-        path = self.output(slide)
-        key = stored_key(path)
-        if key is None:
-            return None
-        with h5py.File(path, "r", locking=False) as file:
-            return key, int(file["features"].shape[0])
+        return stored_count(self.output(slide), "features")
 
     @contextmanager
     def session(self, jobs: Sequence[Job]) -> Iterator[None]:
@@ -120,11 +115,14 @@ class EmbedStage:
         ------
         SlideError
             The slide cannot be read, or the encoder gave values that are not finite.
+        ChangedError
+            The slide is not the one that was outlined.
         """
         assert upstream is not None, "embed follows tile"
-        tiles = Tiles.read(upstream.path)
+        tiles = Tiles.read(upstream.path, key=upstream.key)
         self._check_scale(tiles)
         features = self._features(slide, len(tiles.coords))
+        check_outlined(slide, str(tiles.attributes.get("slide_fingerprint", "")))  # nor was it replaced meanwhile
         if not np.isfinite(features).all():
             raise SlideError(
                 "the encoder gave values that are not finite",

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ccl.config.sections import NO_FILE
+from ccl.io.checksums import sha256
 from ccl.io.errors import ConfigError
-from ccl.io.files import existing, sha256
 from ccl.wsi.encoders import Encoder
 from ccl.wsi.encoders.layouts import LAYOUTS, PREFIXES, WRAPPERS, State, fit_positions
 
@@ -24,11 +24,20 @@ def weights_key(weights: str, expected_sha256: str | None) -> str:
     Raises
     ------
     ConfigError
-        The hash of a local file differs from that of the config.
+        There is no such file, or its hash differs from that of the config.
     """
     if weights in NO_FILE:
         return weights
-    found = sha256(existing(Path(weights)))
+    try:
+        found = sha256(Path(weights))
+    except OSError as error:
+        raise ConfigError(
+            "the weights of the encoder cannot be read",
+            where=weights,
+            found=error.strerror or str(error),
+            expected="a .pth or .safetensors file",
+            todo="correct `weights` in the config, or put the file there",
+        ) from error
     if expected_sha256 not in (None, found):
         raise ConfigError(
             "the weights are not the ones expected",

@@ -114,7 +114,7 @@ def _slide(
         patient_id=slide.patient_id,
         reason=tile.message if tile.status == "excluded" else "",
         annotated=slide.annotation is not None,
-        measures=_measures(Outlines.read(tissue.path)) if tissue.status == "ok" else None,
+        measures=_measures(Outlines.read(tissue.path, key=tissue.key)) if tissue.status == "ok" else None,
         tiles=tile.count if tile.status == "ok" else None,
         outline=_picture(tissue, tissue_folder),
         grid=_picture(tile, tile_folder),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ccl.io.errors import ChangedError, InputError
 from ccl.io.files import digest, fingerprint
 from ccl.io.sheets import Slide
 from ccl.wsi.reader.by_openslide import entry_file
@@ -36,3 +37,34 @@ def slide_fingerprint(slide: Slide) -> str:
     if path.suffix.lower() == ".mrxs" and folder.is_dir():
         return digest(fingerprint(path), fingerprint(folder))
     return fingerprint(slide.path)
+
+
+def check_outlined(slide: Slide, outlined: str) -> None:
+    """Check that a slide is still the one whose tissue was outlined.
+
+    Parameters
+    ----------
+    outlined : str
+        :func:`slide_fingerprint` of that slide; empty in a file of an older version, which did not record it.
+
+    Raises
+    ------
+    ChangedError
+        The slide is gone, or its content is another one.
+    """
+    try:
+        found = slide_fingerprint(slide)
+    except (InputError, OSError) as error:
+        raise ChangedError(
+            "the slide was outlined, and is gone",
+            where=f"slide {slide.slide_id}, {slide.path}",
+            todo="put the slide back; or remove it from the sheet",
+        ) from error
+    if outlined and found != outlined:
+        raise ChangedError(
+            "the slide is not the one that was outlined",
+            where=f"slide {slide.slide_id}, {slide.path}",
+            found=f"content {found[:12]}",
+            expected=f"content {outlined[:12]}",
+            todo="run snakemake with `--forcerun tissue`, or put the other file back",
+        )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,10 +14,10 @@ from ccl.config.keys import recorded
 from ccl.config.sections import TileSettings
 from ccl.io.errors import SlideError
 from ccl.io.files import digest
-from ccl.io.formats import ManifestRow, Tiles, stored_key
+from ccl.io.formats import ManifestRow, Tiles, stored_count
 from ccl.io.shards import SlideStage
 from ccl.io.sheets import Slide
-from ccl.wsi.reader.opening import open_slide
+from ccl.wsi.reader.opening import check_outlined, open_slide
 from ccl.wsi.reader.patches import best_level
 from ccl.wsi.reader.pictures import Picture, overview
 from ccl.wsi.tile import VERSION
@@ -56,12 +55,7 @@ class TileStage(SlideStage):
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         """Return the key and the number of patches of a finished slide."""
-        path = self.output(slide)
-        key = stored_key(path) if self.picture(slide).exists() else None
-        if key is None:
-            return None
-        with h5py.File(path, "r", locking=False) as file:
-            return key, int(file["coords"].shape[0])
+        return stored_count(self.output(slide), "coords") if self.picture(slide).exists() else None
 
     def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
         """Lay the grid over a slide's tissue, and draw it.
@@ -70,9 +64,12 @@ class TileStage(SlideStage):
         ------
         SlideError
             The slide cannot be read, is coarser than the patches, or no patch holds enough tissue.
+        ChangedError
+            The slide is not the one that was outlined.
         """
         assert upstream is not None, "tile follows tissue"
-        outlines = Outlines.read(upstream.path)
+        outlines = Outlines.read(upstream.path, key=upstream.key)
+        check_outlined(slide, outlines.fingerprint)
         coords = self._coords(outlines)
         with open_slide(slide) as reader:
             best_level(reader, self._target_mpp(outlines))
@@ -136,6 +133,7 @@ class TileStage(SlideStage):
             "level0_width": outlines.level0_width,
             "level0_height": outlines.level0_height,
             "level0_mpp": outlines.level0_mpp,
+            "slide_fingerprint": outlines.fingerprint,
             "target_mpp": self._target_mpp(outlines),
         }
 

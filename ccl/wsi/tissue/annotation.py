@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from shapely.geometry import Polygon, box, shape
 from shapely.geometry.base import BaseGeometry
 
+from ccl.io.checksums import sha256
 from ccl.io.errors import SlideError
-from ccl.io.files import sha256
 from ccl.io.progress import say
 from ccl.io.sheets import Slide
 from ccl.wsi.tissue.outlines import pieces_of, trace

@@ -17,6 +17,7 @@ from shapely.geometry.polygon import orient
 
 from ccl.io.errors import InputError
 from ccl.io.files import read_json, write_json
+from ccl.io.formats import check_key
 
 SMOOTHING_PX = 1.0
 """Standard deviation of the blur that smooths the outline, in pixels of the mask."""
@@ -36,6 +37,8 @@ class Outlines:
     level0_height: int
     polygons: tuple[Polygon, ...]
     """Pieces of tissue with their holes, in level-0 pixels, largest first; no two overlap."""
+    fingerprint: str = ""
+    """Digest of the slide's content; empty in a file of an older version."""
 
     def area_mm2(self, polygon: Polygon) -> float:
         """Return the area of a piece without its holes, in mm2."""
@@ -61,20 +64,22 @@ class Outlines:
             "level0_mpp": self.level0_mpp,
             "level0_width": self.level0_width,
             "level0_height": self.level0_height,
+            "slide_fingerprint": self.fingerprint,
         }
-        write_json(path, {"type": "FeatureCollection", "ccl": about, "features": features})
+        write_json(path, {"type": "FeatureCollection", "ccl": about, "features": features}, checksum=True)
 
     @classmethod
-    def read(cls, path: Path) -> Outlines:
-        """Read a file that :meth:`write` wrote.
+    def read(cls, path: Path, *, key: str | None = None) -> Outlines:
+        """Read a file that :meth:`write` wrote, under `key` if it is given.
 
         Raises
         ------
         InputError
-            The file is missing, or is not such a file.
+            The file is missing, is not such a file, or has another key.
         """
         about, features = _parts(path)
         try:
+            check_key(path, str(about["key"]), key)
             return cls(
                 slide_id=str(about["slide_id"]),
                 level0_mpp=float(about["level0_mpp"]),
@@ -83,6 +88,7 @@ class Outlines:
                 polygons=tuple(
                     Polygon(outer, holes) for outer, *holes in (item["geometry"]["coordinates"] for item in features)
                 ),
+                fingerprint=str(about.get("slide_fingerprint", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise _malformed(path, f"{type(error).__name__}: {error}") from error

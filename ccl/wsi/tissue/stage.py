@@ -12,7 +12,7 @@ from shapely.geometry import Polygon
 
 from ccl.config.keys import recorded
 from ccl.config.sections import TissueSettings
-from ccl.io.errors import SlideError
+from ccl.io.errors import ChangedError, SlideError
 from ccl.io.files import digest
 from ccl.io.formats import ManifestRow
 from ccl.io.shards import SlideStage
@@ -64,13 +64,21 @@ class TissueStage(SlideStage):
         ------
         SlideError
             The slide cannot be read, has no scale, or shows no tissue; its annotation is missing or does not fit.
+        ChangedError
+            The slide or its annotation was replaced after the stage began.
         """
         with open_slide(slide) as reader:
             width, height = reader.dimensions
             seen = thumbnail(reader, self.settings.mpp)
             polygons = self._tissue(slide, reader, seen)
             picture = overview(reader, seen)
-            outlines = Outlines(slide.slide_id, reader.mpp, width, height, polygons)
+            outlines = Outlines(slide.slide_id, reader.mpp, width, height, polygons, slide_fingerprint(slide))
+        if self.key(slide, upstream) != key:
+            raise ChangedError(
+                "the slide or its annotation was replaced while the stage ran",
+                where=f"slide {slide.slide_id}, {slide.path}",
+                todo="run again when the files are complete",
+            )
         picture.outline(polygons)
         picture.scale_bar()
         picture.write(self.picture(slide))

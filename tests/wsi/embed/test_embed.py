@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +13,14 @@ import tifffile
 import torch
 
 from ccl.config.sections import EmbedSettings
-from ccl.io.errors import StageError
+from ccl.io.errors import ConfigError, StageError
 from ccl.io.formats import Features, ManifestRow, Tiles, read_manifest, write_manifest
 from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import Slide
 from ccl.wsi.embed.stage import EmbedStage
 from ccl.wsi.encoders import get_encoder
 from ccl.wsi.encoders.build import build_encoder
+from ccl.wsi.reader.opening import slide_fingerprint
 
 SETTINGS = EmbedSettings("resnet50", "random", None, "float32")
 
@@ -77,13 +80,65 @@ def test_a_finished_slide_is_kept_until_something_it_depends_on_changes(shard: S
     assert shard.upstream is not None
     (tiles,) = read_manifest(shard.upstream)
     write_manifest(shard.upstream, [replace(tiles, key="other tiles")])
+    with pytest.raises(StageError, match="not the one that its manifest lists"):
+        run_shard(stage(shard), shard)
+    found = Tiles.read(tiles.path)
+    found.write(tiles.path, "other tiles")
     (moved,) = run_shard(stage(shard), shard)
     assert moved.key not in (row.key, half.key)
 
 
-def test_a_slide_that_vanished_fails_by_name(shard: Shard) -> None:
-    shard.slides[0].path.unlink()
-    with pytest.raises(StageError, match="slide S"):
-        run_shard(stage(shard), shard)
+def test_a_slide_that_vanished_fails_even_if_bad_slides_are_excluded(shard: Shard) -> None:
+    path = shard.slides[0].path
+    content = path.read_bytes()
+    path.unlink()
+    with pytest.raises(StageError, match="S: the slide was outlined, and is gone"):
+        run_shard(stage(shard), replace(shard, on_bad_slide="exclude"))
     assert not shard.manifest.exists()
     assert not (shard.manifest.parent.parent / "S.h5").exists()
+    path.write_bytes(content)
+    assert [row.status for row in run_shard(stage(shard), replace(shard, on_bad_slide="exclude"))] == ["ok"]
+
+
+def test_weights_that_are_missing_are_no_slides_fault(shard: Shard, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, weights=str(tmp_path / "weights.pth"))
+    with pytest.raises(ConfigError, match="cannot be read"):
+        run_shard(stage(shard, settings), replace(shard, on_bad_slide="exclude"))
+    (tmp_path / "weights.pth").touch()
+    with pytest.raises(ConfigError, match="not the ones expected"):
+        run_shard(stage(shard, replace(settings, sha256="0" * 64)), replace(shard, on_bad_slide="exclude"))
+    assert not shard.manifest.exists()
+
+
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_a_slide_that_was_replaced_after_it_was_outlined_is_not_embedded(
+    shard: Shard, pixels: np.ndarray, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (slide,) = shard.slides
+    assert shard.upstream is not None
+    (row,) = read_manifest(shard.upstream)
+    tiles = Tiles.read(row.path)
+    replace(tiles, attributes={**tiles.attributes, "slide_fingerprint": slide_fingerprint(slide)}).write(
+        row.path, row.key
+    )
+
+    def replace_slide() -> None:
+        times = slide.path.stat()
+        tifffile.imwrite(slide.path, pixels[::-1], tile=(256, 256), photometric="rgb")
+        os.utime(slide.path, ns=(times.st_atime_ns, times.st_mtime_ns))  # as `cp -p` does
+
+    worker = stage(shard)
+    if when == "before":
+        replace_slide()
+    else:
+        embed = worker._features
+
+        def embed_and_replace(*arguments: Any) -> Any:
+            features = embed(*arguments)
+            replace_slide()
+            return features
+
+        monkeypatch.setattr(worker, "_features", embed_and_replace)
+    with pytest.raises(StageError, match="not the one that was outlined"):
+        run_shard(worker, replace(shard, on_bad_slide="exclude"))
+    assert not worker.output(slide).exists()

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from ccl.io.formats import Features, ManifestRow, Tiles, read_manifest, write_manifest
-from ccl.wsi.verify import verify_results
+from ccl.results.verify import verify_results
 
 KILLED_HALFWAY = """
 import os, signal
@@ -72,9 +72,9 @@ def test_a_killed_worker_goes_on_where_it_was(tmp_path: Path, command: list[str]
     folder = tmp_path / "cohort" / "embed" / "resnet50"
     killed = run(command, KILLED_HALFWAY)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    finished, torn = folder / "S0.h5", next(folder.glob(".S1*"))
+    finished, torn = folder / "S0.h5", next(folder.glob(".ccl-S1*"))
     assert torn.stat().st_size < finished.stat().st_size
-    assert {path.name for path in folder.iterdir()} == {"S0.h5", torn.name}
+    assert {path.name for path in folder.iterdir()} == {"S0.h5", torn.name, ".sha256"}
     made = finished.stat().st_mtime_ns
 
     again = run(command)
@@ -84,4 +84,4 @@ def test_a_killed_worker_goes_on_where_it_was(tmp_path: Path, command: list[str]
     rows = read_manifest(folder / "manifests" / "0.tsv")
     assert [(row.slide_id, row.status, row.count) for row in rows] == [(f"S{number}", "ok", 2) for number in range(3)]
     assert len({Features.read(row.path).features.tobytes() for row in rows}) == 3
-    assert [(problem.path, problem.manifest) for problem in verify_results(tmp_path)] == [(torn, None)]
+    assert [(problem.path, problem.again) for problem in verify_results(tmp_path).problems] == [(torn, None)]

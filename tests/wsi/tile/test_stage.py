@@ -15,7 +15,7 @@ from ccl.io.errors import StageError
 from ccl.io.formats import Tiles
 from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import Slide
-from ccl.wsi.reader.opening import open_slide
+from ccl.wsi.reader.opening import open_slide, slide_fingerprint
 from ccl.wsi.reader.patches import patches
 from ccl.wsi.tile.stage import TileStage
 from ccl.wsi.tissue.outlines import Outlines
@@ -71,7 +71,8 @@ def test_coordinates_are_exact_in_order_and_inside(tmp_path, write_slide):
 
 
 def test_the_file_has_tridents_layout(tmp_path, write_slide):
-    (row,) = run(tmp_path, write_slide(disc(), file_mpp=1.0))
+    slide = write_slide(disc(), file_mpp=1.0)
+    (row,) = run(tmp_path, slide)
     assert row.path == tmp_path / "tile/slide.h5"
     with h5py.File(row.path) as file:
         coords = file["coords"]
@@ -90,6 +91,7 @@ def test_the_file_has_tridents_layout(tmp_path, write_slide):
         "level0_width": 1100,
         "level0_height": 900,
         "level0_mpp": 1.0,
+        "slide_fingerprint": slide_fingerprint(slide),
         "target_mpp": 2.0,
     }
     assert isinstance(attributes["patch_size_level0"], np.integer)

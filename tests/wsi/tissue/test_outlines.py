@@ -105,6 +105,7 @@ def test_the_file_is_what_qupath_opens(tmp_path):
         "level0_mpp": 0.2528,
         "level0_width": 40_000,
         "level0_height": 30_000,
+        "slide_fingerprint": "",
     }
     (feature,) = content["features"]
     assert feature["type"] == "Feature"
