@@ -42,8 +42,8 @@ def level0_mpp(slide: Slide, properties: Properties) -> float:
     """Return the scale of `slide` at level 0 in um/px.
 
     The first of these that exists is used: the sample sheet, the physical size of a pixel in OME-XML, the file's own
-    scale (OpenSlide takes it from the vendor's metadata), the TIFF resolution tags, and 10 um divided by the objective's
-    power.
+    scale (OpenSlide takes it from the vendor's metadata), the TIFF resolution tags, and 10 um divided by the power of
+    the objective.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def _unusable(slide: Slide, problem: str, found: str, properties: Properties | N
     if sides and max(sides) < SMALL_PX:
         found += f"; {sides[0]:.0f} x {sides[1]:.0f} px, as small as a thumbnail or a coarse level"
         todo = (
-            "give the file of the whole slide; if this is all there is, fill `mpp` of the sample sheet with its scale"
+            "give the file of the whole slide; if there is none, fill `mpp` of the sample sheet with this one's scale"
         )
     return SlideError(
         problem,

@@ -79,10 +79,8 @@ def test_only_the_files_best_source_can_disagree():
 def test_an_objective_that_does_not_fit_the_scale_is_noted(power, sheet, doubtful):
     """A slide of 10x with 0.5 um/px in the sheet would be read at twice its scale."""
     slide = replace(SLIDE, mpp=sheet)
-    properties = {
-        "openslide.objective-power": power,
-        **({} if sheet else {"openslide.mpp-x": "0.5", "openslide.mpp-y": "0.5"}),
-    }
+    own = {} if sheet else {"openslide.mpp-x": "0.5", "openslide.mpp-y": "0.5"}
+    properties = {"openslide.objective-power": power, **own}
     notes = scale_notes(slide, level0_mpp(slide, properties), properties)
     assert any(f"objective is {power}x" in note for note in notes) == doubtful
 
