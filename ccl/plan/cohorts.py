@@ -142,7 +142,7 @@ class Cohort:
 
     @property
     def feature_manifests(self) -> list[str]:
-        """The manifests that list the features, with wildcards for cohort and encoder."""
+        """The manifest that lists the features, with wildcards for cohort and encoder."""
         if self.entry.features:
             return ["<results>/{cohort}/import/{encoder}/manifest.tsv"]
-        return self.manifests("embed/{encoder}")
+        return ["<results>/{cohort}/embed/{encoder}/manifest.tsv"] if self.slides else []

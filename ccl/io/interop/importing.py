@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ccl.io.formats import Features, ManifestRow, write_manifest
 from ccl.io.interop import VERSION
 from ccl.io.interop.naming import candidates, find_features
 from ccl.io.progress import progress
+from ccl.io.repeats import counted_once
 from ccl.io.sheets import OnBadSlide, Slide, read_slide_sheet
 
 
@@ -24,7 +26,7 @@ def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slid
     Raises
     ------
     InputError
-        There is no such folder.
+        There is no such folder, or the same features belong to several patients.
     StageError
         With ``on_bad_slide="fail"``: files are missing, damaged, empty, hold values that are not finite, or
         differ in width; the message lists each.
@@ -32,14 +34,17 @@ def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slid
     existing(features)
     rows: list[ManifestRow] = []
     owners: dict[Path, str] = {}
+    contents: dict[str, str] = {}
     width: int | None = None
-    for slide in progress(read_slide_sheet(slides), "import", unit="slide"):
+    sheet = read_slide_sheet(slides)
+    for slide in progress(sheet, "import", unit="slide"):
         path = candidates(features, slide)[0]
         try:
             path = _claim(features, slide, owners)
             array = Features.read(path).features
             _check(path, array, width or array.shape[1])
             width = array.shape[1]
+            contents[slide.slide_id] = hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
             rows.append(
                 ManifestRow(slide.slide_id, "ok", path, digest("import", VERSION, fingerprint(path)), len(array), "")
             )
@@ -53,7 +58,7 @@ def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slid
             found="".join(f"\n    {row.slide_id}: {row.message}" for row in bad),
             todo="fix the files, or set `on_bad_slide: exclude` to go on without them",
         )
-    write_manifest(manifest, rows)
+    write_manifest(manifest, counted_once(sheet, rows, contents))
 
 
 def _claim(folder: Path, slide: Slide, owners: dict[Path, str]) -> Path:

@@ -252,3 +252,10 @@ def test_other_contents(folder: Path, change: Callable[[h5py.File], None], expec
     with pytest.raises(InputError, match=expected):
         Features.read(folder / "b.h5")
     assert [row.status for row in imported(folder, "exclude")] == ["ok", "excluded", "ok"]
+
+
+def test_the_same_features_of_two_patients_are_an_error_that_names_both(folder: Path) -> None:
+    layouts.trident(folder / "b.h5", *patches(0))
+    with pytest.raises(InputError, match="several patients") as caught:
+        imported(folder, on_bad_slide="exclude")
+    assert "a of patient a and b of patient b" in caught.value.found
