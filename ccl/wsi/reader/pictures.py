@@ -9,10 +9,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import openslide
 from numpy.typing import NDArray
 from shapely.geometry import LinearRing, Polygon
 
+from ccl.io.errors import SlideError
 from ccl.io.files import atomic_path
+from ccl.io.sheets import Slide
+from ccl.wsi.reader.by_openslide import open_file
 from ccl.wsi.reader.patches import thumbnail
 from ccl.wsi.reader.protocol import SlideReader
 
@@ -36,7 +40,7 @@ class Picture:
     level0_px: tuple[float, float]
     """Level-0 pixels per picture pixel in x and y."""
     mpp: float
-    """um per picture pixel."""
+    """um per picture pixel; NaN if it is unknown."""
 
     def points(self, coordinates: NDArray[np.floating | np.integer]) -> NDArray[np.int32]:
         """Convert (N, 2) level-0 coordinates to the picture's whole pixels."""
@@ -94,6 +98,17 @@ def overview(reader: SlideReader, seen: NDArray[np.uint8] | None = None) -> Pict
     else:
         pixels = thumbnail(reader, mpp)
     return Picture(pixels, (width / pixels.shape[1], height / pixels.shape[0]), mpp)
+
+
+def refused_picture(slide: Slide) -> Picture | None:
+    """Return what a slide looks like that cannot be used, whatever its scale; None if OpenSlide cannot read it."""
+    try:
+        with open_file(slide) as file:
+            pixels = np.array(file.get_thumbnail((LONGEST_PX, LONGEST_PX)).convert("RGB"))
+            width, height = file.dimensions
+    except (SlideError, openslide.OpenSlideError):
+        return None
+    return Picture(pixels, (width / pixels.shape[1], height / pixels.shape[0]), math.nan)
 
 
 def round_length(limit: float) -> float:

@@ -36,6 +36,8 @@ class Outlines:
     level0_height: int
     polygons: tuple[Polygon, ...]
     """Pieces of tissue with their holes, in level-0 pixels, largest first; no two overlap."""
+    notes: tuple[str, ...] = ()
+    """What is doubtful about the slide, for the contact sheet."""
 
     def area_mm2(self, polygon: Polygon) -> float:
         """Return the area of a piece without its holes, in mm2."""
@@ -61,6 +63,7 @@ class Outlines:
             "level0_mpp": self.level0_mpp,
             "level0_width": self.level0_width,
             "level0_height": self.level0_height,
+            "notes": list(self.notes),
         }
         write_json(path, {"type": "FeatureCollection", "ccl": about, "features": features})
 
@@ -83,6 +86,7 @@ class Outlines:
                 polygons=tuple(
                     Polygon(outer, holes) for outer, *holes in (item["geometry"]["coordinates"] for item in features)
                 ),
+                notes=tuple(map(str, about["notes"])),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise _malformed(path, f"{type(error).__name__}: {error}") from error

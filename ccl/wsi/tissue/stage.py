@@ -19,7 +19,7 @@ from ccl.io.shards import SlideStage
 from ccl.io.sheets import Slide
 from ccl.wsi.reader.opening import open_slide, slide_fingerprint
 from ccl.wsi.reader.patches import thumbnail
-from ccl.wsi.reader.pictures import overview
+from ccl.wsi.reader.pictures import Picture, overview, refused_picture
 from ccl.wsi.reader.protocol import SlideReader
 from ccl.wsi.tissue import VERSION
 from ccl.wsi.tissue.annotation import annotation_digest, read_annotation
@@ -43,6 +43,10 @@ class TissueStage(SlideStage):
         """Return ``tissue/{slide}.jpg``: the outlines on the slide."""
         return self.out / f"{slide.slide_id}.jpg"
 
+    def refused(self, slide: Slide) -> Path:
+        """Return ``tissue/refused/{slide}.jpg``: a slide that was refused, without outlines."""
+        return self.out / "refused" / f"{slide.slide_id}.jpg"
+
     def key(self, slide: Slide, upstream: ManifestRow | None) -> str:
         """Return the digest of the slide's content, the sheet's scale, the settings and the annotation.
 
@@ -65,17 +69,27 @@ class TissueStage(SlideStage):
         SlideError
             The slide cannot be read, has no scale, or shows no tissue; its annotation is missing or does not fit.
         """
-        with open_slide(slide) as reader:
-            width, height = reader.dimensions
-            seen = thumbnail(reader, self.settings.mpp)
-            polygons = self._tissue(slide, reader, seen)
-            picture = overview(reader, seen)
-            outlines = Outlines(slide.slide_id, reader.mpp, width, height, polygons)
-        picture.outline(polygons)
+        self.refused(slide).unlink(missing_ok=True)
+        try:
+            outlines, picture = self._outlined(slide)
+        except Exception:
+            # Whoever reads the reason wants to look at the slide.
+            if shown := refused_picture(slide):
+                shown.write(self.refused(slide))
+            raise
+        picture.outline(outlines.polygons)
         picture.scale_bar()
         picture.write(self.picture(slide))
         outlines.write(self.output(slide), key)
-        return len(polygons)
+        return len(outlines.polygons)
+
+    def _outlined(self, slide: Slide) -> tuple[Outlines, Picture]:
+        """Return the outlines of a slide, and its picture without them."""
+        with open_slide(slide) as reader:
+            seen = thumbnail(reader, self.settings.mpp)
+            polygons = self._tissue(slide, reader, seen)
+            outlines = Outlines(slide.slide_id, reader.mpp, *reader.dimensions, polygons, tuple(reader.notes))
+            return outlines, overview(reader, seen)
 
     def _tissue(self, slide: Slide, reader: SlideReader, seen: NDArray[np.uint8]) -> tuple[Polygon, ...]:
         """Return the tissue of a slide with the thumbnail `seen`: found, annotated, or their intersection."""

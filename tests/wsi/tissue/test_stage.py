@@ -115,7 +115,26 @@ def test_a_blank_slide_has_no_tissue(tmp_path, write_slide):
     with pytest.raises(SlideError, match="no tissue on the slide") as caught:
         TissueStage(tmp_path / "tissue", SETTINGS).make(slide, None, "key")
     assert "slide slide" in caught.value.where
-    assert not list((tmp_path / "tissue").glob("*"))
+    assert not [path for path in (tmp_path / "tissue").glob("*") if path.is_file()]
+
+
+def test_a_refused_slide_is_shown_until_it_is_used(tmp_path, write_slide, image):
+    """No tissue, no scale: each has a picture to look at."""
+    shown = tmp_path / "tissue/refused/slide.jpg"
+    for refused in (write_slide(image[:, :200], file_mpp=2.0), write_slide(image)):
+        with pytest.raises(StageError):
+            run(tmp_path, refused)
+        picture = cv2.imread(str(shown))[..., ::-1].astype(int)
+        assert max(picture.shape) == 1024
+        assert np.abs(picture[5, 5] - (243, 241, 244)).max() < 12
+    run(tmp_path, write_slide(image, file_mpp=2.0))
+    assert not shown.exists()
+
+
+def test_what_is_doubtful_about_the_scale_goes_with_the_outlines(tmp_path, write_slide, image):
+    (row,) = run(tmp_path, write_slide(image, file_mpp=1.0, sheet_mpp=2.0))
+    (note,) = Outlines.read(row.path).notes
+    assert "the sample sheet says 2 um/px" in note
 
 
 def test_bad_slides_do_not_stop_the_others_and_are_named(tmp_path, write_slide, image):
