@@ -23,6 +23,7 @@ from ccl.wsi.reader.pictures import Picture, overview, refused_picture
 from ccl.wsi.reader.protocol import SlideReader
 from ccl.wsi.tissue import VERSION
 from ccl.wsi.tissue.annotation import annotation_digest, read_annotation
+from ccl.wsi.tissue.kind import unusable_kind
 from ccl.wsi.tissue.mask import tissue_mask
 from ccl.wsi.tissue.outlines import Outlines, pieces_of, stored_outlines, trace
 
@@ -98,6 +99,14 @@ class TissueStage(SlideStage):
         annotated = read_annotation(slide, (width, height), (columns, rows)) if slide.annotation else None
         if annotated is not None and self.settings.annotation == "replace":
             return annotated
+        if kind := unusable_kind(seen):
+            raise SlideError(
+                "not a slide of stained tissue in bright light",
+                where=f"slide {slide.slide_id}, {slide.path}",
+                found=kind,
+                expected="a brightfield slide in colour, such as hematoxylin and eosin; encoders know no others",
+                todo="leave the slide out; if it is one, annotate its tissue and set `tissue: annotation: replace`",
+            )
         mm2_per_px = (reader.mpp / 1000) ** 2
         min_area_px = self.settings.min_area_mm2 / mm2_per_px
         polygons = trace(
