@@ -24,6 +24,11 @@ except CclError as error:
     raise WorkflowError(str(error)) from None
 
 
+# Not `onstart`, which a dry run does not see.
+if workflow.is_main_process:
+    plan.targets.announce()
+
+
 pathvars:
     results=plan.config.results,
     logs="<results>/logs",

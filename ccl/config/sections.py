@@ -218,7 +218,7 @@ class TissueSettings:
     """``tissue``: what counts as tissue."""
 
     mpp: float = key(8.0, "scale of the thumbnail on which tissue is detected (um/px)", gt=0)
-    threshold: float = key(0.06, "minimum colour saturation of tissue (0 to 1)", gt=0, lt=1)
+    threshold: float = key(0.06, "minimum colour saturation of tissue relative to the glass of its slide (0 to 1)", gt=0, lt=1)
     min_area_mm2: float = key(0.05, "smaller pieces of tissue are dropped (mm2)", ge=0)
     min_hole_mm2: float = key(0.005, "smaller holes are filled (mm2)", ge=0)
     annotation: Literal["restrict", "replace"] = key(
@@ -482,8 +482,8 @@ class Config:
     )
     on_bad_slide: OnBadSlide = key(
         "fail",
-        "fail finishes the other slides, then stops and lists the bad ones; exclude continues without them and names"
-        " them in the report",
+        "fail finishes the other slides and the contact sheet, then stops and lists the bad ones; exclude continues"
+        " without them and names them in the report",
     )
     missing_modality: Literal["fail", "blank"] = key(
         "fail",

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ BLOCK_BYTES = 1 << 16
 NOT_A_NUMBER = ("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN")
 MISSING = frozenset(("", "NA", "N/A", "n/a", "#NA", "#N/A", "#N/A N/A", "<NA>", "null", "NULL", "None", *NOT_A_NUMBER))
 """Cells that count as empty, as in pandas, which :func:`read_table` uses."""
+
+SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas"}
+"""Marks between columns, and their names."""
 
 BLOCKS = 64
 """Number of blocks of a large file that :func:`fingerprint` samples."""
@@ -135,7 +139,13 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
     try:
         # The header is read separately, because pandas silently renames a repeated column.
         header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0].tolist()
-        table = pd.read_csv(path, sep=separator, dtype=dict.fromkeys(text, str), low_memory=False)
+        with warnings.catch_warnings():
+            # A row with more cells than the header would otherwise lose its last cells or shift the columns.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            kinds = dict.fromkeys(text, str)
+            table = pd.read_csv(path, sep=separator, dtype=kinds, low_memory=False, index_col=False)
+    except pd.errors.ParserWarning as error:
+        raise _no_table(path, "rows with more cells than the header") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, ValueError, OSError) as error:
         raise _no_table(path, str(error)) from error
     _check_header(path, header, required)
@@ -211,7 +221,7 @@ def _no_table(path: Path, found: str) -> InputError:
         where=str(path),
         found=found,
         expected="a CSV or TSV file with a header line",
-        todo="open it in a spreadsheet and save it as CSV (UTF-8)",
+        todo="open it in a spreadsheet and save it as CSV (UTF-8), with points in numbers and not commas",
     )
 
 
@@ -228,6 +238,14 @@ def _check_header(path: Path, header: Sequence[Any], required: tuple[str, ...]) 
             todo="remove or rename one of them",
         )
     missing = [name for name in required if name not in named]
+    if missing and len(header) == 1 and (others := [mark for mark in SEPARATORS if mark in str(header[0])]):
+        raise InputError(
+            "the table has another separator",
+            where=f"{path}, header",
+            found=f"{SEPARATORS[others[0]]} between the columns",
+            expected=SEPARATORS[_separator(path)] + (", as the file is named .csv" if path.suffix == ".csv" else ""),
+            todo="save the table as CSV with commas, or as .tsv with tabs",
+        )
     if missing:
         raise InputError(
             "a column is missing",

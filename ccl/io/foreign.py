@@ -33,18 +33,20 @@ def read_tensor(path: Path) -> NDArray[np.floating[Any]]:
 
     try:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(tensor, torch.Tensor):
-            raise TypeError(f"a {type(tensor).__name__}")
-        tensor = tensor.detach()
-        return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
+        found = f"a {type(tensor).__name__}"
     except Exception as error:  # torch raises many classes of errors for damaged or malicious files
+        # Its messages advise to load Python objects, or are those of the unpickler.
+        tensor, found = None, f"nothing that torch.save wrote, or a part of it ({type(error).__name__})"
+    if not isinstance(tensor, torch.Tensor):
         raise InputError(
             "not a file of one tensor, or a damaged one",
             where=str(path),
-            found=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+            found=found,
             expected="one tensor (N, D); files with other Python objects are not opened, as they could run code",
             todo="make it again with torch.save(features, path)",
-        ) from error
+        )
+    tensor = tensor.detach()
+    return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
 
 
 def stamp_coords(file: h5py.File, mpp: float | None) -> tuple[NDArray[np.int64] | None, dict[str, Any]]:

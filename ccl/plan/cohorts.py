@@ -125,6 +125,12 @@ class Cohort:
         paths = [path for slide in self.shards[shard] for path in (slide.path, slide.annotation) if path]
         return [str(path) for path in paths if path.exists() or self.will_be_made(path)]
 
+    @property
+    def missing_slides(self) -> list[Slide]:
+        """The slides that are read and do not exist."""
+        read = self.slides if self.entry.reads_slides else []
+        return [slide for slide in read if not slide.path.exists() and not self.will_be_made(slide.path)]
+
     def feature_folder(self, encoder: str) -> str:
         """Return the folder of ready features."""
         assert self.entry.features is not None

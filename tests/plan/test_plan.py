@@ -180,3 +180,18 @@ def test_a_model_without_covariates_does_not_read_them(plan: Make, config: dict[
     reads = {name: "clinical" in made.inputs.train(job(cohort="a", model=name)) for name in made.config.models}
     assert reads == {"plain": False, "both": True}
     assert made.options.overrides(job(model="both")) == "{}"
+
+
+def test_slides_that_do_not_exist_are_told_before_the_run(plan: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    plan().targets.announce()
+    assert f"note: cohort blca: {SLIDES} of {SLIDES} slides do not exist, such as " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("old", "new"), [("S0.svs", "{scans}/S0.svs"), ("S0.svs", "S}.svs")])
+def test_braces_in_the_path_of_a_slide_are_refused_by_name(plan: Make, tmp_path: Path, old: str, new: str) -> None:
+    """Snakemake would look for a wildcard of this name."""
+    sheet = tmp_path / "slides.csv"
+    sheet.write_text(sheet.read_text().replace(old, new))
+    with pytest.raises(ConfigError, match="has braces") as caught:
+        plan()
+    assert "cohorts: blca: slides: S0" in str(caught.value)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ccl.io.errors import CclError, InputError, StageError
 from ccl.io.files import digest, existing, fingerprint
@@ -41,10 +43,10 @@ def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slid
         path = candidates(features, slide)[0]
         try:
             path = _claim(features, slide, owners)
-            array = Features.read(path).features
+            array = _read(path)
             _check(path, array, width or array.shape[1])
             width = array.shape[1]
-            contents[slide.slide_id] = hashlib.sha256(np.ascontiguousarray(array)).hexdigest()
+            contents[slide.slide_id] = hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()
             rows.append(
                 ManifestRow(slide.slide_id, "ok", path, digest("import", VERSION, fingerprint(path)), len(array), "")
             )
@@ -83,7 +85,21 @@ def _claim(folder: Path, slide: Slide, owners: dict[Path, str]) -> Path:
     return path
 
 
-def _check(path: Path, array: np.ndarray[tuple[int, ...], np.dtype[np.floating]], width: int) -> None:
+def _read(path: Path) -> NDArray[np.floating[Any]]:
+    """Return the features of the user's own file, which ccl advises nobody to delete."""
+    try:
+        return Features.read(path).features
+    except InputError as error:
+        raise InputError(
+            error.problem.replace("embed", "features"),
+            where=error.where,
+            found=error.found,
+            expected="features (N, D) in a file of TRIDENT, CLAM or STAMP (docs/interop.md)",
+            todo="correct the folder, or make the file again with the tool that wrote it",
+        ) from error
+
+
+def _check(path: Path, array: NDArray[np.floating[Any]], width: int) -> None:
     if array.size == 0 or array.shape[1] != width or not np.isfinite(array).all():
         raise InputError(
             "not usable as features",

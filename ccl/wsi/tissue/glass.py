@@ -58,7 +58,7 @@ def glass_colour(thumbnail: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.array(WHITE, np.float32)
     centre = _mode(colours)
     near = (np.abs(colours.astype(np.float32) - centre) <= SPREAD).all(axis=1)
-    return np.median(colours[near], axis=0).astype(np.float32)
+    return np.asarray(np.median(colours[near], axis=0), np.float32)
 
 
 def _even(thumbnail: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -77,4 +77,4 @@ def _mode(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
     bins = np.argwhere(frequency >= LARGE * frequency.max())
     # Of equally bright bins, the most frequent.
     rank = bins.sum(axis=1) + frequency[tuple(bins.T)] / (2 * frequency.max())
-    return ((bins[rank.argmax()] + 0.5) * BIN).astype(np.float32)
+    return np.asarray((bins[rank.argmax()] + 0.5) * BIN, np.float32)

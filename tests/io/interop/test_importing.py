@@ -259,3 +259,19 @@ def test_the_same_features_of_two_patients_are_an_error_that_names_both(folder: 
     with pytest.raises(InputError, match="several patients") as caught:
         imported(folder, on_bad_slide="exclude")
     assert "a of patient a and b of patient b" in caught.value.found
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.h5", b"text"), ("a.pt", b"hello"), ("a.pt", b"a,b\n1,2\n"), ("a.pt", b"{}"), ("a.pt", b"")],
+)
+def test_a_users_own_file_is_called_by_name_and_never_to_be_deleted(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    sheet(tmp_path, a="")
+    with pytest.raises(StageError) as caught:
+        imported(tmp_path)
+    assert name in str(caught.value)
+    assert "the tool that wrote it" in str(caught.value)
+    assert "delete" not in str(caught.value)
+    assert "KeyError: " not in str(caught.value)
+    assert "weights_only" not in str(caught.value)
