@@ -218,7 +218,9 @@ class TissueSettings:
     """``tissue``: what counts as tissue."""
 
     mpp: float = key(8.0, "scale of the thumbnail on which tissue is detected (um/px)", gt=0)
-    threshold: float = key(0.06, "minimum colour saturation of tissue relative to the glass of its slide (0 to 1)", gt=0, lt=1)
+    threshold: float = key(
+        0.06, "minimum colour saturation of tissue relative to the glass of its slide (0 to 1)", gt=0, lt=1
+    )
     min_area_mm2: float = key(0.05, "smaller pieces of tissue are dropped (mm2)", ge=0)
     min_hole_mm2: float = key(0.005, "smaller holes are filled (mm2)", ge=0)
     annotation: Literal["restrict", "replace"] = key(

@@ -22,7 +22,7 @@ from ccl.io.sheets import OnBadSlide, Slide, read_slide_sheet
 def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slide: OnBadSlide) -> None:
     """Check one feature file per slide and list them in a manifest.
 
-    The layouts of TRIDENT, CLAM (HDF5 or ``.pt``) and STAMP are recognised file by file; the names that a file may
+    The layouts of TRIDENT, CLAM (HDF5 or ``.pt``) and STAMP, and ``.npy``, are recognised file by file; the names that a file may
     have are those of :func:`ccl.io.interop.naming.candidates`.  The files stay where they are.
 
     Raises
@@ -71,7 +71,7 @@ def _claim(folder: Path, slide: Slide, owners: dict[Path, str]) -> Path:
         raise InputError(
             "no file with the slide's features",
             where=str(folder),
-            expected=" or ".join(f"{name}.h5 or {name}.pt" for name in names) + ", or one in h5_files/ or pt_files/",
+            expected=f"{' or '.join(names)}, with .h5, .hdf5, .pt or .npy, there or in h5_files/ or pt_files/",
             todo="correct the folder, the `slide_id`, or the sheet's `path`, whose stem is tried too",
         )
     if (owner := owners.setdefault(path, slide.slide_id)) != slide.slide_id:

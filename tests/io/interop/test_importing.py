@@ -150,7 +150,7 @@ def test_two_slides_with_one_file(folder: Path) -> None:
         (np.ones((4, 0), np.float32), "at least one patch"),
         (np.ones(8, np.float32), "not features of patches"),
         (np.ones((4, 8), np.int64), "not features of patches"),
-        (None, "b.h5 or b.pt"),
+        (None, "b, with .h5, .hdf5, .pt or .npy"),
     ],
 )
 def test_unusable_files_are_all_named(folder: Path, array: np.ndarray | None, expected: str) -> None:
@@ -275,3 +275,29 @@ def test_a_users_own_file_is_called_by_name_and_never_to_be_deleted(tmp_path: Pa
     assert "delete" not in str(caught.value)
     assert "KeyError: " not in str(caught.value)
     assert "weights_only" not in str(caught.value)
+
+
+def test_plain_arrays_and_batches_of_one_slide(tmp_path: Path) -> None:
+    """`.npy`, `.hdf5` and (1, N, D), as other tools and scripts write features."""
+    made = {name: patches(seed) for seed, name in enumerate("abcd")}
+    np.save(tmp_path / "a.npy", made["a"][0])
+    np.save(tmp_path / "b.npy", made["b"][0][None])
+    layouts.clam_pt(tmp_path / "c.pt", made["c"][0][None])
+    with h5py.File(tmp_path / "d.hdf5", "w") as file:
+        file["features"], file["coords"] = made["d"][0][None], made["d"][1][None]
+    sheet(tmp_path, a="", b="", c="", d="")
+    for row in imported(tmp_path):
+        features, coords = made[row.slide_id]
+        found, head = Features.read(row.path), FeaturesHead.read(row.path)
+        np.testing.assert_array_equal(found.features, features)
+        assert (head.count, head.dim) == features.shape
+        if row.slide_id == "d":
+            np.testing.assert_array_equal(found.coords, coords)
+
+
+@pytest.mark.parametrize("array", [np.ones((2, 5, 8)), np.ones(8), np.ones((5, 8), np.int64), np.array([{}])])
+def test_an_array_that_is_no_slides_patches_is_refused(tmp_path: Path, array: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", array, allow_pickle=True)
+    sheet(tmp_path, a="")
+    with pytest.raises(StageError, match=r"a\.npy"):
+        imported(tmp_path)
