@@ -228,6 +228,13 @@ class TissueSettings:
         "use of a slide's own annotation; restrict keeps the detected tissue within it, replace uses the annotation"
         " itself as the tissue",
     )
+    tissue_classes: Annotated[tuple[Text, ...], LATER] = key(
+        (),
+        "classes of QuPath that count as tissue in an annotation, such as Tumor; empty takes all that are not cut out",
+    )
+    cut_classes: Annotated[tuple[Text, ...], LATER] = key(
+        (), "classes of QuPath that are cut out of the tissue, in addition to those whose name begins with Ignore"
+    )
 
 
 @section

@@ -115,12 +115,8 @@ def check_patches(path: Path, features: Any, attributes: Mapping[str, Any]) -> N
         They are not (N, D) floating-point numbers, or the file says they are a slide's or a patient's.
     """
     kind = attributes.get("feat_type", "tile")
-    if (
-        features.ndim not in (2, 3)
-        or features.shape[:-2] not in ((), (1,))
-        or features.dtype.kind != "f"
-        or kind != "tile"
-    ):
+    one_slide = features.ndim == 2 or (features.ndim == 3 and features.shape[0] == 1)
+    if not one_slide or features.dtype.kind != "f" or kind != "tile":
         raise InputError(
             "not features of patches",
             where=str(path),

@@ -188,7 +188,7 @@ class FeaturesHead:
             return cls(len(whole.features), whole.features.shape[1], whole.encoder, whole.weights)
         with _open_h5(path, "embed") as file:
             features = _patches(path, file)
-            return cls(*features.shape[-2:], *_made_by(features))
+            return cls(features.shape[-2], features.shape[-1], *_made_by(features))
 
 
 def coords_attributes(path: Path) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from ccl.io.sheets import OnBadSlide, Slide, read_slide_sheet
 def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slide: OnBadSlide) -> None:
     """Check one feature file per slide and list them in a manifest.
 
-    The layouts of TRIDENT, CLAM (HDF5 or ``.pt``) and STAMP, and ``.npy``, are recognised file by file; the names that a file may
-    have are those of :func:`ccl.io.interop.naming.candidates`.  The files stay where they are.
+    The layouts of TRIDENT, CLAM (HDF5 or ``.pt``) and STAMP, and ``.npy``, are recognised file by file; the names that
+    a file may have are those of :func:`ccl.io.interop.naming.candidates`.  The files stay where they are.
 
     Raises
     ------

@@ -61,7 +61,9 @@ def render_contact_sheet(cohort: str, slides: Sequence[SlideQuality], folder: Pa
 
 
 def _card(slide: SlideQuality, number: int, folder: Path) -> dict[str, Any]:
-    outline = "outline of the tissue" if slide.measures or not slide.outline else "as it is"
+    outline = "outline of the tissue"
+    if not slide.measures:
+        outline = "as it is" if slide.outline else "picture: the file cannot be read"
     pictures = ((slide.outline, outline), (slide.grid, "grid of patches"))
     return {
         "slide": slide,

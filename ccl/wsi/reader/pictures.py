@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import openslide
 from numpy.typing import NDArray
+from PIL import Image
 from shapely.geometry import LinearRing, Polygon
 
 from ccl.io.errors import SlideError
@@ -27,6 +28,9 @@ OUTER_RGB = (0, 150, 60)
 HOLE_RGB = (0, 60, 220)
 """Green and blue: both stand out from pink and purple tissue and from a white background."""
 
+MOST_PX = 80_000_000
+"""Larger pictures that are no slides are not loaded to be shown."""
+
 JPEG_QUALITY = 88
 MARGIN_PX = 12
 
@@ -38,7 +42,7 @@ class Picture:
     pixels: NDArray[np.uint8]
     """(H, W, 3) RGB."""
     level0_px: tuple[float, float]
-    """Level-0 pixels per picture pixel in x and y."""
+    """Level-0 pixels per picture pixel in x and y; NaN if nothing is drawn."""
     mpp: float
     """um per picture pixel; NaN if it is unknown."""
 
@@ -101,14 +105,25 @@ def overview(reader: SlideReader, seen: NDArray[np.uint8] | None = None) -> Pict
 
 
 def refused_picture(slide: Slide) -> Picture | None:
-    """Return what a slide looks like that cannot be used, whatever its scale; None if OpenSlide cannot read it."""
+    """Return what a slide looks like that cannot be used, whatever its scale; None if it cannot be read at all."""
     try:
         with open_file(slide) as file:
             pixels = np.array(file.get_thumbnail((LONGEST_PX, LONGEST_PX)).convert("RGB"))
-            width, height = file.dimensions
     except (SlideError, openslide.OpenSlideError):
+        pixels = _plain_picture(slide.path)
+    return None if pixels is None else Picture(pixels, (math.nan, math.nan), math.nan)
+
+
+def _plain_picture(path: Path) -> NDArray[np.uint8] | None:
+    """Return a picture that is no slide, such as a PNG or a TIFF without tiles, if it is not too large to be loaded."""
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MOST_PX:
+                return None
+            image.thumbnail((LONGEST_PX, LONGEST_PX))
+            return np.array(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
-    return Picture(pixels, (width / pixels.shape[1], height / pixels.shape[0]), math.nan)
 
 
 def round_length(limit: float) -> float:

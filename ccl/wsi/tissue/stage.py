@@ -54,8 +54,8 @@ class TissueStage(SlideStage):
         How an annotation is used matters only to a slide that has one.
         """
         settings = recorded(self.settings)
-        use = settings.pop("annotation")
-        annotation = [use, annotation_digest(slide)] if slide.annotation else []
+        use = [settings.pop(name) for name in ("annotation", "tissue_classes", "cut_classes") if name in settings]
+        annotation = [*use, annotation_digest(slide)] if slide.annotation else []
         return digest("tissue", VERSION, slide_fingerprint(slide), slide.mpp, settings, *annotation)
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
@@ -96,7 +96,8 @@ class TissueStage(SlideStage):
         """Return the tissue of a slide with the thumbnail `seen`: found, annotated, or their intersection."""
         width, height = reader.dimensions
         rows, columns = seen.shape[:2]
-        annotated = read_annotation(slide, (width, height), (columns, rows)) if slide.annotation else None
+        size, seen_size = (width, height), (columns, rows)
+        annotated = read_annotation(slide, size, seen_size, self.settings) if slide.annotation else None
         if annotated is not None and self.settings.annotation == "replace":
             return annotated
         if kind := unusable_kind(seen):
