@@ -106,6 +106,7 @@ def overview(reader: SlideReader, seen: NDArray[np.uint8] | None = None) -> Pict
 
 def refused_picture(slide: Slide) -> Picture | None:
     """Return what a slide looks like that cannot be used, whatever its scale; None if it cannot be read at all."""
+    pixels: NDArray[np.uint8] | None
     try:
         with open_file(slide) as file:
             pixels = np.array(file.get_thumbnail((LONGEST_PX, LONGEST_PX)).convert("RGB"))
