@@ -249,6 +249,17 @@ class TileSettings:
         " and TRIDENT do",
     )
     min_tissue: float = key(0.5, "minimum share of tissue in a patch (0 to 1)", gt=0, le=1)
+    min_focus: Annotated[float, LATER] = key(
+        0.0, "minimum variance of the Laplacian of a patch at 1 um/px (grey levels squared); 0 keeps all patches", ge=0
+    )
+    max_black: Annotated[float, LATER] = key(1.0, "maximum share of black in a patch (0 to 1); 1 keeps all", gt=0, le=1)
+    max_white: Annotated[float, LATER] = key(
+        1.0,
+        "maximum share of a patch as bright as glass, such as gaps and fat (0 to 1); 1 keeps all",
+        gt=0,
+        le=1,
+    )
+    max_ink: Annotated[float, LATER] = key(1.0, "maximum share of pen ink in a patch (0 to 1); 1 keeps all", gt=0, le=1)
 
 
 @section

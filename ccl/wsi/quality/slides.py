@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pandas as pd
 
 from ccl.io.errors import InputError
 from ccl.io.files import existing
-from ccl.io.formats import ManifestRow, read_manifest
+from ccl.io.formats import ManifestRow, coords_attributes, read_manifest
 from ccl.io.progress import progress
 from ccl.io.repeats import repeated
 from ccl.io.sheets import Slide
@@ -51,6 +52,8 @@ class SlideQuality:
     """None if no tissue was found."""
     tiles: int | None
     """None if there is no tile."""
+    filtered: str
+    """Patches that each filter took; empty if none were taken."""
     outline: Path | None
     """Picture of the tissue's outline; of a slide refused by ``tissue``, the slide itself."""
     grid: Path | None
@@ -110,10 +113,11 @@ def to_table(slides: Sequence[SlideQuality]) -> pd.DataFrame:
             "annotated": "yes" if slide.annotated else "no",
             **{name: getattr(slide.measures, name, None) for name in names},
             "tiles": slide.tiles,
+            "filtered": slide.filtered,
         }
         for slide in slides
     ]
-    columns = ("slide_id", "patient_id", "status", "message", "notes", "annotated", *names, "tiles")
+    columns = ("slide_id", "patient_id", "status", "message", "notes", "annotated", *names, "tiles", "filtered")
     return pd.DataFrame(rows, columns=list(columns)).astype({"pieces": "Int64", "tiles": "Int64"})
 
 
@@ -156,6 +160,7 @@ def _slide(slide: Slide, outlined: Mapping[str, Row], tiled: Mapping[str, Row]) 
         annotated=slide.annotation is not None,
         measures=measures,
         tiles=tile.row.count if tile.row.status == "ok" else None,
+        filtered=_filtered(tile.row.path) if tile.row.status == "ok" else "",
         outline=_picture(tissue) if outlines else _refused(slide, tissue.folder),
         grid=_picture(tile) if tile.row.status == "ok" else None,
     )
@@ -164,6 +169,12 @@ def _slide(slide: Slide, outlined: Mapping[str, Row], tiled: Mapping[str, Row]) 
 def _picture(row: Row) -> Path:
     """Return the picture of a slide that a stage could use."""
     return existing(row.folder / f"{row.row.slide_id}.jpg")
+
+
+def _filtered(path: Path) -> str:
+    """Return how many patches of a slide each filter took, in words."""
+    counts = json.loads(coords_attributes(path).get("filtered", "{}"))
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
 
 
 def _refused(slide: Slide, folder: Path) -> Path | None:

@@ -90,14 +90,25 @@ def tissue_mask(thumbnail: NDArray[np.uint8], settings: TissueSettings) -> Mask:
     -------
     ndarray of bool, (H, W)
     """
-    rgb = np.minimum(thumbnail / glass_colour(thumbnail), np.float32(1))
-    hsv = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV), np.float32)
+    rgb, hsv = _relative(thumbnail)
     ink = _ink(hsv, rgb, settings)
     saturation = np.ascontiguousarray(hsv[..., 1])
     coloured = (cv2.medianBlur(saturation, 3) >= settings.threshold) & ~ink
     whole = coloured & ~_mostly_glass(coloured, saturation)
     closed = cv2.morphologyEx(_bytes(whole), cv2.MORPH_CLOSE, _disc(CLOSING_UM, settings.mpp)) > 0
     return closed & ~_large(ink, settings.min_hole_mm2 / (settings.mpp / 1000) ** 2)
+
+
+def ink_mask(thumbnail: NDArray[np.uint8], settings: TissueSettings) -> Mask:
+    """Return where a thumbnail (H, W, 3) shows ink or black areas with their rims, which is no tissue."""
+    rgb, hsv = _relative(thumbnail)
+    return _ink(hsv, rgb, settings)
+
+
+def _relative(thumbnail: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return RGB relative to the glass, 0 to 1, and the same as hue in degrees, saturation and value."""
+    rgb = np.minimum(thumbnail / glass_colour(thumbnail), np.float32(1))
+    return rgb, np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV), np.float32)
 
 
 def _mostly_glass(coloured: Mask, saturation: NDArray[np.float32]) -> Mask:

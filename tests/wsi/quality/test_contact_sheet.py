@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -152,6 +153,15 @@ def test_what_embed_found_later_is_shown(cohort: Cohort) -> None:
     assert table.loc["small", "status"] == "ok"
     assert page.order().index("large") < page.order().index("fine")
     assert page.words.count("embed: damaged") == 1
+
+
+def test_what_filters_took_is_counted(cohort: Cohort) -> None:
+    with h5py.File(cohort.folder / "tile" / "large.h5", "a") as file:
+        file["coords"].attrs["filtered"] = '{"out of focus": 12, "ink": 3}'
+    table, page = cohort.make()
+    assert table.loc["large", "filtered"] == "12 out of focus, 3 ink"
+    assert table["filtered"].isna().sum() == 5
+    assert "taken by filters: 12 out of focus, 3 ink" in page.words
 
 
 def test_what_is_doubtful_is_said_and_comes_first_of_the_slides_in_use(
