@@ -34,6 +34,9 @@ LARGE = 0.2
 SPREAD = 12
 """Pixels of glass differ by at most this from its colour (0 to 255)."""
 
+SAMPLE = 250_000
+"""About so many pixels are enough."""
+
 WHITE = (255.0, 255.0, 255.0)
 
 
@@ -50,7 +53,8 @@ def glass_colour(thumbnail: NDArray[np.uint8]) -> NDArray[np.float32]:
     ndarray of float32, (3,)
         0 to 255.
     """
-    even = _even(thumbnail)
+    step = max(1, int((thumbnail.size / 3 / SAMPLE) ** 0.5))
+    even, thumbnail = _even(thumbnail)[::step, ::step], thumbnail[::step, ::step]
     brightest, darkest = thumbnail.max(axis=2), thumbnail.min(axis=2)
     tinted = (brightest - darkest) > MOST_TINT * brightest
     colours = thumbnail[even & (brightest >= 255 * DIMMEST) & ~tinted & (darkest < FILLER)]
@@ -71,9 +75,9 @@ def _even(thumbnail: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def _mode(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return the brightest of the frequent colours (N, 3), to the nearest bin."""
     side = 256 // BIN
-    counts = np.zeros((side, side, side), np.float32)
-    np.add.at(counts, tuple((colours // BIN).T), 1)
-    frequency = uniform_filter(counts, 3, mode="constant")
+    cells = (colours // BIN).astype(np.int64) @ np.array([side * side, side, 1])
+    counts = np.bincount(cells, minlength=side**3).reshape(side, side, side)
+    frequency = uniform_filter(counts.astype(np.float32), 3, mode="constant")
     bins = np.argwhere(frequency >= LARGE * frequency.max())
     # Of equally bright bins, the most frequent.
     rank = bins.sum(axis=1) + frequency[tuple(bins.T)] / (2 * frequency.max())

@@ -7,7 +7,9 @@ as even as violet ink.  Black ink, borders of a scan and grey dirt have no hue.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -125,28 +127,37 @@ def _mostly_glass(coloured: Mask, saturation: NDArray[np.float32]) -> Mask:
 
 def _ink(hsv: NDArray[np.float32], rgb: NDArray[np.float32], settings: TissueSettings) -> Mask:
     """Return strokes of ink and black areas with their rims; `hsv` is in degrees, 0 to 1, 0 to 1, `rgb` in 0 to 1."""
-    hue, saturation, value = (hsv[..., channel] for channel in range(3))
+    hue, saturation, value = (np.ascontiguousarray(hsv[..., channel]) for channel in range(3))
     colourless = saturation * value < COLOURLESS
-    even = _even(rgb)
     coloured = saturation >= settings.threshold
-    kinds = [(colourless & (value < DARK), colourless & (value < DIM), False)]
+    found = _stroke(colourless & (value < DARK), lambda: colourless & (value < DIM), settings)
     for ink in INKS:
         core = _between(hue, ink.first, ink.last) & (saturation >= ink.least_saturation) & (rgb[..., 0] <= ink.most_red)
-        pale = _between(hue, ink.first - RIM_DEGREES, ink.last + RIM_DEGREES) & coloured
-        kinds.append((core & (even | (not ink.even)), coloured if ink.like_tissue else pale, ink.like_tissue))
-    stroke, bleed = _disc(STROKE_UM / 2, settings.mpp), _disc(BLEED_UM, settings.mpp)
-    found = np.zeros(hue.shape, bool)
-    for core, pale, like_tissue in kinds:
-        opened = cv2.morphologyEx(_bytes(core), cv2.MORPH_OPEN, stroke)
-        near = cv2.dilate(opened, bleed) > 0
-        found |= opened > 0
-        if like_tissue:
-            # Beyond its blurred edge, the rim of the ink is what ends near the stroke; tissue goes on.
-            edge = cv2.dilate(opened, stroke, iterations=2) > 0
-            found |= pale & (edge | _within(pale & (opened == 0), near))
-        else:
-            found |= pale & near
-    return cv2.dilate(_bytes(found), stroke) > 0
+        if ink.even and core.any():
+            core &= _even(rgb)
+        first, last = ink.first - RIM_DEGREES, ink.last + RIM_DEGREES
+        pale = partial(_pale, hue, coloured, None if ink.like_tissue else (first, last))
+        found |= _stroke(core, pale, settings, like_tissue=ink.like_tissue)
+    return cv2.dilate(_bytes(found), _disc(STROKE_UM / 2, settings.mpp)) > 0
+
+
+def _pale(hue: NDArray[np.float32], coloured: Mask, hues: tuple[float, float] | None) -> Mask:
+    """Return where a coloured pixel has one of some hues, or any."""
+    return coloured & _between(hue, *hues) if hues else coloured
+
+
+def _stroke(core: Mask, pale: Callable[[], Mask], settings: TissueSettings, *, like_tissue: bool = False) -> Mask:
+    """Return the strokes with pixels of `core`, and their rims among the pixels that `pale` gives."""
+    stroke = _disc(STROKE_UM / 2, settings.mpp)
+    opened = cv2.morphologyEx(_bytes(core), cv2.MORPH_OPEN, stroke)
+    if not opened.any():
+        return opened > 0
+    rim, near = pale(), cv2.dilate(opened, _disc(BLEED_UM, settings.mpp)) > 0
+    if like_tissue:
+        # Beyond its blurred edge, the rim of the ink is what ends near the stroke; tissue goes on.
+        edge = cv2.dilate(opened, stroke, iterations=2) > 0
+        near = edge | _within(rim & (opened == 0), near)
+    return (opened > 0) | (rim & near)
 
 
 def _within(mask: Mask, area: Mask) -> Mask:
@@ -173,7 +184,8 @@ def _even(rgb: NDArray[np.float32]) -> Mask:
 
 def _between(hue: NDArray[np.float32], first: float, last: float) -> Mask:
     """Return where a hue lies between two others, clockwise, in degrees."""
-    return np.asarray((hue - first) % 360 < (last - first) % 360, bool)
+    first, last = first % 360, last % 360
+    return (hue >= first) & (hue < last) if first <= last else (hue >= first) | (hue < last)
 
 
 def _large(mask: Mask, least_px: float) -> Mask:
