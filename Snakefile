@@ -29,6 +29,11 @@ except CclError as error:
     raise WorkflowError(str(error)) from None
 
 
+# Not `onstart`, which a dry run does not see.
+if workflow.is_main_process:
+    plan.targets.announce()
+
+
 pathvars:
     results=plan.config.results,
     logs="<results>/logs",
@@ -45,6 +50,7 @@ include: "workflow/rules/tissue.smk"
 include: "workflow/rules/tile.smk"
 include: "workflow/rules/quality.smk"
 include: "workflow/rules/embed.smk"
+include: "workflow/rules/gather.smk"
 include: "workflow/rules/import.smk"
 include: "workflow/rules/genomics.smk"
 include: "workflow/rules/clinical.smk"

@@ -74,6 +74,7 @@ def examine(config: Path | None, *, fetch: bool = False, profile: str | None = N
     yield from _encoders(values, fetch)
     if planned.state == "ok":
         for cohort in make_plan(values, [config]).cohorts.values():
+            yield from slides(cohort)
             yield from covariates(cohort)
             yield from downloads(cohort)
         if profile:
@@ -168,6 +169,20 @@ def plannable(config: Path, values: Mapping[str, Any]) -> Finding:
     """Check a config and the tables and sheets that it names, as a run would before its first job."""
     made = make_plan(values, [config])
     return Finding("ok", "config", f"{config}: {len(made.cohorts)} cohorts, {len(made.runs)} models to train")
+
+
+def slides(cohort: Cohort) -> Iterator[Finding]:
+    """Look for the slides of a cohort whose slides are read."""
+    if not cohort.entry.reads_slides:
+        return
+    missing, what = cohort.missing_slides, f"slides {cohort.name}"
+    if missing:
+        found = (
+            f"{len(missing)} of {len(cohort.slides)} do not exist, such as {missing[0].slide_id} ({missing[0].path})"
+        )
+        yield Finding("fail", what, found, "correct the sample sheet, or copy them to where it says")
+    else:
+        yield Finding("ok", what, plural(len(cohort.slides), "slide"))
 
 
 def covariates(cohort: Cohort) -> Iterator[Finding]:

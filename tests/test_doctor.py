@@ -28,11 +28,12 @@ def _in_the_project_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A config that can be planned, of one slide that is not there yet."""
+    """A config that can be planned, of one slide."""
     (tmp_path / "patients.csv").write_text(
         "patient_id,months,censorship\n" + "".join(f"P{i},{i},0\n" for i in range(9))
     )
     (tmp_path / "slides.csv").write_text("slide_id,patient_id,path\nS,P1,S.svs\n")
+    (tmp_path / "S.svs").touch()
     values = {
         "results": str(tmp_path / "results"),
         "data": str(tmp_path),
@@ -121,6 +122,14 @@ def test_slides_to_download_need_room(config: Path, size: int, state: str) -> No
     finding = found(change(config, cohorts={"c": cohort}))["download c"]
     assert finding.state == state
     assert ("1 of 1 slide not there yet, 2.0 GB" if state == "ok" else "no room") in finding.found
+
+
+def test_slides_that_do_not_exist_are_counted(config: Path) -> None:
+    assert (found(config)["slides c"].state, found(config)["slides c"].found) == ("ok", "1 slide")
+    (config.parent / "S.svs").unlink()
+    finding = found(config)["slides c"]
+    assert finding.state == "fail"
+    assert "1 of 1 do not exist, such as S (" in finding.found
 
 
 def test_a_file_that_is_no_config_is_a_finding(tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ def tile(settings: TileSettings, out: Path, **shard: Any) -> None:
 @click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
 @click.option("--tissue", type=PATH, multiple=True, required=True, help="manifest of tissue (repeat)")
 @click.option("--tile", type=PATH, multiple=True, required=True, help="manifest of tiles (repeat)")
+@click.option("--embed", type=PATH, multiple=True, help="manifest of features (repeat), to show what failed there")
 @click.option("--out", type=PATH, required=True, help="folder of the table and the page")
 @click.option("--synthetic/--real", default=False, help="whether the cohort is synthetic")
 def quality(out: Path, **inputs: Any) -> None:
@@ -111,6 +112,18 @@ def embed(settings: EmbedSettings, out: Path, batch_size: int, device: str, thre
     run_slide_stage(EmbedStage(out, settings, batch_size, pick_device(device), threads), **shard)
 
 
+@click.command("gather")
+@click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
+@click.option("--manifests", type=PATH, multiple=True, required=True, help="manifest of a shard of embed (repeat)")
+@click.option("--manifest", type=PATH, required=True, help="manifest to write")
+@ON_BAD_SLIDE
+def gather(manifest: Path, **inputs: Any) -> None:
+    """List the features of all shards in one manifest; fail if a slide is bad."""
+    from ccl.wsi.gather import gather_features
+
+    gather_features(manifest, **inputs)
+
+
 @click.command("import")
 @click.option("--slides", type=PATH, required=True, help="sample sheet of slides")
 @click.option("--features", type=PATH, required=True, help="folder of features made by TRIDENT, CLAM or STAMP")
@@ -135,4 +148,4 @@ def export(out: Path, **inputs: Any) -> None:
     export_features(out, **inputs)
 
 
-COMMANDS = (download, tissue, tile, quality, embed, import_, export)
+COMMANDS = (download, tissue, tile, quality, embed, gather, import_, export)

@@ -453,13 +453,22 @@ class TissueSettings:
     """``tissue``: what counts as tissue."""
 
     mpp: float = key(8.0, "scale of the thumbnail on which tissue is detected (um/px)", gt=0)
-    threshold: float = key(0.06, "minimum colour saturation of tissue (0 to 1)", gt=0, lt=1)
+    threshold: float = key(
+        0.06, "minimum colour saturation of tissue relative to the glass of its slide (0 to 1)", gt=0, lt=1
+    )
     min_area_mm2: float = key(0.05, "smaller pieces of tissue are dropped (mm2)", ge=0)
     min_hole_mm2: float = key(0.005, "smaller holes are filled (mm2)", ge=0)
     annotation: Literal["restrict", "replace"] = key(
         "restrict",
         "use of a slide's own annotation; restrict keeps the detected tissue within it, replace uses the annotation"
         " itself as the tissue",
+    )
+    tissue_classes: Annotated[tuple[Text, ...], LATER] = key(
+        (),
+        "classes of QuPath that count as tissue in an annotation, such as Tumor; empty takes all that are not cut out",
+    )
+    cut_classes: Annotated[tuple[Text, ...], LATER] = key(
+        (), "classes of QuPath that are cut out of the tissue, in addition to those whose name begins with Ignore"
     )
 
 
@@ -475,6 +484,17 @@ class TileSettings:
         " and TRIDENT do",
     )
     min_tissue: float = key(0.5, "minimum share of tissue in a patch (0 to 1)", gt=0, le=1)
+    min_focus: Annotated[float, LATER] = key(
+        0.0, "minimum variance of the Laplacian of a patch at 1 um/px (grey levels squared); 0 keeps all patches", ge=0
+    )
+    max_black: Annotated[float, LATER] = key(1.0, "maximum share of black in a patch (0 to 1); 1 keeps all", gt=0, le=1)
+    max_white: Annotated[float, LATER] = key(
+        1.0,
+        "maximum share of a patch as bright as glass, such as gaps and fat (0 to 1); 1 keeps all",
+        gt=0,
+        le=1,
+    )
+    max_ink: Annotated[float, LATER] = key(1.0, "maximum share of pen ink in a patch (0 to 1); 1 keeps all", gt=0, le=1)
 
 
 @section
@@ -749,8 +769,8 @@ class Config:
     )
     on_bad_slide: OnBadSlide = key(
         "fail",
-        "fail finishes the other slides, then stops and lists the bad ones; exclude continues without them and names"
-        " them in the report",
+        "fail finishes the other slides and the contact sheet, then stops and lists the bad ones; exclude continues"
+        " without them and names them in the report",
     )
     missing_modality: Literal["fail", "blank"] = key(
         "fail",

@@ -19,8 +19,21 @@ TABLES = ("patients.csv", "clinical.csv", "rna.csv", "cnv.csv", "snv.csv", "fami
 
 FINISHED, UNFINISHED = "demo.json", ".demo-unfinished.json"
 
-PENS = {"blue": (1.7, 1.0, 0.25), "green": (1.8, 0.55, 1.2), "black": (1.9, 1.9, 1.8)}
+PENS = {
+    "blue": (1.7, 1.0, 0.25),
+    "green": (1.8, 0.55, 1.2),
+    "black": (1.9, 1.9, 1.8),
+    "red": (0.25, 1.8, 1.5),
+    "violet": (0.95, 1.9, 0.5),
+    "yellow": (0.08, 0.2, 1.4),
+}
 """Optical density of markers in red, green and blue."""
+
+USED_PENS = ("blue", "green", "black")
+"""The markers on the slides of a cohort, in turn."""
+
+GLASS = (244.0, 242.0, 245.0)
+"""Red, green and blue of empty glass."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,8 @@ class SlidePlan:
     fold: bool
     scale_in_sheet: bool
     """Whether the scale is in the sample sheet, because the file has none."""
+    glass: tuple[float, float, float] = GLASS
+    """Colour of empty glass; it tints the whole slide."""
 
     @property
     def path(self) -> str:
@@ -64,7 +79,7 @@ def plan_slides(patients: Sequence[str]) -> list[SlidePlan]:
                     slide_id=f"{name}-{letter}",
                     patient=patient,
                     mpp=0.25 if patient % 20 == 1 else 0.5,
-                    pen=list(PENS)[number // 6 % len(PENS)] if number % 6 == 3 else None,
+                    pen=USED_PENS[number // 6 % len(USED_PENS)] if number % 6 == 3 else None,
                     fold=number % 7 == 5,
                     scale_in_sheet=patient == 3,
                 )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ccl.demo.anatomy import GRID_SIDE, GRID_UM, SIDE_UM, Anatomy, Look
 from ccl.demo.noise import Field, Mask, noise, rough_noise
 from ccl.demo.nuclei import LYMPHOCYTE, SPINDLE, TUMOUR, Scatter, strew
-from ccl.demo.plan import PENS
+from ccl.demo.plan import PENS, SlidePlan
 
 TEXTURE_UM = 0.5
 """Pixel size of the textures in um; finer slides enlarge them and differ in their nuclei and noise."""
@@ -52,10 +52,10 @@ def draw_textures(rng: np.random.Generator) -> Textures:
 
 
 def render(
-    anatomy: Anatomy, look: Look, *, mpp: float, pen: str | None, textures: Textures, rng: np.random.Generator
+    anatomy: Anatomy, look: Look, plan: SlidePlan, *, textures: Textures, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Return a slide as RGB uint8, (SIDE_UM / mpp, SIDE_UM / mpp, 3)."""
-    side = round(SIDE_UM / mpp)
+    side = round(SIDE_UM / plan.mpp)
     weights = _weights(anatomy)
     fibres, angles = _fibres(textures, rng)
     grain = _crop(textures.grain, rng)
@@ -69,8 +69,8 @@ def render(
     np.maximum(haematoxylin, nuclei, out=haematoxylin)
     eosin *= 1 - 0.35 * np.clip(nuclei, 0, 1)
     stains = rng.normal(1.0, 0.04, 2).astype(np.float32)
-    ink = _enlarge(_edge(anatomy.pen), side) * (0.9 + 0.06 * _enlarge(grain, side)) if pen else None
-    return _develop(haematoxylin * thick * stains[0], eosin * thick * stains[1], ink, pen, rng)
+    ink = _enlarge(_edge(anatomy.pen), side) * (0.9 + 0.06 * _enlarge(grain, side)) if plan.pen else None
+    return _develop(haematoxylin * thick * stains[0], eosin * thick * stains[1], ink, plan, rng)
 
 
 def _soft(mask: Mask, sigma: float) -> Field:
@@ -165,7 +165,7 @@ def _scatters(weights: _Weights, look: Look) -> list[Scatter]:
 
 
 def _develop(
-    haematoxylin: Field, eosin: Field, ink: Field | None, pen: str | None, rng: np.random.Generator
+    haematoxylin: Field, eosin: Field, ink: Field | None, plan: SlidePlan, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Let white light through the stains: intensity = background * exp(-optical density)."""
     side = haematoxylin.shape[0]
@@ -175,11 +175,11 @@ def _develop(
     # Strips stay in the processor's cache, whole slides do not.
     for top in range(0, side, STRIP):
         strip = slice(top, top + STRIP)
-        for channel, white in enumerate((244.0, 242.0, 245.0)):
+        for channel, white in enumerate(plan.glass):
             light = haematoxylin[strip] * -HAEMATOXYLIN[channel]
             light -= EOSIN[channel] * eosin[strip]
-            if ink is not None and pen is not None:
-                light -= PENS[pen][channel] * ink[strip]
+            if ink is not None and plan.pen:
+                light -= PENS[plan.pen][channel] * ink[strip]
             np.exp(light, out=light)
             light *= white
             light += speckle

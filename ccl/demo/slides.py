@@ -46,7 +46,7 @@ def make_slides(out: Path, plans: Sequence[SlidePlan], *, latents: pd.DataFrame,
         rng = np.random.default_rng([*seed, number])
         look = Look.of(latents.iloc[plan.patient])
         anatomy = draw_anatomy(look, rng, fold=plan.fold, pen=plan.pen is not None)
-        picture = render(anatomy, look, mpp=plan.mpp, pen=plan.pen, textures=textures, rng=rng)
+        picture = render(anatomy, look, plan, textures=textures, rng=rng)
         write_slide(out / plan.path, picture, plan)
         write_text(out / "truth" / "slides" / f"{plan.slide_id}.geojson", json.dumps(truth(anatomy, plan)) + "\n")
 

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import tempfile
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -173,7 +174,13 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
             rows = filter(None, csv.reader(lines, delimiter=separator))
             header, first = next(rows, []), next(rows, [])
         _check_shift(path, header, first)
-        table = pd.read_csv(path, sep=separator, dtype=dict.fromkeys(text, str), low_memory=False)
+        with warnings.catch_warnings():
+            # A later row with more cells than the header would otherwise lose its last cells.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            kinds = dict.fromkeys(text, str)
+            table = pd.read_csv(path, sep=separator, dtype=kinds, low_memory=False, index_col=False)
+    except pd.errors.ParserWarning as error:
+        raise _no_table(path, "rows with more cells than the header") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, *UNREADABLE) as error:
         raise _no_table(path, str(error)) from error
     check_header(path, header, required)
@@ -264,7 +271,7 @@ def _no_table(path: Path, found: str) -> InputError:
         where=str(path),
         found=found,
         expected="a CSV or TSV file with a header line",
-        todo="open it in a spreadsheet and save it as CSV (UTF-8)",
+        todo="open it in a spreadsheet and save it as CSV (UTF-8), with points in numbers and not commas",
     )
 
 

@@ -15,36 +15,59 @@ from numpy.typing import NDArray
 
 from ccl.io.errors import InputError
 
-
-def is_tensor(path: Path) -> bool:
-    """Return whether a file is a torch file: named ``.pt``, and not actually HDF5."""
-    return path.suffix == ".pt" and not h5py.is_hdf5(path)
+ARRAYS = (".pt", ".npy")
+"""Endings of files that hold one array and nothing else."""
 
 
-def read_tensor(path: Path) -> NDArray[np.floating[Any]]:
-    """Read CLAM's ``pt_files/{slide}.pt``: one tensor (N, D), with bfloat16 converted to float32 for NumPy.
+def is_array(path: Path) -> bool:
+    """Return whether a file holds one array: named ``.pt`` or ``.npy``, and not actually HDF5."""
+    return path.suffix in ARRAYS and not h5py.is_hdf5(path)
+
+
+def read_array(path: Path) -> NDArray[np.floating[Any]]:
+    """Read a file of one array: CLAM's ``.pt``, or ``.npy``.
 
     Raises
     ------
     InputError
-        The file is damaged, or holds anything but one tensor.  Python objects are never loaded.
+        The file is damaged, or holds anything but one array.  Python objects are never loaded.
     """
+    return _read_tensor(path) if path.suffix == ".pt" else _read_npy(path)
+
+
+def _read_npy(path: Path) -> NDArray[np.floating[Any]]:
+    try:
+        return np.asarray(np.lib.format.open_memmap(path, mode="r"))
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            "not a NumPy file of one array, or a damaged one",
+            where=str(path),
+            found=str(error).partition("\n")[0],
+            expected="one array (N, D) of numbers; Python objects are not opened, as they could run code",
+            todo="make it again with numpy.save(path, features)",
+        ) from error
+
+
+def _read_tensor(path: Path) -> NDArray[np.floating[Any]]:
+    """Read one tensor, with bfloat16 converted to float32 for NumPy."""
     import torch  # slow to load, and most features are HDF5
 
     try:
         tensor = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(tensor, torch.Tensor):
-            raise TypeError(f"a {type(tensor).__name__}")
-        tensor = tensor.detach()
-        return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
+        found = f"a {type(tensor).__name__}"
     except Exception as error:  # torch raises many classes of errors for damaged or malicious files
+        # Its messages advise to load Python objects, or are those of the unpickler.
+        tensor, found = None, f"nothing that torch.save wrote, or a part of it ({type(error).__name__})"
+    if not isinstance(tensor, torch.Tensor):
         raise InputError(
             "not a file of one tensor, or a damaged one",
             where=str(path),
-            found=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}",
+            found=found,
             expected="one tensor (N, D); files with other Python objects are not opened, as they could run code",
             todo="make it again with torch.save(features, path)",
-        ) from error
+        )
+    tensor = tensor.detach()
+    return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
 
 
 def stamp_coords(file: h5py.File, mpp: float | None) -> tuple[NDArray[np.int64] | None, dict[str, Any]]:
@@ -92,11 +115,12 @@ def check_patches(path: Path, features: Any, attributes: Mapping[str, Any]) -> N
         They are not (N, D) floating-point numbers, or the file says they are a slide's or a patient's.
     """
     kind = attributes.get("feat_type", "tile")
-    if features.ndim != 2 or features.dtype.kind != "f" or kind != "tile":
+    one_slide = features.ndim == 2 or (features.ndim == 3 and features.shape[0] == 1)
+    if not one_slide or features.dtype.kind != "f" or kind != "tile":
         raise InputError(
             "not features of patches",
             where=str(path),
             found=f"{features.dtype} {features.shape}" + ("" if kind == "tile" else f", of a {kind}"),
-            expected="features (N, D) of N patches, floating-point numbers",
+            expected="features (N, D) or (1, N, D) of N patches, floating-point numbers",
             todo="give the folder of the patches' features, or make the file again",
         )

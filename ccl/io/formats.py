@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ccl.io.checksums import MEND
 from ccl.io.errors import CclError, DamageError, InputError
 from ccl.io.files import atomic_path, existing, intact, read_rows, write_table
-from ccl.io.foreign import check_patches, is_tensor, read_tensor, stamp_coords, to_pixels
+from ccl.io.foreign import check_patches, is_array, read_array, stamp_coords, to_pixels
 
 CHUNK_BYTES = 1 << 20
 """Features are stored in chunks of about this size, each with a checksum that is verified on reading."""
@@ -182,7 +182,7 @@ class Features:
 
     @classmethod
     def read(cls, path: Path, *, mpp: float | None = None) -> Features:
-        """Read a file that :meth:`write`, TRIDENT, CLAM (HDF5 or ``.pt``) or STAMP wrote, recognised by its content.
+        """Read a file that :meth:`write`, TRIDENT, CLAM (HDF5 or ``.pt``) or STAMP wrote, or a ``.npy`` file.
 
         Parameters
         ----------
@@ -194,13 +194,13 @@ class Features:
         InputError
             The file is damaged, or its arrays have other shapes than (N, D) and (N, 2).
         """
-        if is_tensor(existing(path)):
-            features = read_tensor(path)
+        if is_array(existing(path)):
+            features = read_array(path)
             check_patches(path, features, {})
-            return cls(_single(features), None, "unknown", "imported", {})
+            return cls(_single(_of_one_slide(features)), None, "unknown", "imported", {})
         with _open_h5(path, "embed") as file:
             features = _patches(path, file)
-            if "coords" in file and _dataset(file, "coords").shape != (len(features), 2):
+            if "coords" in file and _dataset(file, "coords").shape[-2:] != (features.shape[-2], 2):
                 raise InputError(
                     "features and coordinates do not fit each other",
                     where=str(path),
@@ -211,7 +211,7 @@ class Features:
             coords, attributes = stamp_coords(file, mpp) if "feats" in file else _read_coords(file)
             encoder, weights = _made_by(features)
             key = str(file.attrs.get("ccl_key", ""))
-            return cls(_single(features[:]), coords, encoder, weights, attributes, key)
+            return cls(_single(_of_one_slide(features[:])), coords, encoder, weights, attributes, key)
 
 
 @dataclass(frozen=True)
@@ -228,18 +228,18 @@ class FeaturesHead:
 
     @classmethod
     def read(cls, path: Path) -> FeaturesHead:
-        """Read the head of a file for :meth:`Features.read`; a ``.pt`` file has no head and is read completely."""
-        if is_tensor(existing(path)):
+        """Read the head of a file for :meth:`Features.read`; a ``.pt`` file is read completely."""
+        if is_array(existing(path)):
             whole = Features.read(path)
             return cls(len(whole.features), whole.features.shape[1], whole.encoder, whole.weights)
         with _open_h5(path, "embed", whole=False) as file:
             features = _patches(path, file)
-            return cls(len(features), features.shape[1], *_made_by(features))
+            return cls(features.shape[-2], features.shape[-1], *_made_by(features))
 
 
 def coords_attributes(path: Path) -> dict[str, Any]:
     """Return the attributes of the coordinates in a file of features, as :class:`Tiles` has them, if there are any."""
-    if is_tensor(existing(path)):
+    if is_array(existing(path)):
         return {}
     with _open_h5(path, "embed", whole=False) as file:
         return dict(file["coords"].attrs) if "coords" in file else {}
@@ -274,7 +274,12 @@ def _made_by(features: h5py.Dataset) -> tuple[str, str]:
 def _read_coords(file: h5py.File) -> tuple[NDArray[np.int64] | None, dict[str, Any]]:
     if "coords" not in file:
         return None, {}
-    return to_pixels(file["coords"]), dict(file["coords"].attrs)
+    return _of_one_slide(to_pixels(file["coords"])), dict(file["coords"].attrs)
+
+
+def _of_one_slide(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array (N, D) without the leading axis of a batch of one slide, which some tools write."""
+    return array.reshape(array.shape[-2:])
 
 
 def _single(features: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:

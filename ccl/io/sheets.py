@@ -61,7 +61,7 @@ def check_ids(path: Path, ids: Iterable[tuple[int, object]], kind: str) -> None:
             raise InputError(
                 f"not a usable {kind} identifier",
                 where=f"{path}, row {row}",
-                found=repr(value),
+                found=repr(value) if isinstance(value, str) else "nothing, or a word for a missing value such as NA",
                 expected="a letter or digit, then letters, digits, dots, dashes and underscores (200 at most)",
                 todo=f"rename the {kind}; identifiers become file names",
             )
@@ -105,18 +105,20 @@ def read_slide_sheet(path: Path) -> list[Slide]:
 
 
 def _check_once(path: Path, rows: Sequence[tuple[int, Mapping[str, str]]]) -> None:
-    """Raise InputError if a slide is listed twice."""
-    seen: set[str] = set()
+    """Raise InputError if a slide is listed twice; many systems have one file for two names that differ in case."""
+    seen: dict[str, str] = {}
     for number, row in rows:
-        if row["slide_id"] in seen:
+        name = row["slide_id"]
+        if name.casefold() in seen:
+            other = seen[name.casefold()]
             raise InputError(
                 "a slide is listed twice",
                 where=f"{path}, row {number}",
-                found=row["slide_id"],
-                expected="each slide_id once",
+                found=name if name == other else f"{name}, which differs from {other} only in case",
+                expected="each slide_id once, whatever its case, as it becomes a file name",
                 todo="remove the row, or give the second slide a different name",
             )
-        seen.add(row["slide_id"])
+        seen[name.casefold()] = name
 
 
 def _mpp(path: Path, number: int, row: Mapping[str, str]) -> float | None:

@@ -33,7 +33,7 @@ def check_sources(plan: Plan, files: Sequence[str | Path] = ()) -> None:
     Raises
     ------
     ConfigError
-        A file does not exist, or an encoder or its source of weights is unknown.
+        A file does not exist, a path has braces, or an encoder or its source of weights is unknown.
     """
     missing = [
         f"{place}: there is no {path}"
@@ -43,6 +43,14 @@ def check_sources(plan: Plan, files: Sequence[str | Path] = ()) -> None:
     ]
     if missing:
         raise mistakes(missing, files)
+    braced = [
+        f"{place}: {path} has braces, which Snakemake takes for a wildcard; rename it"
+        for cohort in plan.cohorts.values()
+        for place, path in (*_sources(cohort), *_slides(cohort))
+        if {"{", "}"} & set(path)
+    ]
+    if braced:
+        raise mistakes(braced, files)
     if any(cohort.entry.reads_slides for cohort in plan.cohorts.values()):
         for encoder, weights in plan.config.embed.encoders.items():
             check_source(encoder, weights.weights)
@@ -78,6 +86,22 @@ def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
         for encoder in cohort.encoders:
             if path := cohort.config.weights_file(encoder):
                 yield f"embed: encoders: {encoder}: weights", path
+
+
+def _slides(cohort: Cohort) -> Iterator[tuple[str, str]]:
+    """Yield the slides and annotations of a cohort, each with the path."""
+    for slide in cohort.slides if cohort.entry.reads_slides else []:
+        for path in filter(None, (slide.path, slide.annotation)):
+            yield f"cohorts: {cohort.name}: slides: {slide.slide_id}", str(path)
+
+
+def missing_slides(plan: Plan) -> list[str]:
+    """Return a sentence for each cohort with slides that do not exist; the run names each of them with its reason."""
+    return [
+        f"cohort {cohort.name}: {len(slides)} of {len(cohort.slides)} slides do not exist, such as {slides[0].path}"
+        for cohort in plan.cohorts.values()
+        if (slides := cohort.missing_slides)
+    ]
 
 
 def check_models(plan: Plan, files: Sequence[str | Path] = ()) -> None:

@@ -209,6 +209,14 @@ class Cohort:
         paths += [slide.annotation for slide in slides if slide.annotation]
         return [str(path) for path in paths if path.exists() or self.will_be_made(path)]
 
+    @property
+    def missing_slides(self) -> list[Slide]:
+        """The slides that are read, do not exist, and will be neither made nor downloaded."""
+        read = (
+            [slide for slide in self.slides if slide.slide_id not in self.downloads] if self.entry.reads_slides else []
+        )
+        return [slide for slide in read if not slide.path.exists() and not self.will_be_made(slide.path)]
+
     def feature_folder(self, encoder: str) -> str:
         """Return the folder of ready features."""
         assert self.entry.features is not None
@@ -226,7 +234,7 @@ class Cohort:
 
     @property
     def feature_manifests(self) -> list[str]:
-        """The manifests that list the features, with wildcards for cohort and encoder."""
+        """The manifest that lists the features, with wildcards for cohort and encoder."""
         if self.entry.features:
             return ["<results>/{cohort}/import/{encoder}/manifest.tsv"]
-        return self.manifests("embed/{encoder}")
+        return ["<results>/{cohort}/embed/{encoder}/manifest.tsv"] if self.slides else []

@@ -116,6 +116,15 @@ class Inputs:
         """Return the manifests of the tile stage of a cohort."""
         return self._cohort(wildcards).manifests("tile")
 
+    def embed_manifests(self, wildcards: Wildcards) -> list[str]:
+        """Return the manifests of all shards of the embed stage of a cohort, for one encoder."""
+        return self._cohort(wildcards).manifests("embed/{encoder}")
+
+    def quality_embed_manifests(self, wildcards: Wildcards) -> list[str]:
+        """Return the manifests of all shards of the embed stage of a cohort, for all encoders."""
+        cohort = self._cohort(wildcards)
+        return [path for encoder in cohort.encoders for path in cohort.manifests(f"embed/{encoder}")]
+
     def feature_manifests(self, wildcards: Wildcards) -> list[str]:
         """Return the manifests of a cohort's features."""
         return self._cohort(wildcards).feature_manifests

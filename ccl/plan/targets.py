@@ -11,8 +11,10 @@ from ccl.components import DECOMPOSED
 from ccl.explain import EXPLAINED
 from ccl.io.errors import ConfigError
 from ccl.io.files import read_table
+from ccl.io.progress import say
 from ccl.paper import Table, ablations
 from ccl.paper.figures import JUDGED
+from ccl.plan.checks import missing_slides
 from ccl.plan.cohorts import Cohort
 from ccl.plan.inputs import CHARACTERISTICS, Wildcards, evaluation
 from ccl.plan.models import Run
@@ -199,6 +201,11 @@ class Targets:
             needed = f"a model of the method ccl, a cohort with slides and omics, and {PATIENTS}"
             raise _nothing("draw", "figure9", needed)
         return found
+
+    def announce(self) -> None:
+        """Say before a run, also before a dry one, what will go wrong."""
+        for words in missing_slides(self.plan):
+            say(f"note: {words}")
 
     def closing_words(self) -> str:
         """Return the table of C-indices and the path of the report, for the end of a run."""

@@ -244,8 +244,7 @@ def _read_deaths(path: Path) -> frozenset[str]:
 
 def _features(folder: Path, encoder: str) -> dict[str, ManifestRow]:
     """Return the manifest row of each slide with features, embedded or imported."""
-    embedded = _rows((folder / "embed" / encoder / "manifests").glob("*.tsv"))
-    return embedded | _rows((folder / "import" / encoder).glob("manifest.tsv"))
+    return _rows(path for stage in ("embed", "import") for path in (folder / stage / encoder).glob("manifest.tsv"))
 
 
 def _read_inputs(

@@ -97,6 +97,8 @@ def test_hostile_slide_names_are_refused(tmp_path: Path, slide: str) -> None:
     ("text", "expected"),
     [
         ("slide_id,patient_id,path\nA,P1,a\nA,P2,b\n", "listed twice"),
+        ("slide_id,patient_id,path\nA,P1,a\na,P2,b\n", "differs from A only in case"),
+        ("slide_id,patient_id,path\nNA,P1,a\n", "a word for a missing value such as NA"),
         ("slide_id,patient_id,path,mmp\nA,P1,a,1\n", "mmp"),
         ("slide_id,slide_id,patient_id\nA,A,P1\n", "appears twice"),
         ("slide_id,patient_id,path,mpp\nA,P1,a,25\n", "0.05 to 20"),

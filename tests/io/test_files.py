@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -206,3 +207,27 @@ def test_manifests_move_with_their_folder(tmp_path: Path) -> None:
     (back,) = read_manifest(tmp_path / "moved" / "manifests" / "0.tsv")
     assert back.path.resolve() == (tmp_path / "moved" / "A.h5").resolve()
     assert (back.slide_id, back.key, back.count, back.message) == ("A", "k", 3, "")
+
+
+def test_decimal_commas_shift_no_column(tmp_path: Path) -> None:
+    """Two columns and three cells: pandas would take the first cell for the name of the row."""
+    path = tmp_path / "t.csv"
+    path.write_text("patient_id,months\nP1,12,5\nP2,3,0\n")
+    with pytest.raises(InputError, match="cannot be read as a table") as caught:
+        read_table(path, required=("patient_id",))
+    assert "more cells than the header" in caught.value.found
+    assert "not commas" in caught.value.todo
+
+
+@pytest.mark.parametrize("read", [read_table, read_rows])
+@pytest.mark.parametrize(
+    ("name", "mark", "word"), [("t.csv", ";", "semicolons"), ("t.csv", "\t", "tabs"), ("t.tsv", ",", "commas")]
+)
+def test_another_separator_is_named(
+    tmp_path: Path, read: Callable[..., object], name: str, mark: str, word: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(f"slide_id{mark}patient_id\nS{mark}P\n")
+    with pytest.raises(InputError, match="another separator") as caught:
+        read(path, required=("slide_id", "patient_id"))
+    assert caught.value.found.startswith(word)

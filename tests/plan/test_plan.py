@@ -219,3 +219,18 @@ def test_a_slide_sheet_without_rows_is_refused_while_planning(plan, tmp_path) ->
     (tmp_path / "slides.csv").write_text("slide_id,patient_id,path,mpp\n")
     with pytest.raises(InputError, match="the slide sheet lists no slide"):
         plan()
+
+
+def test_slides_that_do_not_exist_are_told_before_the_run(plan: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    plan().targets.announce()
+    assert f"note: cohort blca: {SLIDES} of {SLIDES} slides do not exist, such as " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("old", "new"), [("S0.svs", "{scans}/S0.svs"), ("S0.svs", "S}.svs")])
+def test_braces_in_the_path_of_a_slide_are_refused_by_name(plan: Make, tmp_path: Path, old: str, new: str) -> None:
+    """Snakemake would look for a wildcard of this name."""
+    sheet = tmp_path / "slides.csv"
+    sheet.write_text(sheet.read_text().replace(old, new))
+    with pytest.raises(ConfigError, match="has braces") as caught:
+        plan()
+    assert "cohorts: blca: slides: S0" in str(caught.value)

@@ -207,7 +207,7 @@ def test_newer_manifest_speaks_for_a_slide_and_slides_no_longer_in_the_cohort_ar
 
 def test_slide_that_only_the_encoder_refused_is_listed(tmp_path, make_results):
     evaluations = make_results(tmp_path, "a", slides={"S1": "", "S2": ""})
-    manifest = tmp_path / "a" / "embed" / "resnet50" / "manifests" / "0.tsv"
+    manifest = tmp_path / "a" / "embed" / "resnet50" / "manifest.tsv"
     write_manifest(manifest, [ManifestRow("S2", "excluded", manifest, "", 0, "embed: file is truncated")])
     expected = [{"cohort": "a", "slide_id": "S2", "reason": "embed: file is truncated"}]
     assert make_tables(gather(evaluations))["excluded_slides"].to_dict("records") == expected
@@ -447,7 +447,7 @@ def test_real_data_need_no_care(tmp_path, make_results):
 
 def test_inputs_are_named_with_their_digests(tmp_path, make_results):
     evaluations = make_results(tmp_path, "a", slides={"S1": "", "S2": ""})
-    manifest = tmp_path / "a" / "embed" / "resnet50" / "manifests" / "0.tsv"
+    manifest = tmp_path / "a" / "embed" / "resnet50" / "manifest.tsv"
     inputs = {"rna": [{"file": "rna.csv", "sha256": "ab" * 32}]}
     Genomics((), (), inputs).write(tmp_path / "a" / "genomics" / "genomics.h5")
 

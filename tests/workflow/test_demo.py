@@ -56,6 +56,7 @@ def test_the_plain_command_goes_from_nothing_to_the_report(tmp_path: Path) -> No
         "tile": 2,
         "quality": 1,
         "embed": 2,
+        "gather": 1,
         "cluster": 1,
         "genomics": 1,
         "clinical": 1,
@@ -99,7 +100,7 @@ def test_a_demo_is_made_once_and_mended_when_a_part_is_needed(fresh: Workspace) 
 
 def test_a_demo_that_is_there_is_not_made_again(fresh: Workspace) -> None:
     make_demo(fresh.folder / "data" / "made", DemoSettings(**FEW, bags=False, shuffle_risk=False))
-    assert fresh.planned() == {"tissue": 2, "tile": 2, "embed": 2, "quality": 1}
+    assert fresh.planned() == {"tissue": 2, "tile": 2, "embed": 2, "gather": 1, "quality": 1}
     before = files(fresh.folder / "data")
     result = fresh.snakemake("--until", "tissue")
     assert result.returncode == 0, result.stdout[-6000:]

@@ -60,7 +60,7 @@ def test_slides_go_through_every_stage_to_a_prediction(packed: Path) -> None:
     workspace = Workspace(packed)
     workspace.config["cohorts"] = {"fresh": newcomers("tiny", predict_with={"ccl": SLIDES})}
     workspace.config["models"] = {}
-    stages = {"tissue": 2, "tile": 2, "embed": 2, "genomics": 1, "cluster": 1, "predict_cohort": 1}
+    stages = {"tissue": 2, "tile": 2, "embed": 2, "gather": 1, "genomics": 1, "cluster": 1, "predict_cohort": 1}
     assert workspace.planned("predict") == {**stages, "predict": 1}
     card = json.loads((packed / SLIDES / "bundle.json").read_text())
     assert card["preprocessing"]["tile"]["mpp"] == 0.5

@@ -31,10 +31,10 @@ def test_three_real_slides(tmp_path: Path, real_data: Path) -> None:
     (tmp_path / "slides.csv").write_text((SHEET + PLAIN).format(d=slides, mpp=""))
     result = workspace.snakemake()
     assert result.returncode != 0
-    assert "2 of 3 slides failed" in result.stdout
-    assert "TCGA: the slide does not say its scale" in result.stdout
+    assert "2 of 3 slides cannot be used" in result.stdout
+    assert "TCGA: tissue: the slide does not say its scale" in result.stdout
     assert "mpp" in result.stdout
-    assert "KIDNEY: not a slide that OpenSlide can read" in result.stdout
+    assert "KIDNEY: tissue: not a slide that OpenSlide can read" in result.stdout
     outline = tmp_path / "results" / "real" / "tissue" / "CMU.geojson"
     made = outline.stat().st_mtime_ns
 

@@ -27,6 +27,7 @@ AFTER_CCL = {"train": 4, "evaluate": 2, "components": 2, "explain_model": 2, "re
 AFTER_TILES = {
     "quality": 1,
     "embed": 2,
+    "gather": 1,
     "cluster": 1,
     "train": 2,
     "evaluate": 1,
@@ -101,7 +102,7 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
         (
             "embed.dtype",
             "float16",
-            {"embed": 2, "cluster": 1, "train": 2, "evaluate": 1, "components": 1, "explain_model": 1, "report": 1},
+            AFTER_TILES,
         ),
         ("tile.mpp", 0.6, {"tile": 2, **AFTER_TILES}),
         ("tile.min_tissue", 0.6, {"tile": 2, **AFTER_TILES}),
@@ -110,13 +111,7 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
         (
             "on_bad_slide",
             "exclude",
-            {
-                **{stage: 2 for stage in SLIDE_STAGES},
-                "quality": 1,
-                "import_features": 1,
-                "cluster": 2,
-                **AFTER_CCL,
-            },
+            {"gather": 1, "import_features": 1, "cluster": 2, **AFTER_CCL},
         ),
         (
             "cohort.fold_seed",
@@ -143,15 +138,7 @@ def test_a_config_key_runs_again_what_reads_it(
 
 def test_another_encoder_runs_beside_the_first(workspace: Workspace) -> None:
     workspace.set("embed.encoders.resnet50.weights", "hub")
-    assert workspace.planned() == {
-        "embed": 2,
-        "cluster": 1,
-        "train": 2,
-        "evaluate": 1,
-        "components": 1,
-        "explain_model": 1,
-        "report": 1,
-    }
+    assert workspace.planned() == AFTER_TILES
 
 
 def test_an_omics_value(workspace: Workspace) -> None:
@@ -224,8 +211,7 @@ def test_a_changed_slide_costs_its_shard_to_plan_and_itself_to_run(workspace: Wo
     sheet = pd.read_csv(workspace.folder / "tiny" / "slides.csv")
     first, last = (workspace.folder / "tiny" / sheet["path"].iloc[i] for i in (0, -1))
     shutil.copyfile(last, first)
-    again = {"quality": 1, "cluster": 1, "train": 2, "evaluate": 1, "components": 1, "explain_model": 1, "report": 1}
-    assert workspace.planned() == {stage: 1 for stage in SLIDE_STAGES} | again
+    assert workspace.planned() == AFTER_TILES | {stage: 1 for stage in SLIDE_STAGES}
     tiles = workspace.folder / "results" / "tiny" / "tile"
     before = {path.name: path.stat().st_mtime_ns for path in tiles.glob("*.h5")}
     result = workspace.snakemake("--until", "tile")
@@ -239,7 +225,7 @@ def test_an_added_slide_moves_no_other(workspace: Workspace) -> None:
     sheet = pd.read_csv(path)
     extra = sheet.iloc[[0]].assign(slide_id="EXTRA")
     pd.concat([sheet, extra]).to_csv(path, index=False)
-    slides = {"quality": 1} | {stage: 1 for stage in SLIDE_STAGES}
+    slides = {"quality": 1, "gather": 1} | {stage: 1 for stage in SLIDE_STAGES}
     assert workspace.planned() == {
         "cohort": 1,
         **slides,
@@ -257,6 +243,7 @@ def test_an_annotation_costs_its_shard_to_plan_and_its_slide_to_run(workspace: W
     sheet = pd.read_csv(path)
     again = {stage: 1 for stage in SLIDE_STAGES} | {
         "quality": 1,
+        "gather": 1,
         "cluster": 1,
         "train": 4,
         "evaluate": 2,

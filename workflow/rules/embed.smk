@@ -21,13 +21,12 @@ rule embed:
         runtime=720,
     params:
         shards=plan.config.shards,
-        on_bad_slide=plan.config.on_bad_slide,
         version=plan.version("wsi.embed"),
         flags=plan.options.embed,
         out=subpath(output.manifest, ancestor=2),
     shell:
         "ccl embed --slides {input.slides:q} --upstream {input.upstream:q}"
         " --shard {wildcards.shard} --shards {params.shards}"
-        " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide {params.on_bad_slide}"
+        " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide exclude"
         " --batch-size {resources.batch_size} --device {resources.device} --threads {threads}"
         " {params.flags} > {log:q} 2>&1"

@@ -3,6 +3,7 @@ rule quality:
         slides=ancient(plan.inputs.slide_sheet),
         tissue=plan.inputs.tissue_manifests,
         tile=plan.inputs.tile_manifests,
+        embed=plan.inputs.quality_embed_manifests,
     output:
         table=report(
             "<results>/{cohort}/quality/slides.csv",

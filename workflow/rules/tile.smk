@@ -15,12 +15,11 @@ rule tile:
         runtime=120,
     params:
         shards=plan.config.shards,
-        on_bad_slide=plan.config.on_bad_slide,
         version=plan.version("wsi.tile"),
         flags=plan.options.section("tile"),
         out=subpath(output.manifest, ancestor=2),
     shell:
         "ccl tile --slides {input.slides:q} --upstream {input.upstream:q}"
         " --shard {wildcards.shard} --shards {params.shards}"
-        " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide {params.on_bad_slide}"
+        " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide exclude"
         " {params.flags} > {log:q} 2>&1"

@@ -16,12 +16,11 @@ rule tissue:
         runtime=240,
     params:
         shards=plan.config.shards,
-        on_bad_slide=plan.config.on_bad_slide,
         version=plan.version("wsi.tissue"),
         flags=plan.options.tissue,
         rows=plan.options.shard_rows,
         out=subpath(output.manifest, ancestor=2),
     shell:
         "ccl tissue --slides {input.slides:q} --shard {wildcards.shard} --shards {params.shards}"
-        " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide {params.on_bad_slide}"
+        " --out {params.out:q} --manifest {output.manifest:q} --on-bad-slide exclude"
         " {params.flags} > {log:q} 2>&1"

@@ -82,8 +82,8 @@ def export_features(out: Path, *, layout: str, slides: Path, manifests: Sequence
         Some slides cannot be written. The message lists them, and all others are written.
     """
     sheet = {slide.slide_id: slide for slide in read_slide_sheet(slides)}
-    _check_names(list(sheet.values()))
     rows = [row for path in manifests for row in read_manifest(path)]
+    _check_names([sheet[row.slide_id] for row in rows if row.status == "ok" and row.slide_id in sheet])
     bad: dict[str, str] = {}
     notes: Counter[str] = Counter()
     for row in progress([row for row in rows if row.status == "ok"], "export", unit="slide"):

@@ -13,6 +13,10 @@ SLIDE_SUFFIX = re.compile(
 """Endings of slide files; anything else after a dot belongs to the slide's name, as in TCGA."""
 
 
+ENDINGS = {".h5": "h5_files", ".hdf5": "h5_files", ".pt": "pt_files", ".npy": "pt_files"}
+"""Endings of feature files, the most likely first, and the folder where CLAM keeps each."""
+
+
 def slide_stem(name: str) -> str:
     """Return the name of a slide's file without its ending.
 
@@ -36,7 +40,7 @@ def candidates(folder: Path, slide: Slide) -> list[Path]:
         folder / inner / f"{name}{ending}"
         for name in names
         if name
-        for ending, clam in ((".h5", "h5_files"), (".pt", "pt_files"))
+        for ending, clam in ENDINGS.items()
         for inner in ("", clam, slide.path.parent.name)
     ]
     return list(dict.fromkeys(files))

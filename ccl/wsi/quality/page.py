@@ -47,7 +47,8 @@ def render_contact_sheet(cohort: str, slides: Sequence[SlideQuality], folder: Pa
         "ccl.wsi.quality",
         title=f"Slides of {cohort}",
         synthetic=[cohort] if synthetic else [],
-        slides=[_card(slide, folder) for slide in slides],
+        slides=[_card(slide, number, folder) for number, slide in enumerate(slides)],
+        noted=sum(bool(slide.notes) for slide in slides),
         used=len(used),
         excluded=len(slides) - len(used),
         annotated=sum(slide.annotated for slide in slides),
@@ -59,10 +60,14 @@ def render_contact_sheet(cohort: str, slides: Sequence[SlideQuality], folder: Pa
     )
 
 
-def _card(slide: SlideQuality, folder: Path) -> dict[str, Any]:
-    pictures = ((slide.outline, "outline of the tissue"), (slide.grid, "grid of patches"))
+def _card(slide: SlideQuality, number: int, folder: Path) -> dict[str, Any]:
+    outline = "outline of the tissue"
+    if not slide.measures:
+        outline = "as it is" if slide.outline else "picture: the file cannot be read"
+    pictures = ((slide.outline, outline), (slide.grid, "grid of patches"))
     return {
         "slide": slide,
+        "number": number,
         "pictures": [(os.path.relpath(path, folder) if path else None, what) for path, what in pictures],
     }
 

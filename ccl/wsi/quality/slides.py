@@ -1,19 +1,25 @@
-"""Results of ``tissue`` and ``tile`` for each slide of a cohort."""
+"""Results of the slide stages for each slide of a cohort."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from ccl.io.errors import InputError
 from ccl.io.files import existing
-from ccl.io.formats import ManifestRow, read_manifest
+from ccl.io.formats import ManifestRow, coords_attributes, read_manifest
 from ccl.io.progress import progress
+from ccl.io.repeats import repeated
 from ccl.io.sheets import Slide
 from ccl.wsi.tissue.outlines import Outlines
+
+MOST_TISSUE = 0.9
+"""Detected tissue on a larger share of a slide is doubtful: glass or dirt may have been taken for tissue."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +44,18 @@ class SlideQuality:
     patient_id: str
     reason: str
     """Why the slide was excluded, and by which stage; empty for a slide in use."""
+    notes: tuple[str, ...]
+    """What is doubtful about the slide."""
     annotated: bool
     """Whether the user annotated its tissue."""
     measures: Measures | None
     """None if no tissue was found."""
     tiles: int | None
     """None if there is no tile."""
+    filtered: str
+    """Patches that each filter took; empty if none were taken."""
     outline: Path | None
-    """Picture of the tissue's outline."""
+    """Picture of the tissue's outline; of a slide refused by ``tissue``, the slide itself."""
     grid: Path | None
     """Picture of the tiles."""
 
@@ -55,13 +65,15 @@ class SlideQuality:
         return "excluded" if self.reason else "ok"
 
 
-def read_slides(sheet: Sequence[Slide], tissue: Sequence[Path], tile: Sequence[Path]) -> list[SlideQuality]:
+def read_slides(
+    sheet: Sequence[Slide], tissue: Sequence[Path], tile: Sequence[Path], embed: Sequence[Path] = ()
+) -> list[SlideQuality]:
     """Read the manifests of a cohort's slides and the outlines that they list.
 
     Returns
     -------
     list of SlideQuality
-        Excluded slides first, then by area of tissue, least first.
+        Excluded slides first, then those with notes, then by area of tissue, least first.
 
     Raises
     ------
@@ -69,8 +81,23 @@ def read_slides(sheet: Sequence[Slide], tissue: Sequence[Path], tile: Sequence[P
         A slide is in no manifest, or a file that a manifest lists is missing or damaged.
     """
     outlined, tiled = _rows(tissue), _rows(tile)
-    slides = [_slide(slide, outlined, tiled) for slide in progress(sheet, "quality", unit="slide")]
-    return sorted(slides, key=lambda slide: (slide.status == "ok", _area(slide), slide.slide_id))
+    embedded = [_rows([path]) for path in embed]
+    same = _same(sheet, tiled)
+    slides = []
+    for slide in progress(sheet, "quality", unit="slide"):
+        one = _slide(slide, outlined, tiled)
+        later = dict.fromkeys(rows[slide.slide_id].message for rows in embedded if slide.slide_id in rows)
+        reason = one.reason or "; ".join(filter(None, later))
+        slides.append(replace(one, reason=reason, notes=(*one.notes, *same.get(slide.slide_id, ()))))
+    return sorted(slides, key=lambda slide: (slide.status == "ok", not slide.notes, _area(slide), slide.slide_id))
+
+
+def _same(sheet: Sequence[Slide], tiled: Mapping[str, Row]) -> dict[str, list[str]]:
+    """Return a note for each slide whose content an earlier slide has."""
+    owner = {slide.slide_id: slide.patient_id for slide in sheet}
+    rows = [tiled[slide.slide_id].row for slide in sheet if slide.slide_id in tiled]
+    same = repeated((row.slide_id, row.key) for row in rows if row.status == "ok")
+    return {slide: [f"the same content as slide {other} of patient {owner[other]}"] for slide, other in same.items()}
 
 
 def to_table(slides: Sequence[SlideQuality]) -> pd.DataFrame:
@@ -82,24 +109,38 @@ def to_table(slides: Sequence[SlideQuality]) -> pd.DataFrame:
             "patient_id": slide.patient_id,
             "status": slide.status,
             "message": slide.reason,
+            "notes": "; ".join(slide.notes),
             "annotated": "yes" if slide.annotated else "no",
             **{name: getattr(slide.measures, name, None) for name in names},
             "tiles": slide.tiles,
+            "filtered": slide.filtered,
         }
         for slide in slides
     ]
-    columns = ("slide_id", "patient_id", "status", "message", "annotated", *names, "tiles")
+    columns = ("slide_id", "patient_id", "status", "message", "notes", "annotated", *names, "tiles", "filtered")
     return pd.DataFrame(rows, columns=list(columns)).astype({"pieces": "Int64", "tiles": "Int64"})
 
 
-def _rows(manifests: Sequence[Path]) -> Mapping[str, tuple[ManifestRow, Path]]:
-    """Return each slide's row and the folder of its stage."""
-    return {row.slide_id: (row, path.parent.parent) for path in manifests for row in read_manifest(path)}
+class Row(NamedTuple):
+    """A slide's row in a manifest."""
+
+    row: ManifestRow
+    folder: Path
+    """Folder of the stage."""
+
+    @property
+    def message(self) -> str:
+        """Why the slide was excluded."""
+        return self.row.message
 
 
-def _slide(
-    slide: Slide, outlined: Mapping[str, tuple[ManifestRow, Path]], tiled: Mapping[str, tuple[ManifestRow, Path]]
-) -> SlideQuality:
+def _rows(manifests: Sequence[Path]) -> Mapping[str, Row]:
+    """Return each slide's row."""
+    return {row.slide_id: Row(row, path.parent.parent) for path in manifests for row in read_manifest(path)}
+
+
+def _slide(slide: Slide, outlined: Mapping[str, Row], tiled: Mapping[str, Row]) -> SlideQuality:
+    """Return a slide as ``tissue`` and ``tile`` left it."""
     for stage, rows in (("tissue", outlined), ("tile", tiled)):
         if slide.slide_id not in rows:
             raise InputError(
@@ -108,22 +149,44 @@ def _slide(
                 expected="a row in one of the manifests",
                 todo="name the manifests of all shards, or run the stage again",
             )
-    (tissue, tissue_folder), (tile, tile_folder) = outlined[slide.slide_id], tiled[slide.slide_id]
+    tissue, tile = outlined[slide.slide_id], tiled[slide.slide_id]
+    outlines = Outlines.read(tissue.row.path, key=tissue.row.key) if tissue.row.status == "ok" else None
+    measures = _measures(outlines) if outlines else None
     return SlideQuality(
         slide_id=slide.slide_id,
         patient_id=slide.patient_id,
-        reason=tile.message if tile.status == "excluded" else "",
+        reason=tile.message if tile.row.status == "excluded" else "",
+        notes=(*(outlines.notes if outlines else ()), *_doubts(slide, measures)),
         annotated=slide.annotation is not None,
-        measures=_measures(Outlines.read(tissue.path, key=tissue.key)) if tissue.status == "ok" else None,
-        tiles=tile.count if tile.status == "ok" else None,
-        outline=_picture(tissue, tissue_folder),
-        grid=_picture(tile, tile_folder),
+        measures=measures,
+        tiles=tile.row.count if tile.row.status == "ok" else None,
+        filtered=_filtered(tile.row.path) if tile.row.status == "ok" else "",
+        outline=_picture(tissue) if outlines else _refused(slide, tissue.folder),
+        grid=_picture(tile) if tile.row.status == "ok" else None,
     )
 
 
-def _picture(row: ManifestRow, folder: Path) -> Path | None:
-    """Return the picture of a slide; None if it was excluded, as an older picture would mislead."""
-    return existing(folder / f"{row.slide_id}.jpg") if row.status == "ok" else None
+def _picture(row: Row) -> Path:
+    """Return the picture of a slide that a stage could use."""
+    return existing(row.folder / f"{row.row.slide_id}.jpg")
+
+
+def _filtered(path: Path) -> str:
+    """Return how many patches of a slide each filter took, in words."""
+    counts = json.loads(coords_attributes(path).get("filtered", "{}"))
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def _refused(slide: Slide, folder: Path) -> Path | None:
+    """Return the picture of a refused slide, if it could be drawn; a slide that is gone has only an older one."""
+    picture = folder / "refused" / f"{slide.slide_id}.jpg"
+    return picture if picture.exists() and slide.path.exists() else None
+
+
+def _doubts(slide: Slide, measures: Measures | None) -> Iterator[str]:
+    """Yield what is doubtful about a slide's measures."""
+    if measures and measures.tissue_share > MOST_TISSUE and not slide.annotation:
+        yield f"tissue on {measures.tissue_share:.0%} of the slide: look whether glass was taken for tissue"
 
 
 def _measures(outlines: Outlines) -> Measures:

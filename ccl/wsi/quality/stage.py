@@ -12,7 +12,14 @@ from ccl.wsi.quality.slides import read_slides, to_table
 
 
 def make_contact_sheet(
-    out: Path, *, cohort: str, slides: Path, tissue: Sequence[Path], tile: Sequence[Path], synthetic: bool
+    out: Path,
+    *,
+    cohort: str,
+    slides: Path,
+    tissue: Sequence[Path],
+    tile: Sequence[Path],
+    embed: Sequence[Path] = (),
+    synthetic: bool,
 ) -> None:
     """Write ``slides.csv`` and ``contact_sheet.html``, which shows the pictures beside the slides' files.
 
@@ -24,8 +31,8 @@ def make_contact_sheet(
         The cohort's name.
     slides : Path
         Sample sheet.
-    tissue, tile : sequence of Path
-        Manifests of all shards.
+    tissue, tile, embed : sequence of Path
+        Manifests of all shards; those of ``embed`` for all encoders, or none before the slides are embedded.
     synthetic : bool
         Whether the cohort is invented; then the page says so.
 
@@ -34,6 +41,6 @@ def make_contact_sheet(
     InputError
         A slide is in no manifest, or a file that a manifest lists is missing or damaged.
     """
-    found = read_slides(read_slide_sheet(slides), tissue, tile)
+    found = read_slides(read_slide_sheet(slides), tissue, tile, embed)
     write_table(out / "slides.csv", to_table(found))
     write_text(out / "contact_sheet.html", render_contact_sheet(cohort, found, out, synthetic=synthetic))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,13 +10,18 @@ from typing import Self
 import cv2
 import numpy as np
 import openslide
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
 from ccl.io.errors import SlideError
+from ccl.io.progress import say
 from ccl.io.sheets import Slide
 from ccl.wsi.reader.protocol import Level
-from ccl.wsi.reader.scale import level0_mpp
+from ccl.wsi.reader.scale import level0_mpp, scale_notes
+
+UNSUPPORTED = re.compile(r"Unsupported TIFF compression: (\d+)")
+"""OpenSlide's words for a TIFF whose tiles it cannot decode."""
 
 CACHE_BYTES = 256 << 20
 """Cache of decoded tiles per reader; neighbouring regions share tiles."""
@@ -44,6 +50,9 @@ class OpenSlideReader:
         except SlideError:
             self._file.close()
             raise
+        self.notes = scale_notes(slide, self.mpp, self._file.properties)
+        for note in self.notes:
+            say(f"note: slide {slide.slide_id}: {note}")
         self._file.set_cache(openslide.OpenSlideCache(CACHE_BYTES))
         self.dimensions: tuple[int, int] = self._file.dimensions
         self.levels = tuple(Level(*size, _downsample(self.dimensions, size)) for size in self._file.level_dimensions)
@@ -139,16 +148,33 @@ def open_file(slide: Slide) -> openslide.OpenSlide:
         )
     try:
         return openslide.OpenSlide(path)
-    except openslide.OpenSlideUnsupportedFormatError as error:
-        raise SlideError(
+    except openslide.OpenSlideError as error:
+        raise _not_opened(where, error, path) from error
+
+
+def _not_opened(where: str, error: openslide.OpenSlideError, path: Path) -> SlideError:
+    """Return the error for a file that OpenSlide does not open."""
+    found, todo = str(error), "copy the slide again from its source"
+    compression = UNSUPPORTED.search(found)
+    if compression:
+        names = {kind.value: kind.name for kind in tifffile.COMPRESSION}
+        return SlideError(
+            "OpenSlide cannot read the slide's compression",
+            where=where,
+            found=names.get(int(compression[1]), f"TIFF compression {compression[1]}"),
+            expected="JPEG, LZW, deflate, Zstandard, or the JPEG 2000 of Aperio",
+            todo="convert it (vips tiffsave IN OUT --tile --pyramid --compression jpeg --Q 90); it is not damaged",
+        )
+    if path.suffix.lower() == ".dcm":
+        problem, expected = "not the DICOM file of a slide, or a damaged one", "VL Whole Slide Microscopy"
+        return SlideError(problem, where=where, found=found, expected=expected, todo="give the slide's series, whole")
+    if isinstance(error, openslide.OpenSlideUnsupportedFormatError):
+        return SlideError(
             "not a slide that OpenSlide can read",
             where=where,
-            found=str(error),
+            found=found,
             expected="SVS, NDPI, MRXS, SCN, BIF, tiled TIFF, DICOM or another format of OpenSlide, whole",
             todo="copy it again if it was cut short; make a tiled TIFF of a plain one "
             "(vips tiffsave IN OUT --tile --pyramid --compression jpeg)",
-        ) from error
-    except openslide.OpenSlideError as error:
-        raise SlideError(
-            "the slide is damaged", where=where, found=str(error), todo="copy the slide again from its source"
-        ) from error
+        )
+    return SlideError("the slide is damaged", where=where, found=found, todo=todo)

@@ -93,8 +93,9 @@ class DirectReader(OpenSlideReader):
             return
         try:
             self._tiff = tifffile.TiffFile(self._path)
-            # Only pages of RGB tiles: thumbnails and labels are strips.
-            self._pages = [page for page in self._tiff.pages if isinstance(page, tifffile.TiffPage) and page.is_tiled]
+            # Thumbnails and labels are strips; a planar page has a tile for each colour.
+            pages = [page for page in self._tiff.pages if isinstance(page, tifffile.TiffPage) and page.is_tiled]
+            self._pages = [page for page in pages if page.planarconfig == tifffile.PLANARCONFIG.CONTIG]
         except (tifffile.TiffFileError, OSError, ValueError) as error:
             self._say(f"read by OpenSlide: tifffile cannot read the file ({error})")
 

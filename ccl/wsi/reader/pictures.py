@@ -9,10 +9,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import openslide
 from numpy.typing import NDArray
+from PIL import Image
 from shapely.geometry import LinearRing, Polygon
 
+from ccl.io.errors import SlideError
 from ccl.io.files import atomic_path
+from ccl.io.sheets import Slide
+from ccl.wsi.reader.by_openslide import open_file
 from ccl.wsi.reader.patches import thumbnail
 from ccl.wsi.reader.protocol import SlideReader
 
@@ -22,6 +27,9 @@ LONGEST_PX = 1024
 OUTER_RGB = (0, 150, 60)
 HOLE_RGB = (0, 60, 220)
 """Green and blue: both stand out from pink and purple tissue and from a white background."""
+
+MOST_PX = 80_000_000
+"""Larger pictures that are no slides are not loaded to be shown."""
 
 JPEG_QUALITY = 88
 MARGIN_PX = 12
@@ -34,9 +42,9 @@ class Picture:
     pixels: NDArray[np.uint8]
     """(H, W, 3) RGB."""
     level0_px: tuple[float, float]
-    """Level-0 pixels per picture pixel in x and y."""
+    """Level-0 pixels per picture pixel in x and y; NaN if nothing is drawn."""
     mpp: float
-    """um per picture pixel."""
+    """um per picture pixel; NaN if it is unknown."""
 
     def points(self, coordinates: NDArray[np.floating | np.integer]) -> NDArray[np.int32]:
         """Convert (N, 2) level-0 coordinates to the picture's whole pixels."""
@@ -94,6 +102,29 @@ def overview(reader: SlideReader, seen: NDArray[np.uint8] | None = None) -> Pict
     else:
         pixels = thumbnail(reader, mpp)
     return Picture(pixels, (width / pixels.shape[1], height / pixels.shape[0]), mpp)
+
+
+def refused_picture(slide: Slide) -> Picture | None:
+    """Return what a slide looks like that cannot be used, whatever its scale; None if it cannot be read at all."""
+    pixels: NDArray[np.uint8] | None
+    try:
+        with open_file(slide) as file:
+            pixels = np.array(file.get_thumbnail((LONGEST_PX, LONGEST_PX)).convert("RGB"))
+    except (SlideError, openslide.OpenSlideError):
+        pixels = _plain_picture(slide.path)
+    return None if pixels is None else Picture(pixels, (math.nan, math.nan), math.nan)
+
+
+def _plain_picture(path: Path) -> NDArray[np.uint8] | None:
+    """Return a picture that is no slide, such as a PNG or a TIFF without tiles, if it is not too large to be loaded."""
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MOST_PX:
+                return None
+            image.thumbnail((LONGEST_PX, LONGEST_PX))
+            return np.array(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
 def round_length(limit: float) -> float:

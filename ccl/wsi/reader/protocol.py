@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -37,6 +38,11 @@ class SlideReader(Protocol):
     @property
     def mpp(self) -> float:
         """Scale at level 0 in um/px."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What is doubtful about the scale, for the contact sheet."""
         ...
 
     @property

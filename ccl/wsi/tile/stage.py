@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,13 @@ from ccl.wsi.reader.opening import check_outlined, open_slide
 from ccl.wsi.reader.patches import best_level
 from ccl.wsi.reader.pictures import Picture, overview
 from ccl.wsi.tile import VERSION
+from ccl.wsi.tile.filters import taken_by_filters
 from ccl.wsi.tile.grid import grid_positions, nominal_magnification, tissue_fractions
 from ccl.wsi.tissue.outlines import Outlines
 
 FRAME_RGB = (40, 40, 40)
+TAKEN_RGB = (210, 0, 0)
+
 FADED = 0.65
 """Opacity of the white over areas outside all patches."""
 
@@ -71,16 +75,29 @@ class TileStage(SlideStage):
         outlines = Outlines.read(upstream.path, key=upstream.key)
         check_outlined(slide, outlines.fingerprint)
         coords = self._coords(outlines)
+        attributes = self._attributes(outlines)
         with open_slide(slide) as reader:
             best_level(reader, self._target_mpp(outlines))
             picture = overview(reader)
+            taken = taken_by_filters(reader, coords, attributes, self.settings)
         pitch_px = self._pitch_px(outlines)
-        draw_tiles(picture, coords, pitch_px)
+        lost = np.logical_or.reduce([np.zeros(len(coords), bool), *taken.values()])
+        draw_tiles(picture, coords[~lost], pitch_px)
+        mark_taken(picture, coords[lost], pitch_px)
         picture.outline(outlines.polygons)
         picture.scale_bar()
         picture.write(self.picture(slide))
-        Tiles(coords, self._attributes(outlines)).write(self.output(slide), key)
-        return len(coords)
+        counts = {name: int(which.sum()) for name, which in taken.items()}
+        if lost.all():
+            raise SlideError(
+                "the filters took all patches",
+                where=f"slide {slide.slide_id}",
+                found=", ".join(f"{count} {name}" for name, count in counts.items()),
+                todo="look at the picture of the tile stage; change the filters of the section `tile`",
+            )
+        filtered = {"filtered": json.dumps(counts)} if counts else {}
+        Tiles(coords[~lost], {**attributes, **filtered}).write(self.output(slide), key)
+        return int((~lost).sum())
 
     def _magnifications(self, outlines: Outlines) -> tuple[float, float]:
         """Return the power of level 0 and of the patches."""
@@ -148,6 +165,14 @@ def draw_tiles(picture: Picture, coords: NDArray[np.int64], pitch_px: float) -> 
     if pitch_px / max(picture.level0_px) >= LEAST_FRAME_PX:
         for first, last in corners:
             cv2.rectangle(picture.pixels, first, last, FRAME_RGB, 1)
+
+
+def mark_taken(picture: Picture, coords: NDArray[np.int64], pitch_px: float) -> None:
+    """Cross out the patches that filters took, with corners `coords` (N, 2) and side `pitch_px`, in level-0 pixels."""
+    corners = zip(picture.points(coords).tolist(), picture.points(coords + pitch_px).tolist(), strict=True)
+    for (left, top), (right, bottom) in corners:
+        cv2.rectangle(picture.pixels, (left, top), (right, bottom), TAKEN_RGB, 1)
+        cv2.line(picture.pixels, (left, top), (right, bottom), TAKEN_RGB, 1)
 
 
 def _whole(value: float) -> int | float:

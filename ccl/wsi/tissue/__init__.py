@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 """Bumped when the stage's output changes for the same input."""

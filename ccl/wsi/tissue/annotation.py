@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from shapely.geometry import Polygon, box, shape
 from shapely.geometry.base import BaseGeometry
 
+from ccl.config.sections import TissueSettings
 from ccl.io.checksums import sha256
 from ccl.io.errors import SlideError
 from ccl.io.progress import say
@@ -21,6 +23,9 @@ from ccl.wsi.tissue.outlines import pieces_of, trace
 
 OUTLINES = (".geojson", ".json")
 MASKS = (".png", ".tif", ".tiff")
+
+IGNORED = "ignore"
+"""Beginning of the names of classes that are cut out, such as QuPath's own Ignore*; in lower case."""
 
 OUTSIDE = 0.01
 """Share of an annotation that may lie outside the slide; it is cut off.  A larger share is an error."""
@@ -40,11 +45,14 @@ def annotation_digest(slide: Slide) -> str:
     return sha256(_file(slide))
 
 
-def read_annotation(slide: Slide, dimensions: tuple[int, int], thumbnail_size: tuple[int, int]) -> tuple[Polygon, ...]:
+def read_annotation(
+    slide: Slide, dimensions: tuple[int, int], thumbnail_size: tuple[int, int], settings: TissueSettings
+) -> tuple[Polygon, ...]:
     """Read the tissue that the user annotated on a slide.
 
-    Every polygon of a GeoJSON file counts, regardless of its class.  Points and lines are ignored.  A polygon that
-    crosses itself is repaired; areas that it covers twice count once.
+    Polygons of a GeoJSON file count, or are cut out, by their class in QuPath.  If all of them are cut out and the
+    annotation restricts the detected tissue, the rest of the slide counts.  Points and lines are ignored.  A polygon
+    that crosses itself is repaired; areas that it covers twice count once.
 
     Parameters
     ----------
@@ -54,6 +62,8 @@ def read_annotation(slide: Slide, dimensions: tuple[int, int], thumbnail_size: t
         Width and height of the slide in level-0 pixels.
     thumbnail_size : tuple of int
         Width and height that a finer mask is averaged down to.
+    settings : TissueSettings
+        Classes, and how the annotation is used.
 
     Returns
     -------
@@ -67,7 +77,7 @@ def read_annotation(slide: Slide, dimensions: tuple[int, int], thumbnail_size: t
     """
     path = _file(slide)
     if path.suffix.lower() in OUTLINES:
-        polygons = _from_geojson(slide, path, dimensions)
+        polygons = _from_geojson(slide, path, dimensions, settings)
     elif path.suffix.lower() in MASKS:
         polygons = _from_mask(slide, path, dimensions, thumbnail_size)
     else:
@@ -101,9 +111,13 @@ def _file(slide: Slide) -> Path:
     return slide.annotation
 
 
-def _from_geojson(slide: Slide, path: Path, dimensions: tuple[int, int]) -> tuple[Polygon, ...]:
-    region = shapely.union_all([_valid(slide, polygon) for polygon in _polygons(slide, path)])
-    inside = region.intersection(box(0, 0, *dimensions))
+def _from_geojson(
+    slide: Slide, path: Path, dimensions: tuple[int, int], settings: TissueSettings
+) -> tuple[Polygon, ...]:
+    kept, cut = _by_class(slide, _polygons(slide, path), settings)
+    whole = box(0, 0, *dimensions)
+    region = shapely.union_all(kept or ([whole] if cut and settings.annotation == "restrict" else []))
+    inside = region.intersection(whole)
     if inside.area < (1 - OUTSIDE) * region.area:
         left, top, right, bottom = region.bounds
         raise _refused(
@@ -113,14 +127,36 @@ def _from_geojson(slide: Slide, path: Path, dimensions: tuple[int, int]) -> tupl
             expected=f"x 0 to {dimensions[0]}, y 0 to {dimensions[1]}, in level-0 pixels",
             todo="check that the annotation belongs to this slide; open MIRAX slides uncropped in QuPath",
         )
-    return pieces_of(inside)
+    return pieces_of(inside - shapely.union_all(cut))
 
 
-def _polygons(slide: Slide, path: Path) -> list[BaseGeometry]:
-    """Return the polygons of a FeatureCollection, a list of features, a feature or a geometry."""
+def _by_class(
+    slide: Slide, polygons: Sequence[tuple[str, BaseGeometry]], settings: TissueSettings
+) -> tuple[list[BaseGeometry], list[BaseGeometry]]:
+    """Return the polygons that count as tissue, and those that are cut out; polygons of other classes are neither."""
+    wanted, unwanted = (
+        {name.casefold() for name in names} for names in (settings.tissue_classes, settings.cut_classes)
+    )
+    cut = [polygon for name, polygon in polygons if name.startswith(IGNORED) or name in unwanted]
+    rest = [(name, polygon) for name, polygon in polygons if not (name.startswith(IGNORED) or name in unwanted)]
+    kept = [polygon for name, polygon in rest if not wanted or name in wanted]
+    if wanted and not kept:
+        raise _refused(
+            slide,
+            "the annotation has no polygon of the classes that count as tissue",
+            found=", ".join(sorted({name or "no class" for name, _ in polygons})) or "no polygon",
+            expected=" or ".join(settings.tissue_classes),
+            todo="annotate the slide, correct `tissue: tissue_classes`, or leave the cell of the sample sheet empty",
+        )
+    return [_valid(slide, polygon) for polygon in kept], [_valid(slide, polygon) for polygon in cut]
+
+
+def _polygons(slide: Slide, path: Path) -> list[tuple[str, BaseGeometry]]:
+    """Return the polygons of a FeatureCollection, a list of features, a feature or a geometry, each with its class."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         items = content if isinstance(content, list) else content.get("features", [content])
+        classes = [_class(item) for item in items]
         shapes = [shapely.force_2d(shape(_geometry(item))) for item in items]
         if not np.isfinite(shapely.get_coordinates(shapes)).all():
             raise ValueError("a coordinate that is not a number")
@@ -132,8 +168,18 @@ def _polygons(slide: Slide, path: Path) -> list[BaseGeometry]:
             expected="a FeatureCollection or a list of features with polygons in level-0 pixels",
             todo="export the annotations again: in QuPath, File, Export objects as GeoJSON",
         ) from error
-    parts = shapely.get_parts(shapely.get_parts(shapes))
-    return [part for part in parts if isinstance(part, Polygon)]
+    parts = [
+        (name, part)
+        for name, whole in zip(classes, shapes, strict=True)
+        for part in shapely.get_parts(shapely.get_parts(whole))
+    ]
+    return [(name, part) for name, part in parts if isinstance(part, Polygon)]
+
+
+def _class(item: dict[str, Any]) -> str:
+    """Return the class that QuPath gave an object, in lower case; an empty text if it has none."""
+    properties = item.get("properties") or {}
+    return str((properties.get("classification") or {}).get("name") or "").casefold()
 
 
 def _geometry(item: dict[str, Any]) -> Any:

@@ -39,6 +39,8 @@ class Outlines:
     """Pieces of tissue with their holes, in level-0 pixels, largest first; no two overlap."""
     fingerprint: str = ""
     """Digest of the slide's content; empty in a file of an older version."""
+    notes: tuple[str, ...] = ()
+    """What is doubtful about the slide, for the contact sheet."""
 
     def area_mm2(self, polygon: Polygon) -> float:
         """Return the area of a piece without its holes, in mm2."""
@@ -65,6 +67,7 @@ class Outlines:
             "level0_width": self.level0_width,
             "level0_height": self.level0_height,
             "slide_fingerprint": self.fingerprint,
+            "notes": list(self.notes),
         }
         write_json(path, {"type": "FeatureCollection", "ccl": about, "features": features}, checksum=True)
 
@@ -89,6 +92,7 @@ class Outlines:
                     Polygon(outer, holes) for outer, *holes in (item["geometry"]["coordinates"] for item in features)
                 ),
                 fingerprint=str(about.get("slide_fingerprint", "")),
+                notes=tuple(map(str, about.get("notes", ()))),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise _malformed(path, f"{type(error).__name__}: {error}") from error

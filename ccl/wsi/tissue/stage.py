@@ -19,10 +19,11 @@ from ccl.io.shards import SlideStage
 from ccl.io.sheets import Slide
 from ccl.wsi.reader.opening import open_slide, slide_fingerprint
 from ccl.wsi.reader.patches import thumbnail
-from ccl.wsi.reader.pictures import overview
+from ccl.wsi.reader.pictures import Picture, overview, refused_picture
 from ccl.wsi.reader.protocol import SlideReader
 from ccl.wsi.tissue import VERSION
 from ccl.wsi.tissue.annotation import annotation_digest, read_annotation
+from ccl.wsi.tissue.kind import unusable_kind
 from ccl.wsi.tissue.mask import tissue_mask
 from ccl.wsi.tissue.outlines import Outlines, pieces_of, stored_outlines, trace
 
@@ -43,14 +44,18 @@ class TissueStage(SlideStage):
         """Return ``tissue/{slide}.jpg``: the outlines on the slide."""
         return self.out / f"{slide.slide_id}.jpg"
 
+    def refused(self, slide: Slide) -> Path:
+        """Return ``tissue/refused/{slide}.jpg``: a slide that was refused, without outlines."""
+        return self.out / "refused" / f"{slide.slide_id}.jpg"
+
     def key(self, slide: Slide, upstream: ManifestRow | None) -> str:
         """Return the digest of the slide's content, the sheet's scale, the settings and the annotation.
 
         How an annotation is used matters only to a slide that has one.
         """
         settings = recorded(self.settings)
-        use = settings.pop("annotation")
-        annotation = [use, annotation_digest(slide)] if slide.annotation else []
+        use = [settings.pop(name) for name in ("annotation", "tissue_classes", "cut_classes") if name in settings]
+        annotation = [*use, annotation_digest(slide)] if slide.annotation else []
         return digest("tissue", VERSION, slide_fingerprint(slide), slide.mpp, settings, *annotation)
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
@@ -67,31 +72,57 @@ class TissueStage(SlideStage):
         ChangedError
             The slide or its annotation was replaced after the stage began.
         """
-        with open_slide(slide) as reader:
-            width, height = reader.dimensions
-            seen = thumbnail(reader, self.settings.mpp)
-            polygons = self._tissue(slide, reader, seen)
-            picture = overview(reader, seen)
-            outlines = Outlines(slide.slide_id, reader.mpp, width, height, polygons, slide_fingerprint(slide))
+        self.refused(slide).unlink(missing_ok=True)
+        try:
+            outlines, picture = self._outlined(slide)
+        except Exception:
+            # Whoever reads the reason wants to look at the slide.
+            if shown := refused_picture(slide):
+                shown.write(self.refused(slide))
+            raise
         if self.key(slide, upstream) != key:
             raise ChangedError(
                 "the slide or its annotation was replaced while the stage ran",
                 where=f"slide {slide.slide_id}, {slide.path}",
                 todo="run again when the files are complete",
             )
-        picture.outline(polygons)
+        picture.outline(outlines.polygons)
         picture.scale_bar()
         picture.write(self.picture(slide))
         outlines.write(self.output(slide), key)
-        return len(polygons)
+        return len(outlines.polygons)
+
+    def _outlined(self, slide: Slide) -> tuple[Outlines, Picture]:
+        """Return the outlines of a slide, and its picture without them."""
+        with open_slide(slide) as reader:
+            seen = thumbnail(reader, self.settings.mpp)
+            polygons = self._tissue(slide, reader, seen)
+            outlines = Outlines(
+                slide.slide_id,
+                reader.mpp,
+                *reader.dimensions,
+                polygons,
+                fingerprint=slide_fingerprint(slide),
+                notes=tuple(reader.notes),
+            )
+            return outlines, overview(reader, seen)
 
     def _tissue(self, slide: Slide, reader: SlideReader, seen: NDArray[np.uint8]) -> tuple[Polygon, ...]:
         """Return the tissue of a slide with the thumbnail `seen`: found, annotated, or their intersection."""
         width, height = reader.dimensions
         rows, columns = seen.shape[:2]
-        annotated = read_annotation(slide, (width, height), (columns, rows)) if slide.annotation else None
+        size, seen_size = (width, height), (columns, rows)
+        annotated = read_annotation(slide, size, seen_size, self.settings) if slide.annotation else None
         if annotated is not None and self.settings.annotation == "replace":
             return annotated
+        if kind := unusable_kind(seen):
+            raise SlideError(
+                "not a slide of stained tissue in bright light",
+                where=f"slide {slide.slide_id}, {slide.path}",
+                found=kind,
+                expected="a brightfield slide in colour, such as hematoxylin and eosin; encoders know no others",
+                todo="leave the slide out; if it is one, annotate its tissue and set `tissue: annotation: replace`",
+            )
         mm2_per_px = (reader.mpp / 1000) ** 2
         min_area_px = self.settings.min_area_mm2 / mm2_per_px
         polygons = trace(

@@ -332,6 +332,13 @@ def test_slides_whose_files_have_one_name(cohort: Cohort) -> None:
     assert not (cohort.folder / "clam").exists()
 
 
+def test_the_name_of_an_excluded_slide_is_in_nobodys_way(cohort: Cohort) -> None:
+    layouts.sheet(cohort.folder, a="x/s.svs", b="y/s.svs")
+    rows = read_manifest(cohort.manifest("embed"))
+    write_manifest(cohort.manifest("embed"), [replace(rows[0], status="excluded", message="tile: no tissue"), rows[1]])
+    assert files(cohort.export("trident") / JOB / "features_resnet50") == {"s.h5"}
+
+
 def test_what_is_left_out_and_what_is_random_is_said(cohort: Cohort, capsys: pytest.CaptureFixture[str]) -> None:
     cohort.rewrite(weights="random")
     rows = read_manifest(cohort.manifest("embed"))

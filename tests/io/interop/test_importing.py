@@ -150,7 +150,7 @@ def test_two_slides_with_one_file(folder: Path) -> None:
         (np.ones((4, 0), np.float32), "at least one patch"),
         (np.ones(8, np.float32), "not features of patches"),
         (np.ones((4, 8), np.int64), "not features of patches"),
-        (None, "b.h5 or b.pt"),
+        (None, "b, with .h5, .hdf5, .pt or .npy"),
     ],
 )
 def test_unusable_files_are_all_named(folder: Path, array: np.ndarray | None, expected: str) -> None:
@@ -252,3 +252,52 @@ def test_other_contents(folder: Path, change: Callable[[h5py.File], None], expec
     with pytest.raises(InputError, match=expected):
         Features.read(folder / "b.h5")
     assert [row.status for row in imported(folder, "exclude")] == ["ok", "excluded", "ok"]
+
+
+def test_the_same_features_of_two_patients_are_an_error_that_names_both(folder: Path) -> None:
+    layouts.trident(folder / "b.h5", *patches(0))
+    with pytest.raises(InputError, match="several patients") as caught:
+        imported(folder, on_bad_slide="exclude")
+    assert "a of patient a and b of patient b" in caught.value.found
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.h5", b"text"), ("a.pt", b"hello"), ("a.pt", b"a,b\n1,2\n"), ("a.pt", b"{}"), ("a.pt", b"")],
+)
+def test_a_users_own_file_is_called_by_name_and_never_to_be_deleted(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    sheet(tmp_path, a="")
+    with pytest.raises(StageError) as caught:
+        imported(tmp_path)
+    assert name in str(caught.value)
+    assert "the tool that wrote it" in str(caught.value)
+    assert "delete" not in str(caught.value)
+    assert "KeyError: " not in str(caught.value)
+    assert "weights_only" not in str(caught.value)
+
+
+def test_plain_arrays_and_batches_of_one_slide(tmp_path: Path) -> None:
+    """`.npy`, `.hdf5` and (1, N, D), as other tools and scripts write features."""
+    made = {name: patches(seed) for seed, name in enumerate("abcd")}
+    np.save(tmp_path / "a.npy", made["a"][0])
+    np.save(tmp_path / "b.npy", made["b"][0][None])
+    layouts.clam_pt(tmp_path / "c.pt", made["c"][0][None])
+    with h5py.File(tmp_path / "d.hdf5", "w") as file:
+        file["features"], file["coords"] = made["d"][0][None], made["d"][1][None]
+    sheet(tmp_path, a="", b="", c="", d="")
+    for row in imported(tmp_path):
+        features, coords = made[row.slide_id]
+        found, head = Features.read(row.path), FeaturesHead.read(row.path)
+        np.testing.assert_array_equal(found.features, features)
+        assert (head.count, head.dim) == features.shape
+        if row.slide_id == "d":
+            np.testing.assert_array_equal(found.coords, coords)
+
+
+@pytest.mark.parametrize("array", [np.ones((2, 5, 8)), np.ones(8), np.ones((5, 8), np.int64), np.array([{}])])
+def test_an_array_that_is_no_slides_patches_is_refused(tmp_path: Path, array: np.ndarray) -> None:
+    np.save(tmp_path / "a.npy", array, allow_pickle=True)
+    sheet(tmp_path, a="")
+    with pytest.raises(StageError, match=r"a\.npy"):
+        imported(tmp_path)

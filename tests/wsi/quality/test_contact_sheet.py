@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,6 +22,7 @@ from ccl.cli import cli
 from ccl.config.sections import TileSettings, TissueSettings
 from ccl.io.errors import InputError
 from ccl.io.files import write_table
+from ccl.io.formats import ManifestRow, write_manifest
 from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import Slide, shard_slides
 from ccl.wsi.quality.stage import make_contact_sheet
@@ -124,15 +126,60 @@ def test_excluded_slides_come_first_then_those_with_the_least_tissue(cohort: Coh
 def test_pictures_are_found_beside_the_page_and_described(cohort: Cohort) -> None:
     _, page = cohort.make()
     images = page.all("img")
-    assert len(images) == 3 * 2 + 1, "a slide that failed as tile has its outline"
+    assert len(images) == 3 * 2 + 2, "a slide without tiles has its outline, a blank one is shown as it is"
     for image in images:
         assert image["src"]
-        assert re.fullmatch(r"\.\./(tissue|tile)/\w+\.jpg", image["src"])
+        assert re.fullmatch(r"\.\./(tissue|tissue/refused|tile)/\w+\.jpg", image["src"])
         assert (cohort.folder / "quality" / image["src"]).is_file()
         assert image["loading"] == "lazy"
         assert image["alt"]
         assert Path(image["src"]).stem in image["alt"]
     assert "no grid of patches" in page.words
+    assert "no picture: the file cannot be read" in page.words
+    (blank,) = (image["alt"] for image in images if "blank" in str(image["src"]))
+    assert blank == "Slide blank: as it is"
+
+
+def test_what_embed_found_later_is_shown(cohort: Cohort) -> None:
+    """A damaged tile is seen only when it is decoded."""
+    manifests = [cohort.folder / "embed" / name / "manifests" / "0.tsv" for name in ("uni", "conch")]
+    for number, path in enumerate(manifests):
+        large, small = (ManifestRow(name, "ok", path, "k", 9, "") for name in ("large", "small"))
+        damaged = replace(large, status="excluded", message="embed: damaged")
+        write_manifest(path, [large if number else damaged, small])
+    cohort.manifests["embed"] = manifests
+    table, page = cohort.make()
+    assert table.loc["large", ["status", "message"]].tolist() == ["excluded", "embed: damaged"]
+    assert table.loc["small", "status"] == "ok"
+    assert page.order().index("large") < page.order().index("fine")
+    assert page.words.count("embed: damaged") == 1
+
+
+def test_what_filters_took_is_counted(cohort: Cohort) -> None:
+    with h5py.File(cohort.folder / "tile" / "large.h5", "a") as file:
+        file["coords"].attrs["filtered"] = '{"out of focus": 12, "ink": 3}'
+    table, page = cohort.make()
+    assert table.loc["large", "filtered"] == "12 out of focus, 3 ink"
+    assert table["filtered"].isna().sum() == 5
+    assert "taken by filters: 12 out of focus, 3 ink" in page.words
+
+
+def test_what_is_doubtful_is_said_and_comes_first_of_the_slides_in_use(
+    tmp_path: Path, write_slide: Callable[..., Slide], slides: list[Slide]
+) -> None:
+    full = write_slide(np.full((600, 900, 3), (205, 130, 180), np.uint8), name="full", file_mpp=1.0)
+    other = write_slide(picture(250), name="scale", file_mpp=1.0, sheet_mpp=0.5)
+    copy = replace(slides[0], slide_id="zcopy", patient_id="P-other")
+    others = [replace(full, patient_id="P-full"), replace(other, patient_id="P-scale"), copy]
+    table, page = Cohort(tmp_path, [*slides[:2], *others]).make()
+    assert set(page.order()[:3]) == {"full", "scale", "zcopy"}
+    notes = table["notes"]
+    assert "tissue on 100% of the slide" in notes["full"]
+    assert "the sample sheet says 0.5 um/px" in notes["scale"]
+    assert "the same content as slide large of patient P-large" in notes["zcopy"]
+    assert notes[["large", "small"]].isna().all()
+    for note in notes.dropna():
+        assert note in page.words
 
 
 def test_the_page_needs_no_network_and_trusts_no_name(cohort: Cohort) -> None:

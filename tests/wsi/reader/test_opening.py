@@ -10,11 +10,13 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from ccl.io.errors import SlideError
 from ccl.io.sheets import Slide
 from ccl.wsi.reader.opening import open_slide, slide_fingerprint
-from ccl.wsi.reader.scale import level0_mpp
+from ccl.wsi.reader.scale import level0_mpp, scale_notes
 
 GREY = np.full((512, 768, 3), 200, np.uint8)
 SLIDE = Slide("s1", "p1", Path("s1.svs"), None)
@@ -60,13 +62,27 @@ def test_a_small_disagreement_is_not_noted(write_slide, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_only_the_files_best_source_can_disagree(capsys):
-    """An objective of 40x and 0.5 um/px is a file that says 0.5."""
-    properties = {"openslide.mpp-x": "0.5", "openslide.mpp-y": "0.5", "openslide.objective-power": "40"}
+def test_only_the_files_best_source_can_disagree():
+    """A file that says 0.5 um/px is a file of 0.5, whatever its tags say."""
+    properties = {"openslide.mpp-x": "0.5", "openslide.mpp-y": "0.5", "tiff.ResolutionUnit": "inch"}
+    properties |= {"tiff.XResolution": "72", "tiff.YResolution": "72"}
     assert level0_mpp(replace(SLIDE, mpp=0.49), properties) == 0.49
-    assert capsys.readouterr().err == ""
-    assert level0_mpp(replace(SLIDE, mpp=0.25), properties) == 0.25
-    assert "0.5" in capsys.readouterr().err
+    assert scale_notes(replace(SLIDE, mpp=0.49), 0.49, properties) == []
+    (note,) = scale_notes(replace(SLIDE, mpp=0.25), 0.25, properties)
+    assert "the sample sheet says 0.25 um/px" in note
+
+
+@pytest.mark.parametrize(
+    ("power", "sheet", "doubtful"),
+    [("40", None, True), ("20", None, False), ("10", 0.5, True), ("20", 0.4, False), ("20", 0.25, True)],
+)
+def test_an_objective_that_does_not_fit_the_scale_is_noted(power, sheet, doubtful):
+    """A slide of 10x with 0.5 um/px in the sheet would be read at twice its scale."""
+    slide = replace(SLIDE, mpp=sheet)
+    own = {} if sheet else {"openslide.mpp-x": "0.5", "openslide.mpp-y": "0.5"}
+    properties = {"openslide.objective-power": power, **own}
+    notes = scale_notes(slide, level0_mpp(slide, properties), properties)
+    assert any(f"objective is {power}x" in note for note in notes) == doubtful
 
 
 @pytest.mark.parametrize("file_mpp", [None, 352.8, 0.001])
@@ -175,7 +191,7 @@ def test_a_dicom_slide_is_its_folder(tmp_path):
     before = slide_fingerprint(slide)
     (folder / "1.dcm").write_bytes(b"others")
     assert slide_fingerprint(slide) != before
-    with pytest.raises(SlideError, match="not a slide that OpenSlide can read"):
+    with pytest.raises(SlideError, match="not the DICOM file of a slide"):
         open_slide(slide)
 
 
@@ -202,3 +218,66 @@ def test_a_plain_tiff_is_refused_with_its_reason(real_data):
         open_slide(Slide("kidney", "p", real_data / "slides/kidney-48-5.tif", 0.5))
     assert "slide kidney" in caught.value.where
     assert "tiled TIFF" in caught.value.todo
+
+
+OME = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="I"><Pixels {}/></Image></OME>'
+
+
+@pytest.mark.parametrize(
+    ("about", "expected"),
+    [
+        ('PhysicalSizeX="0.25" PhysicalSizeY="0.25"', 0.25),
+        ('PhysicalSizeX="250" PhysicalSizeXUnit="nm" PhysicalSizeY="250" PhysicalSizeYUnit="nm"', 0.25),
+        ('PhysicalSizeX="0.0005" PhysicalSizeXUnit="mm" PhysicalSizeY="0.5" PhysicalSizeYUnit="µm"', 0.5),
+    ],
+)
+def test_an_ome_tiff_tells_its_own_scale_with_its_unit(write_slide, about, expected):
+    """The resolution tags of such a file are often those of a screen."""
+    with open_slide(write_slide(GREY, file_mpp=352.8, description=OME.format(about).encode())) as reader:
+        assert reader.mpp == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("about", ["", 'PhysicalSizeX="3" PhysicalSizeXUnit="pixel"', 'PhysicalSizeX="x"'])
+def test_an_ome_tiff_without_a_size_is_read_by_its_tags(write_slide, about):
+    with open_slide(write_slide(GREY, file_mpp=0.5, description=OME.format(about))) as reader:
+        assert reader.mpp == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("compression", ["jpeg2000", "webp", "jpegxl"])
+def test_a_compression_that_is_not_read_is_named_and_not_called_damage(write_slide, compression):
+    with pytest.raises(SlideError, match="cannot read the slide's compression") as caught:
+        open_slide(write_slide(GREY, file_mpp=0.5, compression=compression))
+    assert caught.value.found == compression.upper()
+    assert "not damaged" in caught.value.todo
+
+
+def test_a_dicom_file_that_is_no_slide_is_not_called_damaged(tmp_path):
+    image = Dataset()
+    image.SOPClassUID, image.SOPInstanceUID, image.Modality = CTImageStorage, generate_uid(), "CT"
+    image.file_meta = FileMetaDataset()
+    image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    image.save_as(tmp_path / "ct.dcm", enforce_file_format=True)
+    with pytest.raises(SlideError, match="not the DICOM file of a slide"):
+        open_slide(Slide("ct", "p", tmp_path / "ct.dcm", None))
+
+
+def test_a_thumbnail_is_not_asked_for_the_scale_of_a_slide(write_slide):
+    with pytest.raises(SlideError, match="implausible") as caught:
+        open_slide(write_slide(GREY, file_mpp=352.8))
+    assert "768 x 512 px, as small as a thumbnail" in caught.value.found
+    assert "the file of the whole slide" in caught.value.todo
+    assert "0.25 is common" not in caught.value.todo
+    with pytest.raises(SlideError, match="implausible") as caught:
+        open_slide(write_slide(np.full((512, 4096, 3), 200, np.uint8), file_mpp=352.8))
+    assert "0.25 is common" in caught.value.todo
+
+
+def test_a_planar_slide_is_read_by_openslide(write_slide, tmp_path):
+    image = noise(512, 768)
+    path = tmp_path / "planar.tif"
+    options = {"tile": (256, 256), "resolution": (20_000, 20_000), "resolutionunit": "CENTIMETER", "metadata": None}
+    tifffile.imwrite(
+        path, np.moveaxis(image, -1, 0), photometric="rgb", planarconfig="separate", compression="deflate", **options
+    )
+    with open_slide(Slide("planar", "p", path, None)) as reader:
+        np.testing.assert_array_equal(reader.read_region(10, 20, width=300, height=400, level=0), image[20:420, 10:310])

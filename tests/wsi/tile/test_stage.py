@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import cv2
@@ -246,3 +247,70 @@ def test_nominal_geometry_is_that_of_trident(tmp_path, write_slide, mpp, level0_
     assert not (tiles.coords % side).any()
     with open_slide(slide) as reader:
         assert len(in_order(patches(reader, tiles, 64))) == row.count
+
+
+FINE = TileSettings(patch_size=128, mpp=1.0, unit="microns", min_tissue=0.5)
+
+
+@pytest.fixture
+def spoilt(write_slide):
+    """Return tissue of 1 um/px in four quarters: sharp, out of focus, black dust, gaps; and a green stroke."""
+    rng = np.random.default_rng(0)
+    picture = np.clip(np.array((205, 130, 180)) + rng.normal(scale=14, size=(1024, 1024, 1)), 0, 255).astype(np.uint8)
+    picture[:512, 512:] = cv2.GaussianBlur(picture[:512, 512:], (0, 0), 6)
+    dots = rng.random((128, 128)).repeat(4, 0).repeat(4, 1)[..., None]
+    picture[512:, :512] = np.where(dots < 0.3, np.uint8(20), picture[512:, :512])
+    picture[512:, 512:] = np.where(dots < 0.3, np.uint8(243), picture[512:, 512:])
+    framed = np.full((1280, 1280, 3), 243, np.uint8)
+    framed[128:1152, 128:1152] = picture
+    framed[128:640, 200:260] = (30, 140, 70)
+    return write_slide(framed, file_mpp=1.0, compression="deflate")
+
+
+FILTERS = {
+    "out of focus": {"min_focus": 100.0},
+    "black": {"max_black": 0.15},
+    "white": {"max_white": 0.15},
+    "ink": {"max_ink": 0.2},
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_filter_takes_its_patches_counts_and_shows_them(tmp_path, spoilt, name):
+    settings = {"min_tissue": 0.3}
+    (every,) = run(tmp_path / "all", spoilt, settings=replace(FINE, **settings))
+    (row,) = run(tmp_path / "some", spoilt, settings=replace(FINE, **settings, **FILTERS[name]))
+    before, after = Tiles.read(every.path), Tiles.read(row.path)
+    kept = set(map(tuple, after.coords.tolist()))
+    taken = [corner for corner in map(tuple, before.coords.tolist()) if corner not in kept]
+    assert kept <= set(map(tuple, before.coords.tolist()))
+    assert row.count == len(kept) == every.count - len(taken)
+    assert json.loads(after.attributes["filtered"]) == {name: len(taken)}
+    assert "filtered" not in before.attributes
+    wanted = {
+        "out of focus": lambda x, y: x >= 640 and y < 640,
+        "black": lambda x, y: x < 640 and y >= 640,
+        "white": lambda x, y: x >= 640 and y >= 640,
+        "ink": lambda x, y: 128 <= x < 260 and y < 640,
+    }[name]
+    assert taken
+    assert all(wanted(x, y) for x, y in taken)
+    if name != "ink":
+        assert len(taken) == 16
+    x, y = np.array(taken[0]) * 1024 / 1280
+    shown = cv2.imread(str(tmp_path / "some/tile/slide.jpg"))[..., ::-1].astype(int)
+    around = shown[int(y) - 2 : int(y) + 12, int(x) - 2 : int(x) + 12]
+    assert (around[..., 0] - around[..., 1:].max(axis=-1)).max() > 100, "a red mark"
+
+
+def test_filters_that_take_all_are_an_error_that_counts(tmp_path, spoilt):
+    with pytest.raises(StageError, match="the filters took all patches") as caught:
+        run(tmp_path, spoilt, settings=replace(FINE, min_focus=1e6))
+    assert "out of focus" in str(caught.value)
+
+
+def test_filters_at_their_defaults_change_no_key(tmp_path, spoilt):
+    (row,) = run(tmp_path, spoilt, settings=FINE)
+    (same,) = run(tmp_path, spoilt, settings=replace(FINE, min_focus=0.0, max_black=1.0, max_white=1.0, max_ink=1.0))
+    (other,) = run(tmp_path, spoilt, settings=replace(FINE, max_black=0.9))
+    assert row.key == same.key != other.key

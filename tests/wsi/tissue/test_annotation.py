@@ -48,8 +48,8 @@ def annotated(slide, content, name="drawn.geojson"):
     return replace(slide, annotation=path)
 
 
-def read(slide):
-    return read_annotation(slide, SIZE, (450, 350))
+def read(slide, settings=RESTRICT):
+    return read_annotation(slide, SIZE, (450, 350), settings)
 
 
 def run(tmp_path, *slides, settings=RESTRICT, **options):
@@ -126,6 +126,50 @@ def test_outlines_of_the_stage_itself_may_be_an_annotation(tmp_path, slide):
     (row,) = run(tmp_path, slide)
     (outline,), (annotation,) = Outlines.read(row.path).polygons, read(replace(slide, annotation=row.path))
     assert annotation.equals(outline)
+
+
+LEFT, RIGHT = box(300, 300, 800, 1100), box(800, 300, 1300, 1100)
+HOLE = box(400, 500, 600, 700)
+
+
+def classified(slide, **regions):
+    names = {"ignored": "Ignore*", "necrosis": "Necrosis"}
+    return annotated(slide, [feature(region, names.get(name, name)) for name, region in regions.items()])
+
+
+def test_what_qupath_ignores_is_cut_out(slide):
+    (polygon,) = read(classified(slide, Tumor=LEFT, ignored=HOLE))
+    assert polygon.equals(LEFT - HOLE)
+
+
+def test_named_classes_count_or_are_cut_out(slide):
+    drawn = classified(slide, Tumor=LEFT, Stroma=RIGHT, necrosis=HOLE)
+    (tumour,) = read(drawn, replace(RESTRICT, tissue_classes=("tumor",)))
+    assert tumour.equals(LEFT)
+    (rest,) = read(drawn, replace(RESTRICT, cut_classes=("Necrosis",)))
+    assert rest.equals((LEFT | RIGHT) - HOLE)
+
+
+def test_only_cut_out_areas_leave_the_rest_of_the_detected_tissue(tmp_path, slide):
+    drawn = classified(slide, ignored=LEFT)
+    (row,) = run(tmp_path, drawn)
+    assert overlap(Outlines.read(row.path).polygons, DISC - LEFT) >= 0.95
+    with pytest.raises(SlideError, match="marks no tissue"):
+        read(drawn, REPLACE)
+
+
+def test_an_annotation_without_the_classes_wanted_names_those_it_has(slide):
+    with pytest.raises(SlideError, match="no polygon of the classes") as caught:
+        read(classified(slide, Stroma=LEFT, necrosis=HOLE), replace(RESTRICT, tissue_classes=("Tumor",)))
+    assert caught.value.found == "necrosis, stroma"
+    assert caught.value.expected == "Tumor"
+
+
+def test_classes_make_only_annotated_slides_again(tmp_path, slide):
+    both = slide, replace(classified(slide, Tumor=LEFT, Stroma=RIGHT), slide_id="drawn")
+    before = run(tmp_path, *both)
+    after = run(tmp_path, *both, settings=replace(RESTRICT, tissue_classes=("Tumor",)))
+    assert [old.key == new.key for old, new in zip(before, after, strict=True)] == [True, False]
 
 
 def test_a_polygon_that_crosses_itself_is_repaired_and_told(slide, capsys):

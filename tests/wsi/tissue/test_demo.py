@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
 
 from ccl.config.sections import TileSettings, TissueSettings
-from ccl.demo.plan import plan_slides
+from ccl.demo.plan import PENS, SlidePlan, plan_slides
 from ccl.demo.risk import draw_risk
 from ccl.demo.slides import make_slides
 from ccl.io.formats import Tiles
@@ -26,6 +27,17 @@ from ccl.wsi.tissue.stage import TissueStage
 
 PATIENTS = 16
 
+
+TINTS = {
+    "blue lowered by 7 %": (244.0, 242.0, 228.0),
+    "pink": (244.0, 222.0, 234.0),
+    "strong pink": (240.0, 205.0, 222.0),
+    "brown, as of DAB": (232.0, 214.0, 196.0),
+    "lavender": (228.0, 222.0, 245.0),
+    "green": (226.0, 242.0, 228.0),
+    "yellow": (244.0, 232.0, 195.0),
+    "dim": (200.0, 198.0, 201.0),
+}
 
 TISSUE = TissueSettings(min_area_mm2=0.02)
 """The slides are smaller than a millimetre, and so are their pieces of tissue."""
@@ -46,9 +58,22 @@ class Found(NamedTuple):
 @pytest.fixture(scope="module")
 def slides(tmp_path_factory: pytest.TempPathFactory) -> list[Found]:
     """Each colour of pen, a slide of 40x, one with a fold, one without a scale of its own, and two plain ones."""
-    folder = tmp_path_factory.mktemp("demo")
     plans = plan_slides([f"P{i}" for i in range(PATIENTS)])
     plans = [plan for plan in plans if plan.pen or plan.mpp == 0.25 or plan.fold or plan.scale_in_sheet] + plans[:2]
+    return made(tmp_path_factory.mktemp("demo"), plans)
+
+
+@pytest.fixture(scope="module")
+def tinted(tmp_path_factory: pytest.TempPathFactory) -> list[Found]:
+    """A slide with glass of each tint, and one with a pen of each colour."""
+    plain = SlidePlan("", 0, 0.5, None, fold=False, scale_in_sheet=False)
+    plans = [replace(plain, slide_id=f"T{n}", patient=n, glass=glass) for n, glass in enumerate(TINTS.values())]
+    plans += [replace(plain, slide_id=f"P-{pen}", patient=n, pen=pen) for n, pen in enumerate(PENS)]
+    return made(tmp_path_factory.mktemp("tinted"), plans)
+
+
+def made(folder: Path, plans: list[SlidePlan]) -> list[Found]:
+    """Make slides, and outline and tile them."""
     make_slides(folder, plans, latents=draw_risk(PATIENTS, np.random.default_rng(0)).latents, seed=(0, 3))
     sheet = [Slide(plan.slide_id, "P", folder / plan.path, plan.mpp) for plan in plans]
     tissue, tile = (folder / stage / "manifests" / "0.tsv" for stage in ("tissue", "tile"))
@@ -87,6 +112,11 @@ def test_found_tissue_is_the_true_tissue(slides: list[Found]) -> None:
         usable = truth.difference(slide.true("Pen"))
         overlap = slide.tissue.intersection(usable).area / slide.tissue.union(usable).area
         assert overlap >= 0.95, f"{slide.truth['ccl']}: {overlap:.3f}"
+
+
+def test_tinted_glass_and_pens_change_nothing(tinted: list[Found]) -> None:
+    assert {slide.truth["ccl"]["pen"] for slide in tinted} == {None, *PENS}
+    test_found_tissue_is_the_true_tissue(tinted)
 
 
 def test_pen_is_no_tissue(slides: list[Found]) -> None:

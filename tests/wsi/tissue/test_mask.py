@@ -20,6 +20,8 @@ INKS = {
     "navy": (20, 30, 100),
     "red": (200, 30, 45),
     "black": (40, 38, 44),
+    "violet": (95, 40, 150),
+    "yellow": (235, 200, 70),
 }
 
 # Optical densities (natural) of the two stains in red, green, blue.
@@ -126,9 +128,13 @@ def test_ink_over_tissue_is_cut_out(ink):
 
 @pytest.mark.parametrize("stain", STAINS)
 def test_no_mix_of_the_stains_is_taken_for_ink(stain):
-    """Large fields of every mix, up to the densities that the average over 8 um reaches, are tissue."""
-    hematoxylin, eosin = (np.repeat(np.linspace(least, 2.5, 15), 20) for least in (0.3, 0.0))
-    picture = stained(*np.meshgrid(hematoxylin, eosin), STAINS[stain])
+    """Large fields of every mix, up to the densities that the average over 8 um reaches, are tissue.
+
+    Tissue is grainy, as pixels hold one nucleus or none; only ink is even.
+    """
+    mixes = np.meshgrid(*(np.repeat(np.linspace(least, 2.5, 15), 20) for least in (0.3, 0.0)))
+    grain = np.random.default_rng(0).uniform(0.7, 1, size=(2, *mixes[0].shape))
+    picture = stained(*(mixes * grain), STAINS[stain])
     assert tissue_mask(picture, SETTINGS).all()
 
 
@@ -139,6 +145,44 @@ def test_borders_shadows_and_coverslips_are_not_tissue():
     picture[40:44] = (190, 190, 192)
     picture[100:200, 200:300] = (150, 149, 151)
     assert not tissue_mask(picture, SETTINGS).any()
+
+
+TINTS = {
+    "blue lowered by 7 %": (243, 241, 227),
+    "pink": (243, 222, 234),
+    "strong pink": (240, 205, 222),
+    "brown": (232, 214, 196),
+    "lavender": (228, 222, 245),
+    "green": (226, 242, 228),
+    "yellow": (244, 232, 195),
+    "dim": (185, 183, 188),
+}
+
+
+@pytest.mark.parametrize("tint", TINTS)
+@pytest.mark.parametrize("colour", [(205, 130, 180), (236, 214, 226)], ids=["stained", "pale"])
+def test_tinted_glass_is_not_tissue(tint, colour):
+    shape = tissue_shape()
+    picture = drawn(shape, colour, glass()) * (np.array(TINTS[tint]) / GLASS)
+    found = tissue_mask(np.rint(np.clip(picture, 0, 255)).astype(np.uint8), SETTINGS)
+    assert overlap(found, shape) >= 0.95
+
+
+def test_white_around_the_scanned_area_is_not_taken_for_the_glass():
+    """The area that a scanner left out is white, its glass is not."""
+    shape = tissue_shape()
+    tinted = np.clip(drawn(shape, (205, 130, 180), glass()) * (np.array(TINTS["pink"]) / GLASS), 0, 255)
+    picture = np.full((2 * SIZE[0], 2 * SIZE[1], 3), 255, np.uint8)
+    picture[: SIZE[0], : SIZE[1]] = np.rint(tinted)
+    found = tissue_mask(picture, SETTINGS)
+    assert overlap(found[: SIZE[0], : SIZE[1]], shape) >= 0.95
+    assert not found[SIZE[0] :].any()
+
+
+@pytest.mark.parametrize("share", [1, 4])
+def test_without_glass_all_is_tissue(share):
+    """Nothing even and bright is on the thumbnail, or too little of it."""
+    assert tissue_mask(tissue_texture(STAINS["Macenko 2009"])[::share, ::share], SETTINGS).mean() > 0.99
 
 
 def test_empty_glass_holds_no_tissue():
