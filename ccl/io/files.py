@@ -216,7 +216,7 @@ def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str],
             reader = csv.reader(text, delimiter=_separator(path), strict=True)
             header = next(cells for cells in reader if cells)
             rows = [Row(reader.line_num, cells) for cells in reader if cells]
-    except (*UNREADABLE, StopIteration) as error:
+    except (ValueError, *UNREADABLE, StopIteration) as error:
         raise _no_table(path, str(error) or "nothing") from error
     check_header(path, header, required)
     for number, cells in rows:

@@ -212,8 +212,11 @@ def test_a_broken_manifest_is_refused(tmp_path: Path, line: str, where: str, fou
 
 
 def test_a_manifest_without_a_column_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path / "manifest.txt", "id,filename,md5,size\n")
+    path = write(tmp_path / "manifest.txt", "id\tfilename\tsize\n")
     with pytest.raises(InputError, match="a column is missing"):
+        make_sheet(tmp_path / "slides.csv", Source(path))
+    write(path, "id,filename,md5,size\n")
+    with pytest.raises(InputError, match="the columns have another delimiter"):
         make_sheet(tmp_path / "slides.csv", Source(path))
 
 

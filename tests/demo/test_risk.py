@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sksurv.metrics import concordance_index_censored
 
 from ccl.cohort.draw import draw_folds
+from ccl.config.sections import FoldDraw
 from ccl.demo.clinical import CARRIED, GRADES, STAGES, draw_clinical
 from ccl.demo.omics import CARRIERS, FAMILY_SIZES, draw_omics
 from ccl.demo.risk import LATENTS, Risk, draw_follow_up, draw_risk
@@ -74,7 +75,7 @@ def test_half_are_censored_and_nobody_is_followed_longer_than_the_study(patients
 def test_random_folds_have_events_in_each_test_part(seed: int) -> None:
     follow_up = draw_follow_up(draw_risk(40, rng(seed)).log_risk, rng(seed, 1))
     table = follow_up.assign(patient_id=[f"P{i:02d}" for i in range(40)])
-    folds = draw_folds(table, 5, seed).merge(table, on="patient_id")
+    folds = draw_folds(table, FoldDraw(n_folds=5, fold_seed=seed)).merge(table, on="patient_id")
     assert (folds[folds["role"] == "test"].groupby("fold")["censorship"].min() == 0).all()
 
 
