@@ -212,7 +212,7 @@ def test_weights_that_cannot_be_fetched_say_why(config: Path, monkeypatch: pytes
     ("name", "entry", "expected"),
     [
         ("hipt", {}, "vit256_small_dino.pth"),
-        ("uni", {"weights": "/nowhere/uni.bin"}, "no such file"),
+        ("uni", {"weights": "/nowhere/uni.bin"}, "No such file"),
     ],
 )
 def test_weights_that_cannot_be_there_fail(config: Path, name: str, entry: dict[str, str], expected: str) -> None:

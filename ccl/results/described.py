@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ccl.io.errors import InputError
-from ccl.io.sheets import SAFE_ID
 from ccl.pages.style import caveats
 
 NAMED = ("cohort", "encoder", "model")
 """Entries that become names of files."""
 
+USABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,199}")
+"""A name that a config or a table of ablations can give; the latter have an @, as ``ccl@baseline``."""
+
 
 def check_described(path: Path, facts: Mapping[str, Any]) -> None:
     """Raise :class:`InputError` if a name in a file is not one that a config can have, such as a path."""
     for name in NAMED:
-        if not SAFE_ID.fullmatch(str(facts[name])):
+        if not USABLE.fullmatch(str(facts[name])):
             raise InputError(
                 f"not a usable name ({name})",
                 where=str(path),

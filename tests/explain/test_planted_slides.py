@@ -75,7 +75,7 @@ def draw(folder: Path, darkness: np.ndarray, seed: int) -> None:
         same = Look(EXTENT, EXTENT, EXTENT)
         anatomy = draw_anatomy(same, rng, fold=False, pen=False)
         look = replace(same, tumour=float(darkness[number]))
-        picture = render(anatomy, look, mpp=plan.mpp, pen=None, textures=textures, rng=rng)
+        picture = render(anatomy, look, plan, textures=textures, rng=rng)
         write_slide(folder / plan.path, picture, plan)
         (folder / "truth" / f"{plan.slide_id}.geojson").write_text(json.dumps(truth(anatomy, plan)))
     write_table(folder / "slides.csv", slide_sheet(plans, PATIENTS))

@@ -24,6 +24,7 @@ from ccl.explain.explanation import Explanation, explain_patient
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import write_table
 from ccl.io.formats import Clusters, Features, Genomics, read_manifest, write_manifest
+from ccl.io.interop.importing import import_key
 from ccl.methods import METHODS, get_method, load
 from ccl.methods.interface import SurvivalModel
 from tests.explain.conftest import COLUMNS, KINDS, PATCH_PX, PATIENTS, PLANTED, ROWS, Planted
@@ -186,7 +187,7 @@ def test_features_without_coordinates_are_told_and_cost_only_their_map(
     rows = read_manifest(own.manifest)
     bare = own.folder / "embed" / "P00-A.pt"
     torch.save(torch.from_numpy(Features.read(rows[0].path).features), bare)
-    write_manifest(own.manifest, [replace(rows[0], path=bare), *rows[1:]])
+    write_manifest(own.manifest, [replace(rows[0], path=bare, key=import_key(bare)), *rows[1:]])
     folder = own.explain("attmil", trained("attmil"), tmp_path / "out", patients=("P00",)) / "P00"
     assert not list(folder.glob("*.geojson"))
     assert not list((folder / "figures").glob("map*"))

@@ -112,7 +112,7 @@ def test_both_readers_refuse_what_would_lose_cells(tmp_path: Path, content: byte
     path = tmp_path / ("t.csv.zip" if content.startswith(b"PK") else "t.csv")
     path.write_bytes(content)
     for read in (read_table, read_rows):
-        with pytest.raises(InputError, match="cannot be read as a table"):
+        with pytest.raises(InputError, match="cannot be read as a table|the header is shorter than the rows"):
             read(path, required=("a",))
 
 
@@ -213,10 +213,12 @@ def test_decimal_commas_shift_no_column(tmp_path: Path) -> None:
     """Two columns and three cells: pandas would take the first cell for the name of the row."""
     path = tmp_path / "t.csv"
     path.write_text("patient_id,months\nP1,12,5\nP2,3,0\n")
-    with pytest.raises(InputError, match="cannot be read as a table") as caught:
+    with pytest.raises(InputError, match="the header is shorter than the rows") as caught:
         read_table(path, required=("patient_id",))
-    assert "more cells than the header" in caught.value.found
-    assert "not commas" in caught.value.todo
+    assert "decimal points" in caught.value.todo
+    path.write_text("patient_id,months\nP2,3\nP1,12,5\n")
+    with pytest.raises(InputError, match="cannot be read as a table"):
+        read_table(path, required=("patient_id",))
 
 
 @pytest.mark.parametrize("read", [read_table, read_rows])
@@ -228,6 +230,6 @@ def test_another_separator_is_named(
 ) -> None:
     path = tmp_path / name
     path.write_text(f"slide_id{mark}patient_id\nS{mark}P\n")
-    with pytest.raises(InputError, match="another separator") as caught:
+    with pytest.raises(InputError, match="another delimiter") as caught:
         read(path, required=("slide_id", "patient_id"))
-    assert caught.value.found.startswith(word)
+    assert f"has {word}" in caught.value.found

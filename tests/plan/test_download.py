@@ -40,13 +40,13 @@ def test_a_shard_waits_for_the_download_of_its_slides(download: Callable[..., Pl
     (tmp_path / "gdc" / "id-a" / "a.svs").touch()
     assert download().inputs.slide_files(shard) == [str(tmp_path / "own" / "b.svs")]
     manifest = "results/blca/download/manifests/0.tsv"
-    assert made.options.tissue(shard) == f"{made.options.section('tissue')} --upstream {manifest}"
+    assert made.options.tissue(shard) == f"{made.options.section('tissue')(shard)} --upstream {manifest}"
 
 
 def test_without_a_download_nothing_changes(plan: Callable[..., Plan]) -> None:
     made, shard = plan(), job(cohort="blca", shard=0)
     assert made.inputs.downloaded(shard) == []
-    assert made.options.tissue(shard) == made.options.section("tissue")
+    assert made.options.tissue(shard) == made.options.section("tissue")(shard)
     assert "download" not in json.loads(made.options.config)["cohorts"]["blca"]
 
 

@@ -106,7 +106,7 @@ def run(tables: Tables, folder: Path, method: str, *, held_out: bool = False, fo
     )
     settings = GenomicsSettings(families=(), missing="mean")
     group_genomics(
-        folder / "genomics.h5", settings=settings, tables={"rna": folder / "genes.csv"}, gmt=folder / "families.gmt"
+        folder / "genomics.h5", settings=settings, tables={"rna": folder / "genes.csv"}, gmt=[folder / "families.gmt"]
     )
     read_covariates(
         folder / "clinical",

@@ -8,6 +8,7 @@ rule gather:
         "<logs>/gather/{cohort}/{encoder}.log",
     benchmark:
         "<benchmarks>/gather/{cohort}/{encoder}.tsv"
+    localrule: True
     conda:
         "../../envs/ccl.yaml"
     resources:

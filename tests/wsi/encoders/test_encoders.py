@@ -14,7 +14,7 @@ import torch
 from huggingface_hub.errors import GatedRepoError, RemoteEntryNotFoundError
 from safetensors.torch import save_file
 
-from ccl.io.errors import ConfigError, InputError
+from ccl.io.errors import ConfigError
 from ccl.io.files import sha256
 from ccl.wsi.encoders import ENCODERS
 from ccl.wsi.encoders.build import build_encoder
@@ -126,7 +126,7 @@ def test_unfit_weights_are_refused(tmp_path: Path, state: dict[str, torch.Tensor
     for name in ("list.pth", "text.pth"):
         with pytest.raises(ConfigError, match="do not fit"):
             build_encoder(RESNET, str(tmp_path / name))
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(ConfigError, match="No such file"):
         weights_key(str(tmp_path / "nowhere.pth"), None)
 
 

@@ -106,6 +106,7 @@ def test_the_file_is_what_qupath_opens(tmp_path):
         "level0_width": 40_000,
         "level0_height": 30_000,
         "slide_fingerprint": "",
+        "notes": [],
     }
     (feature,) = content["features"]
     assert feature["type"] == "Feature"
