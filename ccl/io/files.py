@@ -283,8 +283,8 @@ def _check_shift(path: Path, header: Sequence[str], first: Sequence[str]) -> Non
             where=f"{path}, header",
             found=f"{len(header)} names, but {len(first)} cells in the first row",
             expected="a name for each column, also for the first",
-            todo="add the missing name (R leaves the first out unless write.table is called with col.names=NA); or save "
-            "numbers with decimal points, as a decimal comma divides a cell",
+            todo="add the missing name (R leaves the first out unless write.table is called with col.names=NA), or "
+            "save numbers with decimal points, as a decimal comma divides a cell",
         )
 
 

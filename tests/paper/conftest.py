@@ -22,6 +22,7 @@ def write_evaluation(
     folder = results / cohort
     (folder / "cohort").mkdir(parents=True, exist_ok=True)
     (folder / "cohort" / "summary.json").write_text(json.dumps({"cohort": cohort}))
+    (folder / "cohort" / "patients.csv").write_text("patient_id,months,censorship\n")
     facts = {
         "cohort": cohort, "encoder": encoder, "model": model, "method": method, "weights": weights,
         "synthetic": synthetic, "parameters": 1234, "k": 6 if method == "ccl" else None, "empty_clusters": 0,

@@ -47,7 +47,7 @@ def test_without_a_download_nothing_changes(plan: Callable[..., Plan]) -> None:
     made, shard = plan(), job(cohort="blca", shard=0)
     assert made.inputs.downloaded(shard) == []
     assert made.options.tissue(shard) == made.options.section("tissue")(shard)
-    assert "download" not in json.loads(made.options.config)["cohorts"]["blca"]
+    assert "download" not in json.loads(made.options.config(shard))["cohorts"]["blca"]
 
 
 def test_only_what_a_shard_downloads_makes_it_run_again(download: Callable[..., Plan], tmp_path: Path) -> None:
