@@ -38,7 +38,7 @@ check-gpu: install
 	python -m pytest tests/gpu --verbose -rsP
 
 bench: demo
-	for script in benchmarks/*.py; do python "$$script" || exit 1; done
+	for script in benchmarks/*.py; do PYTHONPATH="$(CURDIR)" python "$$script" || exit 1; done
 
 clean:
 	rm -rf results/demo data/demo .snakemake

@@ -175,6 +175,7 @@ def row(name: str, slide: SlideQuality) -> str:
     if slide.reason:
         stage, _, rest = slide.reason.partition(": ")
         told = f"refused by `{stage}`: " + re.sub(r"; where: .*?(?=; found: )|; (expected|to do): .*", "", rest)
+        told = re.sub(r"/\S*/", "", told)  # names of files without their folder
     else:
         measures = slide.measures
         assert measures
