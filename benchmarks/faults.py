@@ -239,7 +239,7 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=100)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--folder", type=Path, default=Path("results/faults"))
     parser.add_argument("--only", nargs="*", help="stages; all if none is named")
     options = parser.parse_args()
     prepare(options.folder)
