@@ -309,6 +309,9 @@ class MutationSource:
 KINDS = ("rna", "cnv", "snv")
 """The kinds of omics that a download may have."""
 
+SOURCES = {"rna": ExpressionSource, "cnv": CopyNumberSource, "snv": MutationSource}
+"""The section of each kind."""
+
 LAYOUTS = ("cbioportal", "gdc", "xena")
 """The layouts of downloads that can be read."""
 

@@ -30,7 +30,7 @@ def read_cards(cohorts: Mapping[str, Cohort], values: Mapping[str, Any]) -> dict
     InputError
         A bundle is missing or was changed.
     ConfigError
-        A bundle needs data that a cohort does not have, or was trained on slides that were prepared differently.
+        A bundle needs data that a cohort does not have, or its slides or omics were prepared differently.
     """
     cards: dict[tuple[str, str], Card] = {}
     for name, cohort in cohorts.items():
@@ -52,6 +52,7 @@ def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], *, place:
             expected=f"what {card.method} reads",
             todo=f"give {cohort.name} the data, or remove the bundle",
         )
+    _check_transforms(card, cohort, place=place)
     if not card.reads_slides or "slides" in lacking:
         return
     if card.encoder not in cohort.encoders:
@@ -72,6 +73,21 @@ def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], *, place:
         )
     if cohort.entry.features is None:
         _check_weights_kind(card, cohort, place=place)
+
+
+def _check_transforms(card: Card, cohort: Cohort, *, place: str) -> None:
+    """Raise ConfigError if the values of a public download are changed otherwise than those of the training cohort."""
+    there = card.preprocessing.get("from", {})
+    for kind, here in cohort.transforms.items():
+        for key, value in here.items():
+            if kind in there and value != there[kind].get(key, value):
+                raise ConfigError(
+                    "omics are transformed differently from those that a bundle was trained on",
+                    where=f"config, cohorts: {cohort.name}: from: {kind}: {key}, and {place}",
+                    found=str(value),
+                    expected=str(there[kind][key]),
+                    todo=f"set `{kind}: {key}: {there[kind][key]}`",
+                )
 
 
 def _differences(card: Card, cohort: Cohort, values: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ccl.cohort.folds import count_folds, fold_files
 from ccl.config import sections
@@ -92,6 +92,17 @@ class Cohort:
             return {"wide": [SOURCED.format("omics.h5")] if self.public_download.kinds else []}
         paths = {kind: getattr(self.entry.omics, kind, None) for kind in keys_of(sections.Omics)}
         return {kind: [self.config.path(path)] if path else [] for kind, path in paths.items()}
+
+    @property
+    def transforms(self) -> dict[str, dict[str, Any]]:
+        """How the values of a public download are changed, by kind of omics; empty for the user's own tables."""
+        if self.public_download is None or self.entry.from_ is None:
+            return {}
+        chosen = {kind: getattr(self.entry.from_, kind) or default() for kind, default in sections.SOURCES.items()}
+        return {
+            kind: {key: getattr(chosen[kind], key) for key in ("transform", "silent") if hasattr(chosen[kind], key)}
+            for kind in self.public_download.kinds
+        }
 
     @property
     def gmt(self) -> list[str]:

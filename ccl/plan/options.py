@@ -211,9 +211,14 @@ class Options:
         return json.dumps(self._model(wildcards).overrides, sort_keys=True)
 
     def preprocessing(self, wildcards: Wildcards) -> str:
-        """Return the sections of the config that made a model's inputs, as JSON."""
-        names = self._cohort(wildcards).prepared_by(self._model(wildcards).method)
-        settings = {name: stated(type(getattr(self.plan.config, name)), self.plan.values[name]) for name in names}
+        """Return the sections of the config that made a model's inputs, and the transforms of a download, as JSON."""
+        cohort, method = self._cohort(wildcards), self._model(wildcards).method
+        settings: dict[str, Any] = {
+            name: stated(type(getattr(self.plan.config, name)), self.plan.values[name])
+            for name in cohort.prepared_by(method)
+        }
+        if "genomics" in method.reads and cohort.transforms:
+            settings["from"] = cohort.transforms
         return json.dumps(settings, sort_keys=True)
 
     def explain(self, wildcards: Wildcards) -> str:

@@ -12,6 +12,7 @@ from ccl.io.errors import CclError
 from ccl.plan import Plan
 from ccl.predict.card import Card
 from tests.plan.conftest import job
+from tests.source.layouts import Truth, cbioportal
 
 Make = Callable[..., Plan]
 TILE = {"patch_size": 256, "mpp": 0.5, "min_tissue": 0.5}
@@ -67,6 +68,17 @@ def test_a_bundle_of_covariates_reads_them(bundled: Make, config: dict[str, Any]
     assert inputs.predict(job(cohort="fresh", bundle="ours"))["clinical"] == "<results>/{cohort}/clinical/clinical.csv"
     assert list(inputs.clinical(job(cohort="fresh"))) == ["table"]
     assert "clinical" not in bundled({}).inputs.predict(job(cohort="fresh", bundle="ours"))
+
+
+def test_omics_of_downloads_are_transformed_alike(bundled: Make, config: dict[str, Any], tmp_path: Path) -> None:
+    cbioportal(tmp_path / "study", Truth(n=4))
+    own = {key: value for key, value in config["cohorts"]["blca"].items() if key not in ("patients", "omics")}
+    config["cohorts"]["blca"] = {**own, "from": {"cbioportal": "study", "rna": {"transform": "log2(x + 1)"}}}
+    recorded = {"from": {"rna": {"transform": "log2(x + 1)"}, "cnv": {"transform": "none"}}}
+    made = bundled(recorded)
+    assert made.cohorts["fresh"].transforms == {"rna": {"transform": "log2(x + 1)"}}
+    with pytest.raises(CclError, match=r"set `rna: transform: none`"):
+        bundled({"from": {"rna": {"transform": "none"}}})
 
 
 def test_a_key_younger_than_the_bundle_had_its_default_then(bundled: Make) -> None:

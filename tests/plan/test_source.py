@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,12 @@ def test_the_inputs_are_the_files_and_not_on_the_command_line(folder: Path) -> N
         "aliases": [],
     }
     assert made.inputs.cohort(job(cohort="tiny"))["patients"] == ["<results>/{cohort}/source/patients.csv"]
+
+
+def test_a_bundle_records_how_the_values_were_transformed(folder: Path) -> None:
+    made = plan(folder, {**COHORT, "from": {"gdc": "gdc", "rna": {"transform": "log2(x + 1)"}, "snv": {}}})
+    recorded = json.loads(made.options.preprocessing(job(cohort="tiny", model="snn")))
+    assert recorded == {"from": {"rna": {"transform": "log2(x + 1)"}, "snv": {"silent": False}}}
 
 
 def test_without_gene_families_no_omics_are_read(folder: Path) -> None:
