@@ -131,6 +131,15 @@ def test_predicted_survival_is_calibrated_on_average():
         assert survival(logits)[0, :, interval].mean().item() == pytest.approx(observed, abs=0.05)
 
 
+@pytest.mark.parametrize("far", [1e3, -1e3, 1e7, -1e7])
+def test_a_patient_far_from_those_in_training_has_finite_logits(far):
+    """The expression of a gene in one hospital can be thousands of deviations from that in all others."""
+    model, logits, _, _ = fitted(("genomics",))
+    found = model(Batch((torch.full((1, 1, 6), far), torch.zeros(1, 1, 4)), None, None)).logits
+    assert torch.isfinite(found).all()
+    assert (risk(found) >= risk(logits).max()) if far > 0 else (risk(found) <= risk(logits).min())
+
+
 def test_a_stronger_penalty_means_smaller_coefficients_and_the_choice_is_told():
     sizes = [fitted(("genomics",), penalty=penalty)[0].weight.norm().item() for penalty in (0.01, 1.0, 100.0)]
     assert sizes == sorted(sizes, reverse=True)

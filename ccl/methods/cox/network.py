@@ -26,6 +26,9 @@ RANK_TOLERANCE = 1e-10
 LEAST_HAZARD = 1e-6
 """Baseline hazard of an interval in which nobody died."""
 
+MOST_LOG_HAZARD = 60.0
+"""Log-hazards are limited to this size, at which survival is 0 or 1 to all digits of a float32; more would overflow."""
+
 
 class Model(ClosedForm):
     """Log-hazard linear in the scores, and a baseline hazard for each survival interval."""
@@ -91,7 +94,7 @@ class Model(ClosedForm):
         scaled = (x - self.mean[:, None]) / self.scale[:, None]
         if self.indicators:  # a missing value counts as the training mean
             scaled = scaled.masked_fill(torch.isnan(x), 0.0)
-        log_hazard = scaled @ self.weight[..., None]
+        log_hazard = (scaled @ self.weight[..., None]).clamp(-MOST_LOG_HAZARD, MOST_LOG_HAZARD)
         cumulative = self.baseline[:, None] * torch.exp(log_hazard)
         # The logit of h is log(h / (1 - h)) = log(exp(z) - 1).
         return Output(cumulative + torch.log(-torch.expm1(-cumulative)))
