@@ -9,7 +9,7 @@ from ccl.evaluate.compare import holm
 from ccl.pages.numbers import digits_for, format_p, number, plural
 
 SIGNIFICANT = 0.05
-"""Significance level."""
+"""Significance level of a test."""
 
 Reads = Literal["other", "covariates too", "covariates alone"]
 """What a model reads: data other than the covariates, the covariates too, or only the covariates."""

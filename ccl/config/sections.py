@@ -306,11 +306,11 @@ class MutationSource:
     silent: bool = key(False, "true also counts variants that do not change the protein")
 
 
-KINDS = ("rna", "cnv", "snv")
-"""The kinds of omics that a download may have."""
-
 SOURCES = {"rna": ExpressionSource, "cnv": CopyNumberSource, "snv": MutationSource}
-"""The section of each kind."""
+"""The section of each kind of omics that a download may have."""
+
+KINDS = tuple(SOURCES)
+"""The kinds of omics that a download may have."""
 
 LAYOUTS = ("cbioportal", "gdc", "xena")
 """The layouts of downloads that can be read."""

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ccl.added.rows import ARM_COLUMNS, TEST_COLUMNS, arm_columns, tested_columns
-from ccl.added.words import against_one_curve, for_whom, headline_arm, sentence
+from ccl.added.words import SIGNIFICANT, against_one_curve, for_whom, headline_arm, sentence
 from ccl.io.files import records
 from ccl.report.figures import figure_name
 from ccl.results.added import Added
@@ -19,9 +19,6 @@ ADDED = [
     *TEST_COLUMNS, "reason", "data", "weights",
 ]  # fmt: skip
 """Columns of ``added.csv`` after the names of the evaluation."""
-
-LEVEL = 0.05
-"""Significance level of a single test."""
 
 
 def added_rows(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -59,11 +56,13 @@ def describe(cohort: Cohort, drawn: Mapping[str, Markup]) -> dict[str, Any]:
     """Return what the page shows of a cohort; ``models`` is empty if the cohort has no covariates."""
     shown = [(evaluation, evaluation.added) for evaluation in cohort.evaluations if evaluation.added is not None]
     first = shown[0][1] if shown else None
+    verdicts = sum(_has_verdict(evaluation, added) for evaluation, added in shown)
     return {
         "name": cohort.name,
         "caveats": caveats_of(cohort.evaluations),
         "warnings": first.facts["warnings"] if first else [],
-        "verdicts": sum(_has_verdict(evaluation, added) for evaluation, added in shown),
+        "verdicts": verdicts,
+        "verdicts_by_chance": SIGNIFICANT * verdicts,
         "models": [_describe_model(evaluation, added, drawn) for evaluation, added in shown],
         "protocols": [name for name in PROTOCOLS_SHOWN if first and name in first.protocols],
         "figure": drawn.get(f"added.{cohort.name}"),
@@ -94,10 +93,10 @@ def _describe_model(evaluation: Evaluation, added: Added, drawn: Mapping[str, Ma
         "rows": rows,
         "notes": last.get("notes", []),
         "left_out": sorted(added.facts["left_out"].items()),
-        "crossing": [row["column"] for row in last.get("proportional_hazards", []) if row["p"] < LEVEL],
+        "crossing": [row["column"] for row in last.get("proportional_hazards", []) if row["p"] < SIGNIFICANT],
         "benefit": drawn.get(figure_name(evaluation, "benefit")),
         "figure": drawn.get(figure_name(evaluation, "groups")),
         "groups": groups,
         "interactions": {row["covariate"]: row["p"] for row in tested},
-        "by_chance": 1 - (1 - LEVEL) ** len(tested),
+        "by_chance": 1 - (1 - SIGNIFICANT) ** len(tested),
     }
