@@ -94,6 +94,7 @@ def _describe_model(evaluation: Evaluation, added: Added, drawn: Mapping[str, Ma
         "notes": last.get("notes", []),
         "left_out": sorted(added.facts["left_out"].items()),
         "crossing": [row["column"] for row in last.get("proportional_hazards", []) if row["p"] < SIGNIFICANT],
+        "calibration": drawn.get(figure_name(evaluation, "calibration_arms")),
         "benefit": drawn.get(figure_name(evaluation, "benefit")),
         "figure": drawn.get(figure_name(evaluation, "groups")),
         "groups": groups,

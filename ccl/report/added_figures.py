@@ -1,4 +1,4 @@
-"""Figures of what models add to clinical covariates: differences, decision curves, and sub-groups."""
+"""Figures of what models add to clinical covariates: differences, calibration, decision curves, and sub-groups."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ccl.added import ARMS
 from ccl.added.words import headline_arm
 from ccl.pages.numbers import format_p
 from ccl.pages.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, panel, set_heading, set_title
@@ -37,6 +38,9 @@ def draw_added(cohorts: Sequence[Cohort]) -> Iterator[tuple[str, Figure, str]]:
             alt = f"What each model adds to the covariates of {cohort.name}, as listed in the table above."
             yield f"added.{cohort.name}", draw_differences(cohort.name, adding), alt
         for evaluation, added in judged:
+            if (calibration := draw_arm_calibration(evaluation, added)) is not None:
+                alt = f"Calibration of {evaluation.full_title} and of the covariates, as listed in calibration.csv."
+                yield figure_name(evaluation, "calibration_arms"), calibration, alt
             alt = f"Net benefit of {evaluation.full_title} and of the covariates, as listed in the file benefit.csv."
             yield figure_name(evaluation, "benefit"), draw_benefit(evaluation, added), alt
             if added.groups["c_index"].notna().any():
@@ -62,6 +66,31 @@ def draw_differences(cohort: str, adding: Sequence[tuple[Evaluation, Added]]) ->
     axes.set(ylim=(-len(evaluations) + 0.4, 0.6), xlabel="Difference in C-index to the covariates alone, 95 % interval")
     notes = ["last epoch", "filled: covariates and model", "hollow: model that reads covariates"]
     set_heading(figure, f"What each model adds on {cohort}", [*notes, *caveats_of(evaluations)])
+    return figure
+
+
+def draw_arm_calibration(evaluation: Evaluation, added: Added) -> Figure | None:
+    """Draw predicted against observed survival of each arm, a panel for each time; None if nothing was predicted."""
+    table = added.calibration[added.calibration["protocol"] == "last"].dropna(subset=["observed"])
+    times = table["months"].unique()
+    if not len(times):
+        return None
+    figure = panel(max(3.4, 2.5 * len(times)), 3.3)
+    places = figure.subplots(1, len(times), squeeze=False)[0]
+    for axes, month in zip(places, times, strict=True):
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+        for arm, marker in zip(ARMS, "osD", strict=True):
+            rows = table[(table["months"] == month) & (table["arm"] == arm)]
+            label, colour, dashes = CURVES[arm]
+            errors = [rows["observed"] - rows["lower"], rows["upper"] - rows["observed"]]
+            axes.errorbar(
+                rows["predicted"], rows["observed"], yerr=errors, color=colour, linestyle=dashes, marker=marker,
+                markersize=4, linewidth=1.2, elinewidth=0.8, capsize=2, label=label,
+            )  # fmt: skip
+        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=f"Predicted survival\nat {month:g} months")
+    places[0].set_ylabel("Observed survival")
+    figure.legend(*places[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    set_heading(figure, evaluation.full_title, ["last epoch", *evaluation.caveats])
     return figure
 
 

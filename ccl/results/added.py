@@ -15,7 +15,7 @@ from ccl.results.described import Described, check_described
 ENTRIES = ("cohort", "encoder", "model", "method", "weights", "synthetic", "covariates", "warnings", "protocols")
 """Required entries of ``added.json``."""
 
-TABLES = ("benefit", "groups", "interactions")
+TABLES = ("benefit", "calibration", "groups", "interactions")
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Added(Described):
     """The results of one model; the facts are ``added.json``."""
 
     benefit: pd.DataFrame
+    calibration: pd.DataFrame
     groups: pd.DataFrame
     interactions: pd.DataFrame
 

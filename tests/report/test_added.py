@@ -124,7 +124,7 @@ def test_the_table_has_the_numbers_of_the_stage(page, results):
 
 def test_figures_are_drawn_for_what_was_judged(page, results):
     figures = results[0] / "report" / "figures"
-    for name in ("added.blca", "blca.none.snn.benefit", "blca.none.snn.groups"):
+    for name in ("added.blca", "blca.none.snn.calibration_arms", "blca.none.snn.benefit", "blca.none.snn.groups"):
         assert (figures / f"{name}.svg").exists()
         assert "synthetic data" in (figures / f"{name}.svg").read_text()
     assert not (figures / "added.mine.svg").exists()
@@ -142,7 +142,7 @@ def test_a_model_that_could_not_be_judged_is_blank_with_the_reason(results, tmp_
     facts["protocols"]["last"] = {"reason": "the model gives all patients of a fold the same risk"}
     copy = tmp_path / "snn"
     copy.mkdir()
-    for name in ("benefit", "groups", "interactions"):
+    for name in ("benefit", "calibration", "groups", "interactions"):
         (copy / f"{name}.csv").write_text("protocol\n")
     (copy / "added.json").write_text(json.dumps(facts))
     write_report(
