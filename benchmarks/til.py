@@ -28,7 +28,7 @@ from ccl.config.sections import CohortSettings
 from ccl.io.covariates import Clinical
 from ccl.io.errors import InputError
 from ccl.io.files import existing, read_table
-from ccl.methods.cox.network import choose_penalty
+from ccl.methods.cox.linear import choose_penalty
 from ccl.methods.cox.ridge import ridge_cox
 from ccl.plan import make_plan
 from ccl.plan.cohorts import Cohort

@@ -38,7 +38,8 @@ class WithClinical(Wrapper):
     def begin(self, outcomes: Outcomes, clinical: Tensor | None = None) -> None:
         """Fit the Cox model, and prepare the network."""
         assert clinical is not None, "training patients have covariates"
-        self.cox.solve([Batch((), None, None, clinical=clinical[None])], outcomes)
+        batch = Batch((), None, None, clinical=clinical[None])
+        self.cox.solve(lambda: [batch], outcomes)
         self.network.begin(outcomes)
 
     def forward(self, batch: Batch) -> Output:

@@ -5,7 +5,7 @@ A network is S replicas of one (:mod:`ccl.nn.replicas`): every tensor has a lead
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -128,8 +128,11 @@ class SurvivalModel(nn.Module):
 class ClosedForm(SurvivalModel):
     """A method that is fitted to all training patients at once, without epochs."""
 
-    def solve(self, patients: Iterable[Batch], outcomes: Outcomes) -> None:
-        """Fit to all training patients, in batches (1, B, ...), and their outcomes (1, P) in the same order."""
+    def solve(self, patients: Callable[[], Iterable[Batch]], outcomes: Outcomes) -> None:
+        """Fit to all training patients and their outcomes (1, P), in the same order.
+
+        `patients` starts a new pass over the patients, in batches (1, B, ...).
+        """
         raise NotImplementedError
 
 

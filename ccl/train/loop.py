@@ -213,7 +213,7 @@ def train_epoch(
 @torch.no_grad()
 def solve(model: ClosedForm, side: Side, *, outcomes: Outcomes, orders: Tensor) -> dict[str, Tensor]:
     """Fit a model in one step; return the loss of each patient, in the order of `orders` (S, P), on the CPU."""
-    model.solve(side.batches(), outcomes)
+    model.solve(side.batches, outcomes)
     logits = torch.cat([model(batch).logits for batch in side.batches()], dim=1)
     shared = Outcomes(*(x.expand(len(orders), -1) for x in (outcomes.labels, outcomes.censorship, outcomes.months)))
     losses = [survival_nll(logits[:, [patient]], shared.one(patient)) for patient in range(logits.shape[1])]

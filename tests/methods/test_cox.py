@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import lifelines
 import numpy as np
 import pandas as pd
@@ -11,7 +13,8 @@ import torch
 from ccl.data.batch import Batch, Outcomes, Shape
 from ccl.data.intervals import interval_edges, interval_labels
 from ccl.methods import hyper
-from ccl.methods.cox.network import PENALTIES, Model, choose_penalty
+from ccl.methods.cox.linear import PENALTIES, choose_penalty
+from ccl.methods.cox.network import Model
 from ccl.methods.cox.ridge import ridge_cox
 from ccl.methods.interface import risk, survival
 from ccl.nn.replicas import Replicas
@@ -51,7 +54,7 @@ def test_covariates_have_a_penalty_of_their_own():
     data = torch.from_numpy(x)[None]
     labels = torch.zeros(1, len(x), dtype=torch.long)
     outcomes = Outcomes(labels, torch.from_numpy(~dead).float()[None], torch.from_numpy(months)[None])
-    model.solve([Batch((data[..., 2:],), None, None, clinical=data[..., :2])], outcomes)
+    model.solve(lambda: [Batch((data[..., 2:],), None, None, clinical=data[..., :2])], outcomes)
     plain = ridge_cox(x, months, dead, penalties)
     np.testing.assert_allclose(model.weight[0].numpy(), plain, atol=1e-5)
 
@@ -75,7 +78,7 @@ def test_more_columns_than_patients_are_no_problem():
     model = Model(Shape((200,), 4, 0, 0), hyper("cox-genomics", {"penalty": 1.0}), Replicas((0,)))
     labels = torch.zeros(1, 40, dtype=torch.long)
     outcomes = Outcomes(labels, torch.from_numpy(~dead).float()[None], torch.from_numpy(months)[None])
-    model.solve([Batch((torch.from_numpy(x)[None],), None, None)], outcomes)
+    model.solve(lambda: [Batch((torch.from_numpy(x)[None],), None, None)], outcomes)
     weights = model.weight[0].double().numpy()
 
     def loss(b):
@@ -109,7 +112,7 @@ def fitted(reads, count=200, seeds=(0,), **overrides):
     model = Model(
         Shape((6, 4) if genes else (), 4, 0, 3 if slides else 0), hyper("cox-genomics", overrides), Replicas(seeds)
     )
-    model.solve(batches, outcomes)
+    model.solve(lambda: batches, outcomes)
     logits = torch.cat([model(batch).logits for batch in batches], dim=1)
     return model, logits, signal, outcomes
 
@@ -156,7 +159,7 @@ def test_noise_is_penalised_most():
         model = Model(Shape((), 4, 0, 30), hyper("cox-pathology", {}), Replicas((0,)))
         batches = [Batch((), None, None, torch.from_numpy(rng.normal(size=(1, 4, 30))).float()) for _ in range(60)]
         months = torch.arange(1.0, 61.0)[None]
-        model.solve(batches, Outcomes((months // 16).long(), torch.zeros(1, 60), months))
+        model.solve(functools.partial(iter, batches), Outcomes((months // 16).long(), torch.zeros(1, 60), months))
         chosen.append(model.penalty.item())
     assert np.median(chosen) >= 10
 
