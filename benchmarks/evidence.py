@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 from probe import Array, probe, probe_data
+from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 from sksurv.linear_model import CoxPHSurvivalAnalysis
@@ -105,7 +106,7 @@ class Planted:
 
     def inputs(self, cut: Cut, fold: int) -> Inputs:
         """Return what training reads, the `cut` part dealt to other patients: in each fold in another way."""
-        files = [self.folder / name for name in ("patients.csv", "folds.csv", "genomics.h5", "k6.h5")]
+        files = [self.folder / name for name in ("patients.csv", "folds.csv", "genomics.h5", "k6.h5", "slides.csv")]
         dealt, rng = self.folder / f"{cut}-cut-{fold}", np.random.default_rng(fold)
         if cut == "follow-up":
             table = read_table(files[0], text=("patient_id",))
@@ -119,7 +120,7 @@ class Planted:
             clusters = Clusters.read(files[3])
             dataclasses.replace(clusters, patients=_deal(clusters.patients, rng)).write(dealt)
             files[3] = dealt
-        return Inputs(*files)
+        return Inputs(*files, manifests=(self.folder / "manifest.csv",))
 
 
 def _deal(patients: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
@@ -204,12 +205,27 @@ def floors(planted: Planted, fold: int, settings: TrainSettings) -> Iterator[dic
     both = [np.hstack(pair) for pair in zip(genes, means, strict=True)]
     for name, features in (("ridge Cox: genes", genes), ("ridge Cox: genes + mean patch", both)):
         yield {"arm": name, "measure": "last", "value": _concordance(data.test, ridge_cox(data.train, *features))}
+    for row in factors(planted, fold, settings):
+        yield {"arm": "cox-factors", **row}
     wanted = targets(planted, data.test)
     for row in probe_data(data.test, means[1], wanted):
         yield {"arm": "data", **row}
     untrained = load("ccl").Model(data.shape, hyper("ccl", {}), Replicas(settings.seeds))
     for row in probe(untrained, data.test, wanted):
         yield {"arm": "untrained", **row}
+
+
+def factors(planted: Planted, fold: int, settings: TrainSettings) -> Iterator[dict[str, Any]]:
+    """Yield the C-index of ``cox-factors``, and how well its products tell the planted one (fitted in training)."""
+    data = read_fold("cox-factors", planted.inputs("", fold), fold, settings)
+    chosen = hyper("cox-factors", {})
+    trained = train_replicas(load("cox-factors").Model, chosen, data, recipe=unified(settings), seeds=(0,))
+    yield {"measure": "last", "value": float(trained.history["c_index_test"].iloc[-1])}
+    model, sides = trained.model.eval(), (data.train, data.test)
+    products = [torch.cat([model.heavy(batch)[2] for batch in side.batches()], dim=1)[0].numpy() for side in sides]
+    true = [planted.truth.loc[list(side.patients), "risk_synergy"].to_numpy() for side in sides]
+    told = LinearRegression().fit(products[0], true[0]).predict(products[1])
+    yield {"source": "products", "measure": "R2 synergy", "value": float(np.corrcoef(told, true[1])[0, 1] ** 2)}
 
 
 def _concordance(side: Side, scores: Array) -> float:
