@@ -100,14 +100,18 @@ def compare_models(cohorts: Sequence[Cohort], blanks: Mapping[tuple[str, str], s
 
 
 def _rank(cells: Sequence[Cell]) -> list[Cell]:
-    """Add the rank of each number in its column: 1 is the highest, and ties share a rank."""
+    """Add the rank of each number in its column: 1 is the highest, and ties share a rank.
+
+    A model that has not learnt has no rank.
+    """
     columns: dict[tuple[str, str], list[float]] = {}
-    for cell in cells:
-        if cell["value"] is not None:
+    ranked = [cell["value"] is not None and all(one.learnt for one in cell["evaluations"]) for cell in cells]
+    for cell, counts in zip(cells, ranked, strict=True):
+        if counts:
             columns.setdefault((cell["cohort"], cell["protocol"]), []).append(cell["value"])
     ranks = [
-        None if cell["value"] is None else 1 + sum(x > cell["value"] for x in columns[cell["cohort"], cell["protocol"]])
-        for cell in cells
+        1 + sum(x > cell["value"] for x in columns[cell["cohort"], cell["protocol"]]) if counts else None
+        for cell, counts in zip(cells, ranked, strict=True)
     ]
     return [cell | {"rank": rank} for cell, rank in zip(cells, ranks, strict=True)]
 

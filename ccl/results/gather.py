@@ -20,6 +20,7 @@ from ccl.results.added import Added, read_added
 from ccl.results.components import Components, read_components
 from ccl.results.coverage import Coverage, read_coverage
 from ccl.results.described import Described, check_described
+from ccl.train.learning import NOT_TRAINED, has_learnt
 
 PROTOCOLS_SHOWN = ("last", INNER, "best-on-test")
 """Protocols in the order of every table; those without a choice on test patients come first."""
@@ -56,6 +57,16 @@ class Evaluation(Described):
         if "clinical" not in read:
             return "other"
         return "covariates alone" if read == ("clinical",) else "covariates too"
+
+    @property
+    def learnt(self) -> bool:
+        """Whether the model has learnt to order its training patients."""
+        return has_learnt(self.history)
+
+    @property
+    def caveats(self) -> list[str]:
+        """Warnings shown beside every number and figure."""
+        return [*super().caveats, *([] if self.learnt else [NOT_TRAINED])]
 
     @property
     def track(self) -> str:
@@ -184,11 +195,15 @@ def evaluations_of(cohorts: Sequence[Cohort]) -> list[Evaluation]:
 
 
 def warnings_of(evaluations: Iterable[Evaluation]) -> dict[str, list[str]]:
-    """Return what the banner of a page shows: ``synthetic`` cohorts, and encoders with ``random_weights``."""
+    """Return what pages and captions warn of: ``synthetic`` cohorts, ``random_weights``, models that are ``idle``.
+
+    An idle model has not learnt to order its training patients.
+    """
     every = list(evaluations)
     return {
         "synthetic": list(dict.fromkeys(one.cohort for one in every if one.synthetic)),
         "random_weights": list(dict.fromkeys(one.encoder for one in every if one.weights == "random")),
+        "idle": [one.full_title for one in every if not one.learnt],
     }
 
 

@@ -117,8 +117,12 @@ def _over(folds: Sequence[int], evaluations: Sequence[Evaluation]) -> str:
 
 
 def careful(evaluations: Sequence[Evaluation]) -> str:
-    """Return a caption's warning about synthetic cohorts and random encoder weights; nothing if there are none."""
+    """Return a caption's warning about synthetic cohorts, random encoder weights and idle models, if there are any."""
     found = warnings_of(evaluations)
-    sentences = {"synthetic": "the patients of {} are synthetic", "random_weights": "the weights of {} are random"}
+    sentences = {
+        "synthetic": "the patients of {} are synthetic",
+        "random_weights": "the weights of {} are random",
+        "idle": "not trained, as it does not order its own training patients: {}",
+    }
     warnings = [text.format(", ".join(found[kind])) for kind, text in sentences.items() if found[kind]]
     return f" Careful: {', and '.join(warnings)}." if warnings else ""

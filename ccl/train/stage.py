@@ -33,6 +33,7 @@ from ccl.methods.build import build
 from ccl.methods.declaration import Method, Recipe
 from ccl.methods.interface import SurvivalModel
 from ccl.train import version
+from ccl.train.learning import ADVICE, LAST_EPOCHS, LEAST_C_INDEX, has_learnt, training_c_index
 from ccl.train.loop import Course, Trained, train_replicas
 from ccl.train.store import LAYOUT, load_checkpoint, save_checkpoint, save_models
 from ccl.train.tracks import choose_recipe
@@ -107,7 +108,9 @@ def train_fold(
     key = digest(*state, *map(sha256, inputs.paths))
     with in_config_of(model):
         trained = {seeds: train(seeds=seeds, key=digest(key, seeds)) for seeds in groups}
-    write_table(out / "history.csv", pd.concat([one.history for one in trained.values()]), checksum=True)
+    history = pd.concat([one.history for one in trained.values()])
+    _say_if_nothing_was_learnt(model, history)
+    write_table(out / "history.csv", history, checksum=True)
     write_table(out / "predictions.csv", pd.concat([one.predictions for one in trained.values()]), checksum=True)
     save_models(
         out / "model.safetensors",
@@ -190,6 +193,14 @@ def _train(
         resume=resume,
         save=save,
     )
+
+
+def _say_if_nothing_was_learnt(model: str, history: pd.DataFrame) -> None:
+    if not has_learnt(history):
+        say(
+            f"train: {model} has not learnt: over the last {LAST_EPOCHS} epochs its C-index on its own training patients"
+            f" is {training_c_index(history):.3f}, below {LEAST_C_INDEX}; {ADVICE}"
+        )
 
 
 def _check_inner(inner: Side | None, share: float) -> None:
