@@ -198,8 +198,8 @@ def _train(
 def _say_if_nothing_was_learnt(model: str, history: pd.DataFrame) -> None:
     if not has_learnt(history):
         say(
-            f"train: {model} has not learnt: over the last {LAST_EPOCHS} epochs its C-index on its own training patients"
-            f" is {training_c_index(history):.3f}, below {LEAST_C_INDEX}; {ADVICE}"
+            f"train: {model} has not learnt: over the last {LAST_EPOCHS} epochs its C-index on its own training"
+            f" patients is {training_c_index(history):.3f}, below {LEAST_C_INDEX}; {ADVICE}"
         )
 
 

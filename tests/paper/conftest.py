@@ -13,8 +13,9 @@ SPREAD = {"last": 0.0, "best-on-test": 0.03}
 
 
 def write_evaluation(
-    results, cohort, model, *, method, encoder, c_index, std=0.05, synthetic=False, weights="hub", track="unified"
-):
+    results, cohort, model, *, method, encoder, c_index, std=0.05, synthetic=False, weights="hub", track="unified",
+    training_c_index=0.8,
+):  # fmt: skip
     """Write the files of `train` and `evaluate` for one model on one cohort, and return the evaluation's path.
 
     `c_index` is a function of protocol, fold and seed.
@@ -29,7 +30,11 @@ def write_evaluation(
         "left_out": {},
     }  # fmt: skip
     for fold in range(FOLDS):
-        write_run(folder / "train" / encoder / model / f"fold{fold}", {**facts, "fold": fold, "track": track})
+        write_run(
+            folder / "train" / encoder / model / f"fold{fold}",
+            {**facts, "fold": fold, "track": track},
+            training_c_index,
+        )
     protocols = {protocol: judge(lambda *key, p=protocol: c_index(p, *key), std) for protocol in SPREAD}
     out = folder / "evaluate" / encoder / model
     out.mkdir(parents=True)
@@ -40,9 +45,10 @@ def write_evaluation(
     return out / "evaluation.json"
 
 
-def write_run(folder, facts):
+def write_run(folder, facts, training_c_index):
     folder.mkdir(parents=True)
-    (folder / "history.csv").write_text("seed,epoch,loss,c_index_train,c_index_test,seconds\n0,1,1,0.5,0.5,1\n")
+    row = f"0,1,1,{training_c_index},0.5,1"
+    (folder / "history.csv").write_text(f"seed,epoch,loss,c_index_train,c_index_test,seconds\n{row}\n")
     fold = facts["fold"]
     cost = {
         "device": "cpu", "threads": 1, "seconds_per_step": 0.1 * (fold + 1), "seconds_per_prediction": None,

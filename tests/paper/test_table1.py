@@ -74,6 +74,24 @@ def test_models_are_ranked_for_each_cohort_and_over_all(compare):
     assert "0.700 ± 0.020 rank 1" in words
 
 
+def test_a_model_that_has_not_learnt_is_marked_and_has_no_rank(tmp_path):
+    learnt = {"ccl": 0.8, "attmil": 0.52, "snn": 0.8}
+    # The number of attmil on the test patients is the highest.
+    paths = [
+        write_model(tmp_path, "mine", model, c_index=0.9 if model == "attmil" else None, training_c_index=value)
+        for model, value in learnt.items()
+    ]
+    write_table1(out=tmp_path / "out", evaluations=paths, blanks={})
+    ranks = pd.read_csv(tmp_path / "out" / "table1.csv").query("protocol == 'last'").set_index("model")["rank"]
+    assert ranks[["ccl", "snn"]].tolist() == [1, 2]
+    assert pd.isna(ranks["attmil"])
+    page = (tmp_path / "out" / "table1.html").read_text()
+    assert "Not trained: attmil with resnet50 on mine." in page
+    assert "not trained, as it does not order its own training patients: attmil" in (
+        tmp_path / "out" / "table1.tex"
+    ).read_text().replace("\\_", "_")
+
+
 def test_latex_holds_what_the_tables_do(compare):
     _, (latex1, latex2, latex3), _ = compare(["mine", "yours"])
     last, best = tables_of(latex1)
