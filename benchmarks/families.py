@@ -2,9 +2,10 @@
 
     python benchmarks/families.py [METHOD ...] [--families N ...]
 
-Six families with the proportions of TCGA-BLCA's, and 50 (as many as the Hallmarks) and 331 with the sizes of SurvPath's
-gene sets (1 to 199 genes, 9,745 altogether), on random data with small bags.  All methods that read genes are trained as on the unified track, on one
-thread, each in a process of its own; the processor time of the fastest epoch counts.
+Six families with the proportions of TCGA-BLCA's, and 50 (as many as the Hallmarks) and 331 with the sizes of
+SurvPath's gene sets (1 to 199 genes, 9,745 altogether), on random data with small bags.  All methods that read genes
+are trained as on the unified track, on one thread, each in a process of its own; the processor time of the fastest
+epoch counts.
 """
 
 from __future__ import annotations

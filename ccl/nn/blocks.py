@@ -137,7 +137,7 @@ class TransLayer(Attention):
         zeros = self.local.new_zeros(*self.local.shape[:2], size - self.local.shape[-1])
         ring = torch.cat([self.local[..., LOCAL_REACH:], zeros, self.local[..., :LOCAL_REACH]], dim=-1)
         flat = ring[:, :, None].expand(-1, -1, rows, -1).flatten(2)
-        return flat[..., : rows * (size - 1)].unflatten(2, (rows, size - 1))[..., :length]
+        return flat[..., : rows * (size - 1)].view(*flat.shape[:2], rows, size - 1)[..., :length]
 
 
 @functools.cache

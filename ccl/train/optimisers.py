@@ -107,7 +107,7 @@ class Stepwise:
         With hundreds of families, storing the gradient of these weights would cost more than the rest of the step.
         """
         families = max(1, IN_CACHE // weight[0].numel())
-        parts = zip(*(part.split(families) for part in (weight, dy.mT, x)), strict=True)
+        parts = zip(*(torch.split(part, families) for part in (weight, dy.mT, x)), strict=True)
         for weights, left, right in parts:
             sgd(
                 [weights], [left * right], [None], lr=self.optimiser.param_groups[0]["lr"],
