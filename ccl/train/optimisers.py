@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import torch
@@ -76,10 +77,8 @@ class Stepwise:
         self.per_epoch = math.ceil(steps / recipe.accumulate)
         self.waiting, self.taken = 0, 0
         self.schedule = LambdaLR(self.optimiser, self._factor)
-        if recipe.optimiser == "sgd" and recipe.accumulate == 1 and recipe.clip is None and fused:
-            for module in model.modules():
-                if isinstance(module, FamilyTokens) and not module.shared:
-                    module.second.linear.descent = self._descend
+        if self.weights[0].device.type == "cpu":
+            self._spare_gradients(model)
         lookahead = recipe.optimiser.startswith("lookahead")
         self.slow = [weight.detach().clone() for weight in self.weights] if lookahead else []
 
@@ -101,16 +100,23 @@ class Stepwise:
         if self.slow and self.taken % LOOKAHEAD_STEPS == 0:
             self._look_back()
 
-    def _descend(self, weight: Tensor, dy: Tensor, x: Tensor) -> None:
-        """Take the optimiser's step for a layer with weights per family, (F, n_out, n_in), which reads one row of each.
+    def _spare_gradients(self, model: nn.Module) -> None:
+        """Let layers with weights per family move them, or add to their gradient, in the backward pass.
 
-        With hundreds of families, storing the gradient of these weights would cost more than the rest of the step.
+        With hundreds of families, a new gradient of these weights at each step would cost more than the rest of it.
         """
-        families = max(1, IN_CACHE // weight[0].numel())
-        parts = zip(*(torch.split(part, families) for part in (weight, dy.mT, x)), strict=True)
-        for weights, left, right in parts:
+        recipe = self.recipe
+        plain = recipe.optimiser == "sgd" and recipe.accumulate == 1 and recipe.clip is None
+        for module in model.modules():
+            if isinstance(module, FamilyTokens) and not module.shared:
+                layer = module.second.linear
+                layer.descent = self._descend if plain else functools.partial(_add_gradient, layer.weight)
+
+    def _descend(self, weight: Tensor, dy: Tensor, x: Tensor) -> None:
+        """Take the optimiser's step for weights (F, n_out, n_in), given one row each of dy and x."""
+        for weights, gradient in _gradients(weight, dy, x):
             sgd(
-                [weights], [left * right], [None], lr=self.optimiser.param_groups[0]["lr"],
+                [weights], [gradient], [None], lr=self.optimiser.param_groups[0]["lr"],
                 weight_decay=self.recipe.weight_decay, momentum=0.0, dampening=0.0, nesterov=False, maximize=False,
                 fused=True,
             )  # fmt: skip
@@ -158,6 +164,22 @@ class Stepwise:
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
         self.schedule = LambdaLR(self.optimiser, self._factor, last_epoch=self.taken - 1)
         self.slow = [state[f"slow/{index}"].to(weight.device) for index, weight in enumerate(self.weights) if self.slow]
+
+
+def _add_gradient(parameter: Tensor, weight: Tensor, dy: Tensor, x: Tensor) -> None:
+    """Add the gradient of weights (F, n_out, n_in) to that of their parameter, given one row each of dy and x."""
+    first = parameter.grad is None
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
+    for total, gradient in _gradients(parameter.grad.view_as(weight), dy, x):
+        total.copy_(gradient) if first else total.add_(gradient)
+
+
+def _gradients(weight: Tensor, dy: Tensor, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield some families of weights (F, n_out, n_in) at a time, with their gradient, which stays in the cache."""
+    families = max(1, IN_CACHE // weight[0].numel())
+    for weights, left, right in zip(*(torch.split(part, families) for part in (weight, dy.mT, x)), strict=True):
+        yield weights, left * right
 
 
 def _clip(gradients: list[Tensor], norm: float) -> None:
