@@ -73,7 +73,7 @@ def measure(patients: Patients) -> list[float]:
     arms = predict_arms(patients)
     row: list[float] = []
     for both in (arms["both"], fitted_anew(patients)):
-        gain = differences(concordances(patients, {**arms, "both": both}))["both"]
+        gain = differences(concordances([(patients, {**arms, "both": both})]))["both"]
         row += [gain["difference"], gain["lower"] > 0]
     p = associate(patients)["likelihood_ratio"]["p"]
     return [*row, p is not None and p < 0.05]

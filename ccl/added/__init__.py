@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-VERSION = 1
+VERSION = 2
 """Bumped when the stage's output changes for the same input."""
 
 Arm = Literal["clinical", "model", "both"]

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ccl.evaluate.concordance import TIED_TOLERANCE
+from ccl.evaluate.repeats import risk_columns
 from ccl.io.covariates import Clinical
 from ccl.io.errors import InputError
 
@@ -26,6 +27,13 @@ class Patients:
     clinical: Clinical
     table: pd.DataFrame
     """``patient_id`` (sorted), ``fold``, ``months``, ``censorship``, ``risk``."""
+    repeated: tuple[Patients, ...] = ()
+    """In repeated cross-validation, the same patients with the folds and risks of each repeat."""
+
+    @property
+    def repeats(self) -> tuple[Patients, ...]:
+        """The patients in each repeat; without repeats, these."""
+        return self.repeated or (self,)
 
     @cached_property
     def fold(self) -> NDArray[np.int64]:
@@ -100,8 +108,8 @@ def select(risks: pd.DataFrame, clinical: Clinical) -> tuple[Patients, dict[str,
     Parameters
     ----------
     risks : DataFrame
-        Rows of one protocol of ``risks.csv``.  In repeated cross-validation, where a patient has several folds and the
-        mean of their risks, the first fold counts.
+        Rows of one protocol of ``risks.csv``.  If a patient has several folds, the first counts, with the mean risk;
+        `repeated` has those of each repeat.
     clinical : Clinical
         The covariates.
 
@@ -119,7 +127,14 @@ def select(risks: pd.DataFrame, clinical: Clinical) -> tuple[Patients, dict[str,
             todo="check `patient_column` of `clinical` in the config",
         )
     table = risks.loc[known, ["patient_id", "fold", "months", "censorship", "risk"]].sort_values("patient_id")
-    first = table["fold"].astype(str).str.split().str[0].astype(int)
-    return Patients(clinical, table.assign(fold=first).reset_index(drop=True)), dict.fromkeys(
+    folds = table["fold"].astype(str).str.split()
+    table = table.assign(fold=folds.str[0].astype(int)).reset_index(drop=True)
+    names = risk_columns(risks)
+    own = risks.loc[known].sort_values("patient_id")
+    repeated = [
+        Patients(clinical, table.assign(fold=folds.str[place].astype(int).to_numpy(), risk=own[name].to_numpy()))
+        for place, name in enumerate(names)
+    ]
+    return Patients(clinical, table, tuple(repeated if len(names) > 1 else ())), dict.fromkeys(
         risks.loc[~known, "patient_id"], NO_ROW
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ class Concordance:
     """The C-index of one arm."""
 
     folds: NDArray[np.float64]
-    """(F,) of each fold; NaN where no two patients are comparable."""
+    """(F,) of each fold of each repeat; NaN where no two patients are comparable."""
     resampled: NDArray[np.float64]
     """(R,) mean over folds of each resample."""
 
@@ -31,22 +31,30 @@ class Concordance:
         return _mean(self.folds)
 
 
-def concordances(patients: Patients, arms: Mapping[Arm, Prediction]) -> dict[Arm, Concordance]:
-    """Return the C-index of each arm.
+def concordances(repeats: Sequence[tuple[Patients, Mapping[Arm, Prediction]]]) -> dict[Arm, Concordance]:
+    """Return the C-index of each arm, the mean over folds and repeats.
 
-    Patients are drawn within each fold, with the same draws for all arms.  Fits are not repeated: the resamples show
-    how the numbers vary with the test patients.
+    Patients are drawn within each fold, with the same draws for all arms.  The folds of several repeats share patients,
+    so there the draws are of all patients, the same for all repeats.  Fits are not repeated: the resamples show how the
+    numbers vary with the test patients.
+
+    Parameters
+    ----------
+    repeats : sequence of (Patients, mapping of Arm to Prediction)
+        The patients in each repeat, with the predictions of the arms; one pair without repeats.
     """
-    found: dict[Arm, tuple[list[float], list[NDArray[np.float64]]]] = {arm: ([], []) for arm in arms}
-    for place, fold in enumerate(patients.folds):
-        here = patients.fold == fold
-        counts = resample(int(here.sum()), SEED + place)
-        follow_up = patients.months[here], ~patients.dead[here]
-        for arm, (whole, resampled) in found.items():
-            # Within a fold the model's risk needs no standardisation, which could break ties.
-            risk = patients.risk if arm == "model" else arms[arm].risk
-            whole.append(concordance_index(*follow_up, risk[here]))
-            resampled.append(resampled_concordance(*follow_up, risk[here], counts))
+    found: dict[Arm, tuple[list[float], list[NDArray[np.float64]]]] = {arm: ([], []) for arm in ARMS}
+    shared = resample(len(repeats[0][0].table)) if len(repeats) > 1 else None
+    for patients, arms in repeats:
+        for place, fold in enumerate(patients.folds):
+            here = patients.fold == fold
+            counts = resample(int(here.sum()), SEED + place) if shared is None else shared[:, here]
+            follow_up = patients.months[here], ~patients.dead[here]
+            for arm, (whole, resampled) in found.items():
+                # Within a fold the model's risk needs no standardisation, which could break ties.
+                risk = patients.risk if arm == "model" else arms[arm].risk
+                whole.append(concordance_index(*follow_up, risk[here]))
+                resampled.append(resampled_concordance(*follow_up, risk[here], counts))
     return {arm: Concordance(np.array(w), _mean_of_rows(np.stack(r, axis=1))) for arm, (w, r) in found.items()}
 
 

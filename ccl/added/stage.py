@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ccl.added import ARMS
-from ccl.added.arms import predict_arms
+from ccl.added import ARMS, Arm
+from ccl.added.arms import Prediction, predict_arms
 from ccl.added.association import associate
 from ccl.added.benefit import decision_curves
 from ccl.added.groups import judge_groups
 from ccl.added.patients import Patients, select
 from ccl.added.resample import arm_facts, concordances, differences
 from ccl.evaluate.bootstrap import CONFIDENCE, RESAMPLES
+from ccl.evaluate.repeats import mean_facts
 from ccl.evaluate.times import chosen_months, judge_times
 from ccl.io.covariates import Clinical
 from ccl.io.files import read_json, read_table, write_json, write_table
@@ -101,24 +102,33 @@ def judge_protocol(patients: Patients, months: Sequence[float], *, groups: bool)
     groups : bool
         Whether sub-groups are judged.
     """
-    if patients.problem:
-        return Added({"reason": patients.problem})
+    for each in (patients, *patients.repeats):
+        if each.problem:
+            return Added({"reason": each.problem})
     arms = predict_arms(patients)
-    concordance = concordances(patients, arms)
-    timed = {arm: judge_times(patients.table.assign(risk=arms[arm].risk), arms[arm].survival, months) for arm in ARMS}
+    repeats = [(each, predict_arms(each)) for each in patients.repeats]
+    concordance = concordances(repeats)
+    timed = {arm: mean_facts([_timed(*each, arm, months)[0] for each in repeats]) for arm in ARMS}
     facts = {
         "reason": None,
         "notes": patients.notes,
-        "arms": {arm: arm_facts(concordance[arm]) | timed[arm][0] for arm in ARMS},
+        "arms": {arm: arm_facts(concordance[arm]) | timed[arm] for arm in ARMS},
         "differences": differences(concordance),
         **associate(patients),
     }
     log_hazards = patients.table[["fold", "patient_id"]].assign(**{arm: arms[arm].risk for arm in ARMS})
     tables = {
         "log_hazards": log_hazards,
-        "calibration": pd.concat([timed[arm][1].assign(arm=arm) for arm in ARMS]),
+        "calibration": pd.concat([_timed(patients, arms, arm, months)[1].assign(arm=arm) for arm in ARMS]),
         "benefit": decision_curves(patients, arms, chosen_months(months, patients.months)),
     }
     if groups:
         tables["groups"], tables["interactions"] = judge_groups(patients)
     return Added(facts, tables)
+
+
+def _timed(
+    patients: Patients, arms: Mapping[Arm, Prediction], arm: Arm, months: Sequence[float]
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Return the statistics of an arm over time, and its calibration."""
+    return judge_times(patients.table.assign(risk=arms[arm].risk), arms[arm].survival, months)

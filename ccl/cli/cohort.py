@@ -78,7 +78,7 @@ def slides(source: Path, patients: Path | None, out: Path, **rules: Any) -> None
 @source_options
 @click.option("--patients", type=FILE, required=True, help="table of follow-up, a row per patient or slide")
 @omics_options(FILE)
-@click.option("--gmt", type=FILE, help="GMT file of gene families, required with omics")
+@click.option("--gmt", type=FILE, multiple=True, help="GMT file of gene families, required with omics (repeat)")
 @click.option("--clinical", type=FILE, help="table of covariates such as age and stage, a row per patient")
 @click.option("--out", type=PATH, required=True, help="config to write, such as config/mine.yaml")
 def init(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ccl.io.errors import ConfigError, InputError
-from ccl.io.gdc import GdcFile, GdcSample, read_gdc_manifest, read_sample_sheet
+from ccl.io.gdc import GdcFile, SampledFile, read_gdc_manifest, read_samples
 from ccl.io.progress import say
 from ccl.io.sheets import SAFE_ID
 
@@ -31,8 +31,8 @@ class Candidate:
     """The name of the file, then those of the folders that it lies in, from the inmost; they may tell the patient."""
     file: GdcFile | None = None
     """Its line of the manifest; a file of a manifest need not be downloaded yet."""
-    sample: GdcSample | None = None
-    """Its row of the sample sheet, which then tells the patient; None if there is no sample sheet."""
+    sample: SampledFile | None = None
+    """Its entry in the sample sheet, which then tells the patient; None if there is no sample sheet."""
 
 
 def find_candidates(source: Path, sample_sheet: Path | None = None) -> list[Candidate]:
@@ -45,7 +45,7 @@ def find_candidates(source: Path, sample_sheet: Path | None = None) -> list[Cand
     source : Path
         A folder, or a manifest.
     sample_sheet : Path, optional
-        GDC's sample sheet, which names the patient of each file of the manifest.
+        GDC's sample sheet or metadata of the cart, which name the patient of each file of the manifest.
 
     Raises
     ------
@@ -66,14 +66,14 @@ def find_candidates(source: Path, sample_sheet: Path | None = None) -> list[Cand
         found = _identifiers(find_slides(source), source)
         return [Candidate(name, path, names_of(path, source)) for name, path in sorted(found.items())]
     files = {file.below(source.parent): file for file in _slides_of(source)}
-    samples = read_sample_sheet(sample_sheet) if sample_sheet else None
+    samples = {file.id: file for file in read_samples(sample_sheet)} if sample_sheet else None
     return [
         Candidate(
             slide_id,
             path,
             (files[path].name,),
             files[path],
-            None if samples is None else samples.get(files[path].id, GdcSample(None)),
+            None if samples is None else samples.get(files[path].id, SampledFile(files[path].id, files[path].name, ())),
         )
         for slide_id, path in sorted(_identifiers(list(files), source.parent).items())
     ]

@@ -15,7 +15,7 @@ from ccl.cohort.guess import guess_censorship, guess_months
 from ccl.cohort.patients import read_patients
 from ccl.cohort.sheet import Findings, Source, describe, left_out_of, read_owners, refuse_existing, write_sheet
 from ccl.config.sections import CohortSettings
-from ccl.genomics.gmt import read_gmt
+from ccl.genomics.gmt import read_families
 from ccl.genomics.names import some
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import read_table, write_text
@@ -33,7 +33,7 @@ def init_config(
     *,
     slides: Source,
     patients: Path,
-    gmt: Path | None = None,
+    gmt: Sequence[Path] = (),
     clinical: Path | None = None,
     **omics: Path | None,
 ) -> Findings:
@@ -49,8 +49,8 @@ def init_config(
         Folder of slides or GDC manifest, and how patients are found.
     patients : Path
         Table of follow-up, a row per patient or slide.
-    gmt : Path, optional
-        Gene families; without them the omics stand in the config as comments.
+    gmt : sequence of Path
+        Files of gene families; without them the omics stand in the config as comments.
     clinical : Path, optional
         Clinical table; its columns are written to the config as comments.
     **omics : Path
@@ -83,7 +83,7 @@ def init_config(
     for path in tables.values():
         _note_omics(path, column, names, findings)
     if gmt:
-        findings.guessed.append(f"gene families: {some(list(read_gmt(gmt)), 6)}")
+        findings.guessed.append(f"gene families: {some(list(read_families(gmt)), 6)}")
     elif tables:
         findings.todo.append(
             "omics need gene families: name a GMT file as `gmt` in the config, such as the gene families of MSigDB, "
@@ -92,13 +92,13 @@ def init_config(
     covariates = _propose(clinical, names, findings) if clinical else []
     write_sheet(sheet, chosen)
     manifest = {} if slides.path.is_dir() else {"download": slides.path}
-    files = {"patients": patients, "slides": sheet, **manifest, **tables} | ({"gmt": gmt} if gmt else {})
-    lines = _config(out, columns, files, covariates, slides=len(chosen.slides), todo=findings.todo)
+    files = {"patients": patients, "slides": sheet, **manifest, **tables}
+    lines = _config(out, columns, files, gmt, covariates, slides=len(chosen.slides), todo=findings.todo)
     write_text(out, "\n".join(lines) + "\n")
     return findings
 
 
-def _check(out: Path, sheet: Path, omics: Mapping[str, Path], gmt: Path | None) -> None:
+def _check(out: Path, sheet: Path, omics: Mapping[str, Path], gmt: Sequence[Path]) -> None:
     refuse_existing(out, sheet, left_out_of(sheet))
     if out.suffix not in (".yaml", ".yml") or not SAFE_ID.fullmatch(out.stem):
         raise ConfigError(
@@ -112,7 +112,7 @@ def _check(out: Path, sheet: Path, omics: Mapping[str, Path], gmt: Path | None) 
         raise ConfigError(
             "gene families without omics",
             where="ccl init --gmt",
-            found=str(gmt),
+            found=", ".join(map(str, gmt)),
             expected="a table of omics too",
             todo="name one with --rna, --cnv, --snv or --wide, or leave --gmt out",
         )
@@ -175,6 +175,7 @@ def _config(
     out: Path,
     columns: CohortSettings,
     files: Mapping[str, Path],
+    gmt: Sequence[Path],
     covariates: Sequence[str],
     *,
     slides: int,
@@ -182,8 +183,9 @@ def _config(
 ) -> list[str]:
     """Return the lines of the config; what is left to do stands at its head."""
     paths = {name: _quoted(str(path.absolute())) for name, path in files.items()}
-    omics = [name for name in files if name not in ("patients", "slides", "download", "gmt")]
-    off = "" if "gmt" in files else "# "
+    omics = [name for name in files if name not in ("patients", "slides", "download")]
+    off = "" if gmt else "# "
+    families = ", ".join(_quoted(str(path.absolute())) for path in gmt) or "families.gmt"
     return [
         "# Written by `ccl init`, for you to change; config/README.md documents every key. To run it:",
         f"#   snakemake --cores 8 --resources gpu=1 --configfile {shlex.quote(str(out))}",
@@ -206,7 +208,7 @@ def _config(
         ),
         *([f"    {off}omics:"] if omics else []),
         *(f"    {off}  {kind}: {paths[kind]}" for kind in omics),
-        *([f"    {off}gmt: {paths.get('gmt', 'families.gmt')}    # gene families"] if omics else []),
+        *([f"    {off}gmt: {f'[{families}]' if len(gmt) > 1 else families}    # gene families"] if omics else []),
         *(["    # clinical:"] if covariates else []),
         *(f"    #   {line}" for line in covariates),
         "",
@@ -215,7 +217,7 @@ def _config(
         "    resnet50: {}    # or one made for pathology, such as `uni2-h: {}`; `ccl encoders` lists them",
         "",
         "models:    # `ccl models` lists all",
-        *(f"  {model}: {{}}" for model in (WITH_OMICS if "gmt" in files else WITHOUT_OMICS)),
+        *(f"  {model}: {{}}" for model in (WITH_OMICS if gmt else WITHOUT_OMICS)),
     ]
 
 

@@ -33,10 +33,16 @@ def _notes(summary: Mapping[str, Any]) -> Iterator[str]:
         )
     if tests := summary.get("tests_per_patient"):
         number = f"{tests['most']}" if tests["least"] == tests["most"] else f"{tests['least']} to {tests['most']}"
+        of_all = "Curves, groups and calibration use one risk per patient, the mean over these folds"
         yield (
             f"Each patient is tested in {number} folds. A mean is over all folds, and its standard deviation is between"
-            " folds that share patients. Pooled numbers, curves and comparisons use one risk per patient, the mean over"
-            " these folds: that of an ensemble, which is often better than the mean over folds."
+            " folds that share patients. "
+            + (
+                "Pooled C-indices, AUC and Brier scores are computed for each repeat, and their mean over repeats is"
+                f" shown. {of_all}."
+                if tests["least"] == tests["most"]
+                else f"{of_all}; so do pooled numbers and comparisons."
+            )
         )
     if shared := [fold["shared_sites"] for fold in summary["folds"] if "shared_sites" in fold]:
         if any(shared):

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-VERSION = 4
+VERSION = 5
 """Raise it when the output of the stage changes for the same input."""
 
 Protocol = Literal["last", "best-on-test"]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ccl.evaluate.concordance import resampled_concordance
+from ccl.evaluate.repeats import resampled_pooled
 
 RESAMPLES = 1000
 SEED = 0
@@ -31,11 +31,10 @@ def percentile_interval(values: NDArray[np.float64]) -> dict[str, float | None]:
 
 
 def pooled_interval(risks: pd.DataFrame) -> dict[str, Any]:
-    """Return the 95 % confidence interval of the C-index of pooled risks.
+    """Return the 95 % confidence interval of the C-index of pooled risks, in repeated cross-validation of the mean.
 
     The risks are fixed: the interval describes how the C-index varies with the patients it is computed on, not with
     those that the models were trained on.  Resamples without a comparable pair are ignored.
     """
-    columns = risks["months"], risks["censorship"], risks["risk"]
-    interval = percentile_interval(resampled_concordance(*columns, resample(len(risks))))
+    interval = percentile_interval(resampled_pooled(risks, resample(len(risks))))
     return {**interval, "confidence": CONFIDENCE, "resamples": RESAMPLES}

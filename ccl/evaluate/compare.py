@@ -15,7 +15,8 @@ from scipy.stats import norm
 
 from ccl.evaluate import GIVEN
 from ccl.evaluate.bootstrap import CONFIDENCE, resample
-from ccl.evaluate.concordance import concordance_index, resampled_concordance
+from ccl.evaluate.concordance import comparable_pairs
+from ccl.evaluate.repeats import pooled_concordance, resampled_pooled, risk_columns
 from ccl.io.errors import InputError
 from ccl.io.files import read_table, write_table
 
@@ -73,7 +74,7 @@ class Judged:
     folder: Path
     protocol: str
     risks: pd.DataFrame
-    """By patient: ``months``, ``censorship``, ``risk``, and other columns that were asked for."""
+    """By patient: ``months``, ``censorship``, ``risk``, that of each repeat, and other columns that were asked for."""
 
 
 def read_judged(folder: Path, protocol: str, others: Sequence[str] = ()) -> Judged:
@@ -106,7 +107,8 @@ def read_judged(folder: Path, protocol: str, others: Sequence[str] = ()) -> Judg
             expected="a protocol that every evaluation has",
             todo="choose it by --protocol",
         )
-    rows = risks.loc[risks["protocol"] == wanted, list(columns)]
+    chosen = list(dict.fromkeys([*columns, *risk_columns(risks)]))
+    rows = risks.loc[risks["protocol"] == wanted, chosen]
     return Judged(folder, wanted, rows.set_index("patient_id").sort_index())
 
 
@@ -139,7 +141,7 @@ def common_patients(judged: Sequence[Judged]) -> tuple[pd.Index[str], list[str]]
                 todo="judge both models on the same tables",
             )
     risks = first.risks.loc[patients]
-    if not len(patients) or np.isnan(concordance_index(risks["months"], risks["censorship"], risks["risk"])):
+    if not comparable_pairs(risks["months"], risks["censorship"]):
         raise InputError(
             "there are no patients to compare on",
             where=", ".join(str(one.folder) for one in judged),
@@ -167,12 +169,15 @@ def _compare(judged: Sequence[Judged], patients: pd.Index[str]) -> pd.DataFrame:
 def differences(risks: Sequence[pd.DataFrame], pairs: Sequence[tuple[int, int]]) -> pd.DataFrame:
     """Return the difference between the pooled C-indices of two models, on the same resamples of the same patients.
 
+    In repeated cross-validation a model's C-index is the mean over repeats, in each resample too.
+
     The standard error is the standard deviation over resamples; interval and p are those of a normal distribution.
 
     Parameters
     ----------
     risks : sequence of DataFrame
-        ``months``, ``censorship`` and ``risk`` of each model, of the same patients in the same order.
+        ``months``, ``censorship``, ``risk`` and that of each repeat (:func:`ccl.evaluate.repeats.risk_columns`) of each
+        model, of the same patients in the same order.
     pairs : sequence of (int, int)
         Which of them are compared, first minus second.
 
@@ -185,9 +190,8 @@ def differences(risks: Sequence[pd.DataFrame], pairs: Sequence[tuple[int, int]])
     """
     patients, events = len(risks[0]), int((risks[0]["censorship"] == 0).sum())
     counts = resample(patients)
-    columns = [(rows["months"], rows["censorship"], rows["risk"]) for rows in risks]
-    c_index = [concordance_index(*column) for column in columns]
-    resampled = [resampled_concordance(*column, counts) for column in columns]
+    c_index = [float(np.mean(pooled_concordance(rows))) for rows in risks]
+    resampled = [resampled_pooled(rows, counts) for rows in risks]
     rows = []
     for i, j in pairs:
         difference = c_index[i] - c_index[j]

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ccl.evaluate.bootstrap import pooled_interval
-from ccl.evaluate.concordance import comparable_pairs, concordance_index
+from ccl.evaluate.concordance import comparable_pairs
 from ccl.evaluate.folds import FoldRun
+from ccl.evaluate.repeats import pooled_concordance
 
 COMPLETE = "complete"
 """The pattern of patients who lack nothing."""
@@ -51,7 +53,7 @@ def _judge(pattern: str, risks: pd.DataFrame) -> dict[str, Any]:
     if pairs < LEAST_PAIRS:
         reason = f"{pairs} comparable pairs of patients, fewer than {LEAST_PAIRS}"
         return {"pattern": pattern, **counts, "c_index": None, "lower": None, "upper": None, "reason": reason}
-    c_index = concordance_index(risks["months"], risks["censorship"], risks["risk"])
+    c_index = float(np.mean(pooled_concordance(risks)))
     interval = pooled_interval(risks)
     ends = {name: interval[name] for name in ("lower", "upper")}
     return {"pattern": pattern, **counts, "c_index": c_index, **ends, "reason": None}

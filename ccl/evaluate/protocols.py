@@ -16,6 +16,7 @@ from ccl.evaluate import GIVEN, INNER
 from ccl.evaluate.bootstrap import pooled_interval
 from ccl.evaluate.concordance import concordance_index
 from ccl.evaluate.folds import FoldRun, survival_columns
+from ccl.evaluate.repeats import pooled_concordance, split_repeats
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,14 @@ def judge_fold(run: FoldRun, epochs: pd.DataFrame, protocol: str) -> list[FoldSc
 
 
 def pool_risks(runs: Sequence[FoldRun], scores: Sequence[FoldScore]) -> pd.DataFrame:
-    """Return one out-of-fold risk per patient, the mean over seeds (and over repeats of cross-validation).
+    """Return one out-of-fold risk per patient, the mean over seeds and over the folds that tested the patient.
 
     Returns
     -------
     DataFrame
         ``fold`` (several, separated by a space, in repeated cross-validation), ``patient_id`` (sorted), ``months``,
-        ``censorship``, ``risk``, and ``group``: ``high`` above the median risk, else ``low``.
+        ``censorship``, ``risk``, ``group``: ``high`` above the median risk, else ``low``, and in repeated
+        cross-validation ``risk_1``, ``risk_2``, ...: the risk of each repeat.
     """
     tested = pd.concat([_judged(run, scores).assign(fold=run.fold) for run in runs])
     risks = (
@@ -96,7 +98,14 @@ def pool_risks(runs: Sequence[FoldRun], scores: Sequence[FoldScore]) -> pd.DataF
         .reset_index()
     )
     risks["group"] = np.where(risks["risk"] > risks["risk"].median(), "high", "low")
-    return risks[["fold", "patient_id", "months", "censorship", "risk", "group"]]
+    columns = ["fold", "patient_id", "months", "censorship", "risk", "group"]
+    repeats = split_repeats(runs)
+    if len(repeats) > 1:
+        for number, own in enumerate(repeats, start=1):
+            rows = tested[tested["fold"].isin([run.fold for run in own])]
+            risks[f"risk_{number}"] = rows.groupby("patient_id")["risk"].mean().to_numpy()
+            columns.append(f"risk_{number}")
+    return risks[columns]
 
 
 def pool_survival(
@@ -131,6 +140,9 @@ def _judged(run: FoldRun, scores: Sequence[FoldScore]) -> pd.DataFrame:
 def summarise(scores: Sequence[FoldScore], risks: pd.DataFrame) -> dict[str, Any]:
     """Return the C-index of a protocol: per fold and seed, mean and spread over folds, over seeds, and pooled.
 
+    In repeated cross-validation ``pooled`` is the mean over ``repeats``, and ``std_over_repeats`` their sample standard
+    deviation.
+
     Seeds are averaged within a fold first.  ``std`` is the population standard deviation over folds, and
     ``std_over_seeds`` the sample standard deviation of the seeds' means over folds: seeds are a sample of many.
     Folds without a C-index are null in ``folds`` and do not enter means and standard deviations.
@@ -138,15 +150,20 @@ def summarise(scores: Sequence[FoldScore], risks: pd.DataFrame) -> dict[str, Any
     table = pd.DataFrame([asdict(score) for score in scores]).astype({"c_index": float})
     per_fold = table.groupby("fold")["c_index"].mean().dropna()
     per_seed = table.groupby("seed")["c_index"].mean()
-    pooled = concordance_index(risks["months"], risks["censorship"], risks["risk"])
+    pooled = pooled_concordance(risks)
+    repeats = {}
+    if len(pooled) > 1:
+        spread = _number(float(np.std(pooled, ddof=1)))
+        repeats = {"repeats": [_number(c) for c in pooled], "std_over_repeats": spread}
     return {
         "folds": [asdict(score) for score in scores],
         "mean": _number(per_fold.mean()),
         "std": _number(per_fold.std(ddof=0)),
         "seeds": [{"seed": int(str(seed)), "mean": _number(mean)} for seed, mean in per_seed.items()],
         "std_over_seeds": _number(per_seed.std(ddof=1)),
-        "pooled": _number(pooled),
+        "pooled": _number(float(np.mean(pooled))),
         "pooled_interval": pooled_interval(risks),
+        **repeats,
     }
 
 

@@ -15,6 +15,7 @@ from ccl.evaluate.folds import NAMES, FoldRun, read_folds
 from ccl.evaluate.given import read_predictions
 from ccl.evaluate.patterns import judge_patterns
 from ccl.evaluate.protocols import judge_fold, pool_risks, pool_survival, score_epochs, summarise
+from ccl.evaluate.repeats import mean_facts, risk_columns, split_repeats
 from ccl.evaluate.survival import compare_groups, kaplan_meier, t_test
 from ccl.evaluate.times import judge_times
 from ccl.io.files import write_json, write_table
@@ -88,6 +89,15 @@ def _judge(folds: Sequence[FoldRun], epochs: Sequence[pd.DataFrame], protocol: s
     risks = pool_risks(folds, scores)
     end = min(run.edges[-1] if len(run.edges) else 0.0 for run in folds)
     timed, table = judge_times(risks, partial(pool_survival, folds, scores), months, end=end)
+    repeats = split_repeats(folds)
+    if len(repeats) > 1:
+        each = zip(repeats, risk_columns(risks), strict=True)
+        timed = mean_facts(
+            [
+                judge_times(risks.assign(risk=risks[name]), partial(pool_survival, own, scores), months, end=end)[0]
+                for own, name in each
+            ]
+        )
     facts = {**summarise(scores, risks), **timed, "kaplan_meier": compare_groups(risks), "t_test": t_test(risks)}
     if patterns := judge_patterns(folds, risks):
         facts["patterns"] = patterns

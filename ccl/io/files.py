@@ -19,12 +19,16 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO, cast
 
 from ccl.io.checksums import MEND, check, checksum_file, sha256
 from ccl.io.errors import DamageError, InputError
+from ccl.io.headers import check_delimiter, check_repeated, check_width
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BLOCK_BYTES = 1 << 16
 """Size of one sampled block of :func:`fingerprint`."""
+
+BUFFER_BYTES = 1 << 20
+"""Bytes that are read and checked at a time."""
 
 UNREADABLE = (OSError, EOFError, UnicodeDecodeError, csv.Error, zipfile.BadZipFile, zlib.error)
 """Exceptions of reading a text file that is damaged, such as a truncated ``.gz``."""
@@ -167,18 +171,17 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
     intact(path)
     separator = _separator(path)
     try:
-        _check_no_nul(path)
         # The header is read separately: pandas renames a repeated column, and takes the first column of a table whose
         # header is too short for the index, both without a word.
         with open_text(path) as lines:
             rows = filter(None, csv.reader(lines, delimiter=separator))
             header, first = next(rows, []), next(rows, [])
-        _check_shift(path, header, first)
-        with warnings.catch_warnings():
+        check_width(f"{path}, header", header, first)
+        with warnings.catch_warnings(), open_text(path) as lines:
             # A later row with more cells than the header would otherwise lose its last cells.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             kinds = dict.fromkeys(text, str)
-            table = pd.read_csv(path, sep=separator, dtype=kinds, low_memory=False, index_col=False)
+            table = pd.read_csv(lines, sep=separator, dtype=kinds, low_memory=False, index_col=False)
     except pd.errors.ParserWarning as error:
         raise _no_table(path, "rows with more cells than the header") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, *UNREADABLE) as error:
@@ -211,7 +214,6 @@ def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str],
     """
     intact(path)
     try:
-        _check_no_nul(path)
         with open_text(path) as text:
             reader = csv.reader(text, delimiter=_separator(path), strict=True)
             header = next(cells for cells in reader if cells)
@@ -239,8 +241,12 @@ class Row(NamedTuple):
 
 
 def open_text(path: Path) -> TextIO:
-    """Open a text file in UTF-8, also one in ``.gz`` or ``.zip``; :data:`UNREADABLE` is what reading it may raise."""
-    return io.TextIOWrapper(_open_bytes(path), encoding="utf-8-sig", newline="")
+    """Open a text file in UTF-8, also one in ``.gz`` or ``.zip``; :data:`UNREADABLE` is what reading it may raise.
+
+    A NUL byte is an error.
+    """
+    content = io.BufferedReader(_Checked(_open_bytes(path)), BUFFER_BYTES)
+    return io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
 
 
 def _open_bytes(path: Path) -> BinaryIO:
@@ -249,16 +255,35 @@ def _open_bytes(path: Path) -> BinaryIO:
         return cast(BinaryIO, gzip.open(path))
     if path.suffix == ".zip":
         archive = zipfile.ZipFile(path)
-        return cast(BinaryIO, archive.open(archive.namelist()[0]))
+        names = archive.namelist()
+        if len(names) != 1:
+            raise zipfile.BadZipFile(f"{len(names)} files in the archive, and not one")
+        return cast(BinaryIO, archive.open(names[0]))
     return path.open("rb")
 
 
-def _check_no_nul(path: Path) -> None:
-    """Raise ValueError if there is a NUL byte, at which readers of tables end a cell without a word."""
-    with _open_bytes(path) as content:
-        while block := content.read(1 << 20):
-            if b"\0" in block:
-                raise ValueError("a NUL byte: the file is damaged, or not UTF-8 but UTF-16")
+class _Checked(io.RawIOBase):
+    """The bytes of a table; reading a NUL byte, at which readers end a cell without a word, raises ``csv.Error``."""
+
+    def __init__(self, content: BinaryIO) -> None:
+        self._content = content
+
+    def readable(self) -> bool:
+        """Return that this can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer, and return the number of bytes."""
+        block = self._content.read(len(buffer))
+        if b"\0" in block:
+            raise csv.Error("a NUL byte: the file is damaged, or not UTF-8 but UTF-16")
+        buffer[: len(block)] = block
+        return len(block)
+
+    def close(self) -> None:
+        """Close the file too."""
+        self._content.close()
+        super().close()
 
 
 def _separator(path: Path) -> str:
@@ -275,47 +300,12 @@ def _no_table(path: Path, found: str) -> InputError:
     )
 
 
-def _check_shift(path: Path, header: Sequence[str], first: Sequence[str]) -> None:
-    """Raise InputError if the first row has more cells than the header, as R writes tables with row names."""
-    if len(first) > len(header):
-        raise InputError(
-            "the header is shorter than the rows",
-            where=f"{path}, header",
-            found=f"{len(header)} names, but {len(first)} cells in the first row",
-            expected="a name for each column, also for the first",
-            todo="add the missing name (R leaves the first out unless write.table is called with col.names=NA), or "
-            "save numbers with decimal points, as a decimal comma divides a cell",
-        )
-
-
-def _check_delimiter(path: Path, header: Sequence[str]) -> None:
-    """Raise InputError if the only column has a name with another delimiter in it."""
-    marks = ((";", "semicolons"), ("\t", "tabs"), (",", "commas"))
-    other = [name for mark, name in marks if len(header) == 1 and mark in header[0]]
-    if other:
-        raise InputError(
-            "the columns have another delimiter than the name of the file says",
-            where=f"{path}, header",
-            found=f"one column, whose name has {other[0]}: {header[0][:60]}",
-            expected="tabs in .tsv and .txt, else commas",
-            todo="rename the file, or save the table with the right delimiter (and numbers with decimal points)",
-        )
-
-
 def check_header(path: Path, header: Sequence[str], required: tuple[str, ...]) -> None:
     """Raise InputError if a column of the header appears twice, or a required column is missing."""
-    repeated = sorted({name for name in header if header.count(name) > 1 and name})
-    if repeated:
-        raise InputError(
-            "a column appears twice",
-            where=f"{path}, header",
-            found=", ".join(repeated[:5]),
-            expected="each column once",
-            todo="remove or rename one of them",
-        )
+    check_repeated(f"{path}, header", header, unnamed=True)
     missing = [name for name in required if name not in header]
     if missing:
-        _check_delimiter(path, header)
+        check_delimiter(f"{path}, header", header, _separator(path))
         raise InputError(
             "a column is missing",
             where=f"{path}, header",

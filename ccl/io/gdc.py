@@ -1,4 +1,4 @@
-"""Manifests and sample sheets of the Genomic Data Commons (GDC), which list files to download and whose they are.
+"""Manifests, sample sheets and metadata of the Genomic Data Commons (GDC): files to download, and whose they are.
 
 https://docs.gdc.cancer.gov/Data_Transfer_Tool/Users_Guide/Preparing_for_Data_Download_and_Upload/
 """
@@ -9,13 +9,21 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ccl.io.errors import InputError
-from ccl.io.files import read_rows
+from ccl.io.files import read_json, read_rows
 from ccl.io.sheets import Slide
 
 MANIFEST_COLUMNS = ("id", "filename", "md5", "size")
-SAMPLE_COLUMNS = ("File ID", "Case ID")
+WHOSE = ("Sample ID", "Case ID")
+KIND = ("Sample Type", "Tissue Type", "Tumor Descriptor", "Preservation Method")
+SAMPLE_COLUMNS = ("File ID", "File Name", *WHOSE)
+
+BARCODE = re.compile(r"TCGA-\w{2}-\w{4}-\d{2}[A-Z]")
+"""A TCGA barcode as far as the vial of the sample; the two digits are the type of the sample, 10 to 19 are normal."""
+
+SAMPLE_LENGTH, CASE_LENGTH = len("TCGA-A1-A0SB-01A"), len("TCGA-A1-A0SB")
 
 VALID = {
     "id": (re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*"), "letters, digits and dashes"),
@@ -44,12 +52,39 @@ class GdcFile:
 
 @dataclass(frozen=True)
 class GdcSample:
-    """Whose a file is, in a sample sheet."""
+    """A sample of a file."""
 
-    patient_id: str | None
-    """The case; None if the sheet does not have the file, or names several cases."""
-    normal: bool = False
-    """Whether all of its samples are of normal tissue."""
+    name: str
+    case: str
+    kind: str
+    """What it is, such as ``Primary Tumor`` or ``Solid Tissue Normal``; empty if only the barcode tells."""
+    ffpe: bool = False
+
+    @property
+    def normal(self) -> bool:
+        """Whether the sample is of normal tissue."""
+        barcode = BARCODE.match(self.name)
+        return "normal" in self.kind.lower() or (not self.kind and bool(barcode) and self.name[13] == "1")
+
+
+@dataclass(frozen=True)
+class SampledFile:
+    """Whose a file is."""
+
+    id: str
+    name: str
+    samples: tuple[GdcSample, ...]
+
+    @property
+    def patient_id(self) -> str | None:
+        """The case; None if there are several, or none."""
+        cases = {sample.case for sample in self.samples}
+        return cases.pop() if len(cases) == 1 else None
+
+    @property
+    def normal(self) -> bool:
+        """Whether all samples are of normal tissue."""
+        return bool(self.samples) and all(sample.normal for sample in self.samples)
 
 
 def read_gdc_manifest(path: Path) -> list[GdcFile]:
@@ -86,31 +121,88 @@ def read_gdc_manifest(path: Path) -> list[GdcFile]:
     return list(files.values())
 
 
-def read_sample_sheet(path: Path) -> dict[str, GdcSample]:
-    """Read the sample sheet of a GDC download: by the id of a file, its case and kind of tissue.
-
-    A file of several samples lists them, with commas between.
+def read_samples(path: Path) -> list[SampledFile]:
+    """Read whose the files of a download are, from its sample sheet or its ``metadata.cart.json``.
 
     Raises
     ------
     InputError
-        A column is missing.
+        A column or an entry is missing, or nothing says which case or what tissue a sample is.
     """
+    return _read_metadata(path) if path.suffix == ".json" else _read_sheet(path)
+
+
+def _read_sheet(path: Path) -> list[SampledFile]:
+    """Read a sample sheet; a file of several samples lists them, with commas between."""
     header, lines = read_rows(path, required=SAMPLE_COLUMNS)
-    rows = [line.named(header) for line in lines]
-    return {row["File ID"]: _sample(row) for row in rows if "File ID" in row}
+    files = []
+    for line in lines:
+        row = line.named(header)
+        cells = [[text.strip() for text in row.get(column, "").split(",")] for column in (*WHOSE, *KIND)]
+        names = cells[0]
+        samples = [_sample(*(cell[at] if at < len(cell) else cell[-1] for cell in cells)) for at in range(len(names))]
+        named = tuple(sample for sample in samples if sample.case)
+        files.append(SampledFile(row.get("File ID", ""), row.get("File Name", ""), named))
+    return files
 
 
-def _sample(row: Mapping[str, str]) -> GdcSample:
-    cases = set(_listed(row.get("Case ID", "")))
-    kinds = _listed(row.get("Sample Type") or row.get("Tissue Type", ""))
-    return GdcSample(
-        cases.pop() if len(cases) == 1 else None, bool(kinds) and all("normal" in k.lower() for k in kinds)
-    )
+def _sample(name: str, case: str, kind: str, tissue: str, descriptor: str, preservation: str) -> GdcSample:
+    """Return a sample; sheets since 2024 have the tissue and a descriptor in the place of its type."""
+    return GdcSample(name, case, kind or ("Normal" if tissue == "Normal" else descriptor), preservation == "FFPE")
 
 
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _read_metadata(path: Path) -> list[SampledFile]:
+    """Read the metadata of a cart: a list of files with their ``associated_entities``, and perhaps their ``cases``."""
+    content = read_json(path, todo="download it again from the portal (Cart, Metadata)")
+    try:
+        return [SampledFile(str(file["file_id"]), str(file["file_name"]), _entities(file)) for file in content]
+    except (TypeError, KeyError, AttributeError) as error:
+        raise InputError(
+            "not the metadata of a GDC cart",
+            where=str(path),
+            found=f"{type(error).__name__}: {error}",
+            expected="a list of files, each with file_id, file_name and associated_entities",
+            todo="download it again from the portal (Cart, Metadata), or use the sample sheet",
+        ) from error
+    except ValueError as error:
+        raise InputError(
+            "the metadata do not say whose a file is",
+            where=str(path),
+            found=str(error),
+            expected="TCGA barcodes, or `cases` with their samples",
+            todo="download the sample sheet from the portal (Cart, Sample Sheet), and take the metadata away",
+        ) from None
+
+
+def _entities(file: Mapping[str, Any]) -> tuple[GdcSample, ...]:
+    """Return the samples of a file of the metadata.
+
+    The portal names aliquots and slides in ``associated_entities``, but cases only by an internal id; the API can add
+    ``cases``.  A TCGA barcode tells both.
+
+    Raises
+    ------
+    ValueError
+        Neither tells.
+    """
+    if any("samples" in case for case in file.get("cases", ())):
+        return tuple(
+            _sample(
+                str(sample["submitter_id"]),
+                str(case["submitter_id"]),
+                kind=sample.get("sample_type") or "",
+                tissue=sample.get("tissue_type") or "",
+                descriptor=sample.get("tumor_descriptor") or "",
+                preservation=sample.get("preservation_method") or "",
+            )
+            for case in file["cases"]
+            for sample in case["samples"]
+        )
+    names = [str(entity["entity_submitter_id"]) for entity in file["associated_entities"]]
+    strange = [name for name in names if not BARCODE.match(name)]
+    if strange or not names:
+        raise ValueError(f"file {file['file_name']}: {strange[0] if strange else 'no associated entity'}")
+    return tuple(GdcSample(name[:SAMPLE_LENGTH], name[:CASE_LENGTH], "") for name in names)
 
 
 def files_of_slides(slides: Sequence[Slide], manifest: Path, *, sheet: Path) -> dict[str, GdcFile]:

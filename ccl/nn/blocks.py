@@ -124,9 +124,20 @@ class TransLayer(Attention):
             attention = torch.softmax(F.pad(scores, (0, 1), value=math.log(self.padding)), dim=-1)[..., :length]
         else:
             attention = torch.softmax(scores, dim=-1)
-        places = _local_places(rows, length, scores.device).to(scores.dtype)
-        local = (self.local @ places).view(-1, 1, HEADS, rows, length)
-        return attention + local
+        return attention + self._mix(rows, length)[:, None]
+
+    def _mix(self, rows: int, length: int) -> Tensor:
+        """Return the local mix as a matrix (S, heads, R, T): entry (r, t) is the weight of the offset t - r."""
+        if length <= self.local.shape[-1]:
+            # One product for a few tokens; for many, its zeros would cost more than attention.
+            places = _local_places(rows, length, self.local.device).to(self.local.dtype)
+            return (self.local @ places).view(-1, HEADS, rows, length)
+        # A ring of the weights and zeros; each row of the matrix is the ring, moved by one more place.
+        size = length + LOCAL_REACH
+        zeros = self.local.new_zeros(*self.local.shape[:2], size - self.local.shape[-1])
+        ring = torch.cat([self.local[..., LOCAL_REACH:], zeros, self.local[..., :LOCAL_REACH]], dim=-1)
+        flat = ring[:, :, None].expand(-1, -1, rows, -1).flatten(2)
+        return flat[..., : rows * (size - 1)].view(*flat.shape[:2], rows, size - 1)[..., :length]
 
 
 @functools.cache

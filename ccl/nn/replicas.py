@@ -109,7 +109,11 @@ def _forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return (torch.bmm(weight, x.mT) if bias is None else torch.baddbmm(bias.mT, weight, x.mT)).mT
 
 
-def _descend(weight: Tensor, dy: Tensor, x: Tensor, *, keep: float, by: float) -> None:
+Descent = Callable[[Tensor, Tensor, Tensor], None]
+"""Moves weights (S, n_out, n_in) down their gradient ``dy^T x``, given dy (S, T, n_out) and x (S, T, n_in)."""
+
+
+def descend(weight: Tensor, dy: Tensor, x: Tensor, *, keep: float, by: float) -> None:
     """Set the weights (S, n_out, n_in) to ``keep * weight + by * dy^T x``, given dy (S, T, n_out), x (S, T, n_in)."""
     if x.shape[1] > 1:
         weight.baddbmm_(dy.mT, x, beta=keep, alpha=by)
@@ -121,7 +125,7 @@ class _Descending(torch.autograd.Function):
     """``x W^T + b`` whose backward pass updates W: see :class:`Linear`."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, descent: tuple[float, float]) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, descent: Descent) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.descent, ctx.has_bias = descent, bias is not None
         return _forward(x, weight, bias)
@@ -130,8 +134,7 @@ class _Descending(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         dx = torch.bmm(dy, weight) if ctx.needs_input_grad[0] else None
-        keep, by = ctx.descent
-        _descend(weight, dy, x, keep=keep, by=by)
+        ctx.descent(weight, dy, x)
         return dx, None, dy.sum(dim=1, keepdim=True) if ctx.has_bias else None, None
 
 
@@ -139,16 +142,16 @@ class Linear(nn.Module):
     """S affine maps, or S times `maps` of them, initialised as PyTorch does.
 
     The gradient of a weight is a sum of one outer product per row of the input, one or six here.  Storing it would cost
-    as much memory traffic as the rest of a step.  Once :class:`ccl.train.sgd.SGD` has set `descent`, the backward pass
-    adds the products to the weight itself, while the weight is still in the cache.  Then a layer can be used only once
-    in a step; autograd refuses a second use.
+    as much memory traffic as the rest of a step.  Once an optimiser has set `descent`, the backward pass adds the
+    products to the weight itself, while the weight is still in the cache.  Then a layer can be used only once in a
+    step; autograd refuses a second use.
 
     Attributes
     ----------
     weight : Parameter, shape (S, *maps, n_out, n_in)
     bias : Parameter, shape (S, *maps, 1, n_out), or None
-    descent : tuple of two floats, or None
-        Factors of the weight and of its gradient in the update by a backward pass; None leaves the update to autograd.
+    descent : function or None
+        Update of the weights by a backward pass; None leaves the update to autograd and the optimiser.
     """
 
     def __init__(
@@ -158,7 +161,7 @@ class Linear(nn.Module):
         bound = n_in**-0.5
         self.weight = nn.Parameter(replicas.within(bound, *maps, n_out, n_in))
         self.bias = nn.Parameter(replicas.within(bound, *maps, 1, n_out)) if bias else None
-        self.descent: tuple[float, float] | None = None
+        self.descent: Descent | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (S, *maps, T, n_in) to (S, *maps, T, n_out)."""

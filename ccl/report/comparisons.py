@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ccl.evaluate.compare import differences, holm
+from ccl.evaluate.repeats import risk_columns
 from ccl.results.gather import Cohort, Evaluation
 
 PROTOCOL = "last"
@@ -72,4 +73,5 @@ def _compare(first: Evaluation, second: Evaluation) -> list[dict[str, Any]]:
 
 def _risks(evaluation: Evaluation) -> pd.DataFrame:
     rows = evaluation.risks[evaluation.risks["protocol"] == PROTOCOL]
-    return rows.set_index("patient_id")[["months", "censorship", "risk"]].sort_index()
+    columns = dict.fromkeys(["months", "censorship", "risk", *risk_columns(rows)])
+    return rows.set_index("patient_id")[list(columns)].sort_index()

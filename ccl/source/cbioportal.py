@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from ccl.source.account import Account
 from ccl.source.download import Download, check_kinds, named_choice, only_one
 from ccl.source.matrix import Matrix, read_columns, read_matrix
 from ccl.source.mutations import read_mutations
+from ccl.source.panels import find_panels, only_profiled, panels_of
 from ccl.source.samples import Sample, find_sample, is_ffpe, of_barcode, type_of
 from ccl.source.study import Outcome, Study, event_of, merged, number_of
-from ccl.source.text import read_header, read_records
+from ccl.source.text import read_header, read_keys, read_records
 
 KIND_OF = {
     ("MRNA_EXPRESSION", "CONTINUOUS"): "rna",
@@ -30,6 +31,9 @@ KIND_OF = {
 
 A table of z-scores is not among them: its means are those of all samples, test patients included.
 """
+
+PROFILED = ("cnv", "snv")
+"""Kinds that a gene panel measures in a part of the genes."""
 
 NOT_SAMPLES = ("Hugo_Symbol", "Entrez_Gene_Id", "Cytoband")
 
@@ -80,7 +84,7 @@ def find(folder: Path, source: Source) -> Download:
     ConfigError
         There are several tables of a kind, and the config names none of them, or one that is not there.
     """
-    metas = [_Meta(path, _read_keys(path)) for path in sorted(existing(folder).glob("meta_*.txt"))]
+    metas = [_Meta(path, read_keys(path)) for path in sorted(existing(folder).glob("meta_*.txt"))]
     uses = {use: tuple(meta.data for meta in metas if meta.clinical == use) for use in ("patients", "samples")}
     if not uses["samples"]:
         raise InputError(
@@ -99,21 +103,23 @@ def find(folder: Path, source: Source) -> Download:
         if name is None:
             name = only_one(tables[kind], what=kind, where=folder, key=f"{kind}: table")
         uses[kind] = (tables[kind][named_choice(tables[kind], name, where=folder, key=f"{kind}: table")].data,)
+        uses[f"{kind} panels"] = _panel_files(folder, metas) if kind in PROFILED else ()
         uses[f"{kind} samples"] = _case_lists(folder, {"cnv": ("_cna",), "snv": ("_sequenced",)}.get(kind, ()))
     uses["meta"] = tuple(meta.path for meta in metas if meta.kind or meta.clinical)
     return Download("cbioportal", folder, {use: paths for use, paths in uses.items() if paths})
 
 
-def _read_keys(path: Path) -> dict[str, str]:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    pairs = (line.partition(":") for line in lines if ":" in line)
-    return {name.strip(): value.strip() for name, _, value in pairs}
+def _panel_files(folder: Path, metas: Sequence[_Meta]) -> tuple[Path, ...]:
+    """Return the file that says which panel each sample was sequenced with, and those of the panels; maybe none."""
+    kind = "GENE_PANEL_MATRIX"
+    matrices = [meta.data for meta in metas if meta.keys.get("genetic_alteration_type") == kind]
+    return (matrices[0], *find_panels(folder)) if matrices else ()
 
 
 def _case_lists(folder: Path, endings: tuple[str, ...]) -> tuple[Path, ...]:
     """Return the lists of samples whose ``stable_id`` has one of some endings."""
     paths = sorted((folder / "case_lists").glob("*.txt"))
-    return tuple(path for path in paths if endings and _read_keys(path).get("stable_id", "").endswith(endings))
+    return tuple(path for path in paths if endings and read_keys(path).get("stable_id", "").endswith(endings))
 
 
 def read_study(download: Download, source: Source, account: Account) -> Study:
@@ -130,6 +136,9 @@ def read_study(download: Download, source: Source, account: Account) -> Study:
     for sample in samples.values():
         patients.setdefault(sample.patient, {})
     omics = {kind: _READ[kind](download, source, samples, account) for kind in download.kinds}
+    for kind in omics:
+        if panel_of := _panels(download, kind):
+            omics[kind] = only_profiled(kind, omics[kind], panel_of, download.uses[f"{kind} panels"][1:], account)
     return Study(patients, outcomes, samples, omics)
 
 
@@ -180,8 +189,19 @@ def _outcomes(download: Download, patients: Mapping[str, Mapping[str, str]]) -> 
 
 def _listed(download: Download, kind: str) -> list[str]:
     """Return the samples of the case lists of a kind."""
-    lists = [_read_keys(path).get("case_list_ids", "") for path in download.uses.get(f"{kind} samples", ())]
+    lists = [read_keys(path).get("case_list_ids", "") for path in download.uses.get(f"{kind} samples", ())]
     return list(dict.fromkeys(name for text in lists for name in text.split()))
+
+
+def _panels(download: Download, kind: str) -> dict[str, str]:
+    """Return the gene panel of each sample that was sequenced with one."""
+    paths = download.uses.get(f"{kind} panels", ())
+    if not paths:
+        return {}
+    name = download.uses[kind][0].name
+    metas = (read_keys(path) for path in download.uses["meta"])
+    profile = next(keys.get("stable_id", "") for keys in metas if keys.get("data_filename") == name)
+    return panels_of(paths[0], profile)
 
 
 def _rna(download: Download, source: Source, samples: Mapping[str, Sample], account: Account) -> Matrix:
@@ -217,7 +237,7 @@ def _long(path: Path, listed: list[str], account: Account) -> Matrix:
 
 
 def _snv(download: Download, source: Source, samples: Mapping[str, Sample], account: Account) -> Matrix:
-    listed = _listed(download, "snv")
+    listed = list(dict.fromkeys([*_listed(download, "snv"), *_panels(download, "snv")]))
     if not listed:
         account.warn(
             f"{download.folder}: no case list says who was sequenced (case_lists/cases_sequenced.txt); samples without"

@@ -19,7 +19,8 @@ class Download:
     """``cbioportal``, ``gdc`` or ``xena``."""
     folder: Path
     uses: Mapping[str, tuple[Path, ...]]
-    """The files by what they are used for: ``rna``, ``cnv``, ``snv``, ``patients``, ..."""
+    """The files by what they are used for: ``rna``, ``cnv``, ``snv``, ``patients``, ...; further files of a kind have
+    two words, such as ``snv samples``."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -33,8 +34,8 @@ class Download:
 
     def without_omics(self) -> Download:
         """Return the same download without the files that only the omics tables need."""
-        omics = (*KINDS, *(f"{kind} samples" for kind in KINDS))
-        return Download(self.layout, self.folder, {use: at for use, at in self.uses.items() if use not in omics})
+        uses = {use: at for use, at in self.uses.items() if use.partition(" ")[0] not in KINDS}
+        return Download(self.layout, self.folder, uses)
 
 
 def check_kinds(found: Iterable[str], named: Sequence[str], folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""A download from the GDC data portal: one file for each sample, the sample sheet, and the clinical table.
+"""A download from the GDC data portal: one file for each sample, the sample sheet or metadata, and the clinical table.
 
 GDC's documentation describes the files ("Bioinformatics Pipeline: mRNA Analysis", "Copy Number Variation Analysis",
 "GDC MAF Format").
@@ -10,13 +10,13 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from ccl.config.sections import KINDS, MutationSource, Source
 from ccl.io.errors import InputError
 from ccl.io.files import existing
+from ccl.io.gdc import GdcSample, read_samples
 from ccl.source.account import Account
 from ccl.source.download import Download, check_kinds
 from ccl.source.matrix import Matrix, read_columns
@@ -32,27 +32,23 @@ ENDINGS = {
 }
 """Endings of the names of files of each kind."""
 
+SHEETS = (("gdc_sample_sheet", ".tsv"), ("metadata.cart", ".json"))
+"""Start and end of the names of files that join files to cases; the second is read if there is no first."""
+
 VALUE = {"rna": "tpm_unstranded", "cnv": "copy_number"}
 """The column that is read by default."""
 
 CASE = ("case_submitter_id", "cases.submitter_id")
 
 
-class _File(NamedTuple):
-    """A row of the sample sheet: a file and its tumour sample, or its only sample."""
-
-    name: str
-    sample: Sample
-
-
 def find(folder: Path, source: Source) -> Download:
-    """Return the files of a download, by the sample sheet.
+    """Return the files of a download, by the sample sheet or the metadata of the cart.
 
     Raises
     ------
     InputError
-        There is no clinical table; there is no sample sheet, and files do not name their cases; the sheet names files
-        that are not there; or a kind of omics that the config names is missing.
+        There is no clinical table; there is neither sheet nor metadata, and files do not name their cases; it names
+        files that are not there; or a kind of omics that the config names is missing.
     """
     names = {path.name: path for path in sorted(existing(folder).rglob("*")) if path.is_file()}
     clinical = [path for name, path in names.items() if name == "clinical.tsv"]
@@ -64,12 +60,15 @@ def find(folder: Path, source: Source) -> Download:
             expected="clinical.tsv",
             todo="unpack the archive clinical.cart.*.tar.gz of the portal (Cart, Clinical, TSV) into the folder",
         )
-    sheets = [path for name, path in names.items() if name.startswith("gdc_sample_sheet") and name.endswith(".tsv")]
+    sheets = [
+        path for start, end in SHEETS for name, path in names.items() if name.startswith(start) and name.endswith(end)
+    ]
+    sheets = [path for path in sheets if path.suffix == sheets[0].suffix]
     found: dict[str, list[Path]] = {kind: [] for kind in KINDS}
     if sheets:
-        for file in (file for sheet in sheets for file in _read_sheet(sheet)):
-            if kind := _kind_of(file.name):
-                found[kind].append(_downloaded(names, file.name, sheets[0]))
+        for name in _samples(sheets):
+            if kind := _kind_of(name):
+                found[kind].append(_downloaded(names, name, sheets[0]))
     else:
         for name, path in names.items():
             if kind := _kind_of(name):
@@ -90,11 +89,11 @@ def _downloaded(names: Mapping[str, Path], name: str, sheet: Path) -> Path:
     if name in names:
         return names[name]
     raise InputError(
-        "the sample sheet names a file that is not there",
+        f"{sheet.name} names a file that is not there",
         where=str(sheet),
         found=name,
         expected=f"the file in a folder below {sheet.parent}",
-        todo="finish the download with gdc-client and the manifest, or take the rows out of the sheet",
+        todo="finish the download with gdc-client and the manifest, or take the file out of the list",
     )
 
 
@@ -105,38 +104,24 @@ def _check_named(found: Mapping[str, Sequence[Path]], folder: Path) -> None:
         raise InputError(
             "nothing says which case a file belongs to",
             where=str(folder),
-            found=f"{nameless[0].name}, and no gdc_sample_sheet*.tsv",
-            expected="the sample sheet; the manifest has neither cases nor samples",
-            todo="download it from the portal (Cart, Sample Sheet) into the folder",
+            found=f"{nameless[0].name}, and neither gdc_sample_sheet*.tsv nor metadata.cart*.json",
+            expected="one of them; the manifest has neither cases nor samples",
+            todo="download it from the portal (Cart, Sample Sheet, or Metadata) into the folder",
         )
 
 
-def _read_sheet(path: Path) -> list[_File]:
-    """Read the sample sheet; of a file of a tumour and a normal sample, the tumour counts."""
-    _, rows = read_records(path, required=("File Name", "Case ID", "Sample ID"))
-    found = []
-    for row in rows:
-        cells = [
-            [text.strip() for text in row.get(column, "").split(",")]
-            for column in (
-                "Sample ID",
-                "Case ID",
-                "Sample Type",
-                "Tissue Type",
-                "Tumor Descriptor",
-                "Preservation Method",
-            )
-        ]
-        every = [_sample(*(cell[at] if at < len(cell) else cell[-1] for cell in cells)) for at in range(len(cells[0]))]
-        found.append(_File(row.get("File Name", ""), min(every, key=lambda sample: sample.type == "normal")))
+def _samples(sheets: Sequence[Path]) -> dict[str, Sample]:
+    """Return the sample of each file by its name; of a file of a tumour and a normal sample, the tumour."""
+    found = {}
+    for file in (file for sheet in sheets for file in read_samples(sheet)):
+        if every := [_sample(own) for own in file.samples]:
+            found[file.name] = min(every, key=lambda sample: sample.type == "normal")
     return found
 
 
-def _sample(name: str, case: str, kind: str, tissue: str, descriptor: str, preservation: str) -> Sample:
-    """Return a sample of the sheet; sheets since 2024 have the tissue and a descriptor in the place of its type."""
-    barcode = of_barcode(name)
-    stated = type_of(kind or ("normal" if tissue == "Normal" else descriptor))
-    return Sample(name, case, barcode.type if barcode else stated, preservation == "FFPE")
+def _sample(own: GdcSample) -> Sample:
+    barcode = of_barcode(own.name)
+    return Sample(own.name, own.case, barcode.type if barcode else type_of(own.kind), own.ffpe)
 
 
 def read_study(download: Download, source: Source, account: Account) -> Study:
@@ -147,9 +132,9 @@ def read_study(download: Download, source: Source, account: Account) -> Study:
     InputError
         A file cannot be read, or a value is impossible; with the file, line and column.
     """
-    files = [file for sheet in download.uses.get("sheet", ()) for file in _read_sheet(sheet)]
-    samples = {file.sample.name: file.sample for file in files}
-    of_file = {file.name: file.sample.name for file in files}
+    of_name = _samples(download.uses.get("sheet", ()))
+    samples = {sample.name: sample for sample in of_name.values()}
+    of_file = {name: sample.name for name, sample in of_name.items()}
     patients, outcomes = _read_clinical(download.uses["clinical"], account)
     omics = {}
     for kind in download.kinds:

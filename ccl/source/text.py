@@ -12,6 +12,7 @@ from pathlib import Path
 from ccl.config.sections import MISSING as WORDS
 from ccl.io.errors import InputError
 from ccl.io.files import MISSING, UNREADABLE, Row, existing, open_text
+from ccl.io.headers import check_delimiter, check_repeated, check_width
 
 EMPTY = MISSING.union(WORDS)
 """Cells that count as empty."""
@@ -83,9 +84,9 @@ def read_header(path: Path, *, comment: str = "#") -> Header:
         raise InputError("the file is empty", where=str(path), expected="a header and rows", todo="download it again")
     found = Header(path, tuple(cell.strip() for cell in header.cells), header.number, tuple(comments))
     _check_pointer(found)
-    _check_delimiter(found)
-    _check_width(found, first)
-    _check_repeated(found)
+    check_delimiter(found.where, found.names, "\t")
+    check_width(found.where, found.names, first.cells if first else ())
+    check_repeated(found.where, found.names, unnamed=False)
     return found
 
 
@@ -112,6 +113,22 @@ def read_records(
             cells = zip(header.names, row.cells, strict=False)
             records.append({name: text for name, cell in cells if (text := cell.strip()) not in EMPTY})
     return header, records
+
+
+def read_keys(path: Path) -> dict[str, str]:
+    """Read a file with a name and a value in each line, with a colon between; other lines are ignored.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UNREADABLE as error:
+        raise damaged(path, error) from error
+    pairs = (line.partition(":") for line in lines if ":" in line)
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def too_long(header: Header, row: Row) -> InputError:
@@ -172,43 +189,6 @@ def _check_pointer(header: Header) -> None:
             expected="the table itself",
             todo="run `git lfs pull` in the datahub, or download the study as an archive",
         )
-
-
-def _check_delimiter(header: Header) -> None:
-    for character, name in ((",", "commas"), (";", "semicolons"), (" ", "spaces")):
-        if len(header.names) == 1 and len(header.names[0].split(character)) > 2:
-            raise InputError(
-                "the table is not separated by tabs",
-                where=header.where,
-                found=f"one column, whose name has {name}: {header.names[0][:60]}",
-                expected="columns separated by tabs, as the public downloads have them",
-                todo="save the table with tabs, or name your own tables as `patients` and `omics` instead of `from`",
-            )
-
-
-def _check_width(header: Header, first: Row | None) -> None:
-    if first is not None and len(first.cells) == len(header.names) + 1:
-        raise InputError(
-            "the header is shifted by one column",
-            where=header.where,
-            found=f"{len(header.names)} names, but {len(first.cells)} cells in line {first.number}",
-            expected="a name for each column, also for the first",
-            todo="add the name of the first column; R leaves it out unless write.table is called with col.names=NA",
-        )
-
-
-def _check_repeated(header: Header) -> None:
-    at: dict[str, int] = {}
-    for number, name in enumerate(header.names, start=1):
-        if name in at:
-            raise InputError(
-                "a column appears twice",
-                where=f"{header.where}, column {number}",
-                found=f"{name or 'an empty name'}, also {at[name]}",
-                expected="each sample and each column once",
-                todo="remove one of the two columns",
-            )
-        at[name] = number
 
 
 def first_lines(path: Path, count: int = 3) -> list[list[str]]:

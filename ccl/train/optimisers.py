@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.sgd import sgd
 
 from ccl.methods.declaration import Recipe
+from ccl.nn.families import FamilyTokens
 from ccl.train.sgd import SGD
 
 LOOKAHEAD_STEPS = 6
@@ -26,6 +29,10 @@ OPTIMISERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
 
 FUSED = ("sgd", "adam")
 """Optimisers that torch has as one pass over all weights on a CPU, without temporary copies of them."""
+
+
+IN_CACHE = 2**20
+"""Number of weights, 4 MiB, that stay in a processor's cache from their gradient to their update."""
 
 
 class Optimiser(Protocol):
@@ -70,6 +77,8 @@ class Stepwise:
         self.per_epoch = math.ceil(steps / recipe.accumulate)
         self.waiting, self.taken = 0, 0
         self.schedule = LambdaLR(self.optimiser, self._factor)
+        if self.weights[0].device.type == "cpu":
+            self._spare_gradients(model)
         lookahead = recipe.optimiser.startswith("lookahead")
         self.slow = [weight.detach().clone() for weight in self.weights] if lookahead else []
 
@@ -80,7 +89,8 @@ class Stepwise:
         if self.waiting < self.recipe.accumulate and not last:
             return
         gradients = [weight.grad for weight in self.weights if weight.grad is not None]
-        torch._foreach_div_(gradients, self.waiting)
+        if self.waiting > 1:
+            torch._foreach_div_(gradients, self.waiting)
         if self.recipe.clip is not None:
             _clip(gradients, self.recipe.clip)
         self.taken, self.waiting = self.taken + 1, 0
@@ -89,6 +99,27 @@ class Stepwise:
         self.optimiser.zero_grad()
         if self.slow and self.taken % LOOKAHEAD_STEPS == 0:
             self._look_back()
+
+    def _spare_gradients(self, model: nn.Module) -> None:
+        """Let layers with weights per family move them, or add to their gradient, in the backward pass.
+
+        With hundreds of families, a new gradient of these weights at each step would cost more than the rest of it.
+        """
+        recipe = self.recipe
+        plain = recipe.optimiser == "sgd" and recipe.accumulate == 1 and recipe.clip is None
+        for module in model.modules():
+            if isinstance(module, FamilyTokens) and not module.shared:
+                layer = module.second.linear
+                layer.descent = self._descend if plain else functools.partial(_add_gradient, layer.weight)
+
+    def _descend(self, weight: Tensor, dy: Tensor, x: Tensor) -> None:
+        """Take the optimiser's step for weights (F, n_out, n_in), given one row each of dy and x."""
+        for weights, gradient in _gradients(weight, dy, x):
+            sgd(
+                [weights], [gradient], [None], lr=self.optimiser.param_groups[0]["lr"],
+                weight_decay=self.recipe.weight_decay, momentum=0.0, dampening=0.0, nesterov=False, maximize=False,
+                fused=True,
+            )  # fmt: skip
 
     def _factor(self, step: int) -> float:
         """Return the factor of the learning rate at a step, counted from 0."""
@@ -133,6 +164,22 @@ class Stepwise:
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
         self.schedule = LambdaLR(self.optimiser, self._factor, last_epoch=self.taken - 1)
         self.slow = [state[f"slow/{index}"].to(weight.device) for index, weight in enumerate(self.weights) if self.slow]
+
+
+def _add_gradient(parameter: Tensor, weight: Tensor, dy: Tensor, x: Tensor) -> None:
+    """Add the gradient of weights (F, n_out, n_in) to that of their parameter, given one row each of dy and x."""
+    first = parameter.grad is None
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
+    for total, gradient in _gradients(parameter.grad.view_as(weight), dy, x):
+        total.copy_(gradient) if first else total.add_(gradient)
+
+
+def _gradients(weight: Tensor, dy: Tensor, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield some families of weights (F, n_out, n_in) at a time, with their gradient, which stays in the cache."""
+    families = max(1, IN_CACHE // weight[0].numel())
+    for weights, left, right in zip(*(torch.split(part, families) for part in (weight, dy.mT, x)), strict=True):
+        yield weights, left * right
 
 
 def _clip(gradients: list[Tensor], norm: float) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from ccl.nn.replicas import InputLinear, Linear
+from ccl.nn.replicas import InputLinear, Linear, descend
 
 
 class SGD:
@@ -29,7 +30,7 @@ class SGD:
         own = {id(layer.weight) for layer in self.inputs}
         for module in model.modules():
             if isinstance(module, Linear):
-                module.descent = self.keep, self.by
+                module.descent = functools.partial(descend, keep=self.keep, by=self.by)
                 own.add(id(module.weight))
         self.others = [weight for weight in model.parameters() if id(weight) not in own]
 

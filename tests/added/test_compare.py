@@ -40,7 +40,7 @@ def test_each_table_has_the_numbers_of_the_stage(draw, compared):
     drawn.clinical.table.drop(index="P0005", inplace=True)
     lines, table = compared(drawn, ["patient_id", "fold", "months", "censorship", "risk"])
     patients = drawn.patients(drawn.hidden)
-    found = differences(concordances(patients, predict_arms(patients)))
+    found = differences(concordances([(patients, predict_arms(patients))]))
     row = table.iloc[0]
     assert row["n_patients"] == 199
     assert row["both_difference"] == pytest.approx(found["both"]["difference"])

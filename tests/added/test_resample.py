@@ -8,14 +8,16 @@ from lifelines.utils import concordance_index as lifelines_concordance
 
 from ccl.added import ARMS
 from ccl.added.arms import predict_arms
+from ccl.added.patients import select
 from ccl.added.resample import concordances, differences
 from ccl.evaluate import bootstrap
 from ccl.evaluate.bootstrap import SEED, resample
+from ccl.evaluate.concordance import concordance_index
 from ccl.methods.cox.ridge import ridge_cox
 
 
 def judged(patients):
-    return concordances(patients, predict_arms(patients))
+    return concordances([(patients, predict_arms(patients))])
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -23,7 +25,7 @@ def test_the_c_index_of_a_fold_is_that_of_lifelines(draw, seed):
     drawn = draw(seed, n=80)
     patients = drawn.patients(drawn.hidden)
     arms = predict_arms(patients)
-    for arm, found in concordances(patients, arms).items():
+    for arm, found in concordances([(patients, arms)]).items():
         expected = [
             lifelines_concordance(patients.months[here], -arms[arm].risk[here], patients.dead[here])
             for here in (patients.fold == fold for fold in patients.folds)
@@ -49,6 +51,33 @@ def test_resamples_are_those_of_a_plain_loop(draw, monkeypatch):
     shown = differences(found)["both"]
     values = (expected["both"] - expected["clinical"]).mean(axis=1)
     assert (shown["lower"], shown["upper"]) == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])))
+
+
+def test_repeats_share_the_resamples_of_patients(draw):
+    drawn = draw(0)
+    risks = drawn.risks(drawn.hidden)
+    folds = np.random.default_rng(9).permutation(len(risks)) % 5
+    other = drawn.hidden + np.random.default_rng(1).normal(size=len(risks))
+    twice = risks.assign(
+        fold=[f"{one} {5 + two}" for one, two in zip(risks["fold"], folds, strict=True)],
+        risk=(drawn.hidden + other) / 2, risk_1=drawn.hidden, risk_2=other,
+    )  # fmt: skip
+    patients, _ = select(twice, drawn.clinical)
+    first, second = patients.repeats
+    assert (first.fold == drawn.patients(drawn.hidden).fold).all()
+    assert sorted(set(second.fold)) == [5, 6, 7, 8, 9]
+    found = concordances([(each, predict_arms(each)) for each in patients.repeats])["model"]
+    counts, expected = resample(len(risks)), []
+    for draws in counts[:20]:
+        values = []
+        for each in patients.repeats:
+            for fold in each.folds:
+                here = np.flatnonzero(each.fold == fold)
+                members = np.repeat(here, draws[here])
+                values.append(concordance_index(each.months[members], ~each.dead[members], each.risk[members]))
+        expected.append(np.mean(values))
+    assert found.resampled[:20] == pytest.approx(expected)
+    assert len(found.folds) == 10
 
 
 def plain_concordance(patients, risk, members):

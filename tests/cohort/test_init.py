@@ -6,11 +6,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from ccl.cli import cli
 from ccl.clinical.table import read_clinical
 from ccl.cohort.find import owner_of
 from ccl.cohort.guess import guess_censorship, guess_months, guess_patient_column
@@ -41,9 +44,9 @@ def patients(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def omics(tmp_path: Path) -> dict[str, Path]:
+def omics(tmp_path: Path) -> dict[str, Any]:
     table = write(tmp_path / "rna.csv", "Patient ID,TP53,KRAS\nP1,1,2\nP10,3,4\n")
-    return {"rna": table, "gmt": write(tmp_path / "families.gmt", "Oncogenes\tx\tKRAS\nSuppressors\tx\tTP53\n")}
+    return {"rna": table, "gmt": [write(tmp_path / "families.gmt", "Oncogenes\tx\tKRAS\nSuppressors\tx\tTP53\n")]}
 
 
 def todo(findings: Findings) -> str:
@@ -54,7 +57,7 @@ def guessed(findings: Findings) -> str:
     return "\n".join(findings.guessed)
 
 
-def test_a_config_and_a_sheet_are_written(tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Path]) -> None:
+def test_a_config_and_a_sheet_are_written(tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Any]) -> None:
     findings = init_config(tmp_path / "config" / "mine.yaml", slides=Source(slides), patients=patients, **omics)
     assert findings.todo == []
     config = yaml.safe_load((tmp_path / "config" / "mine.yaml").read_text())
@@ -67,7 +70,7 @@ def test_a_config_and_a_sheet_are_written(tmp_path: Path, slides: Path, patients
             "censorship_column": "Censored",
             "slides": str(sheet),
             "omics": {"rna": str(omics["rna"])},
-            "gmt": str(omics["gmt"]),
+            "gmt": str(omics["gmt"][0]),
         }
     }
     assert (config["results"], config["shards"]) == ("results/mine", 1)
@@ -93,9 +96,22 @@ def test_a_config_and_a_sheet_are_written(tmp_path: Path, slides: Path, patients
     assert "3 slides of 2 patients; 2 patients of the table have no slide" in said
 
 
+def test_several_files_of_families_are_a_list(
+    tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Any]
+) -> None:
+    omics["gmt"].append(write(tmp_path / "more.gmt", "More\tx\tMYC\n"))
+    words = [word for path in omics["gmt"] for word in ("--gmt", str(path))]
+    command = ["init", "--slides", str(slides), "--patients", str(patients), "--rna", str(omics["rna"]), *words]
+    result = CliRunner().invoke(cli, [*command, "--out", str(tmp_path / "mine.yaml")])
+    assert result.exit_code == 0, result.output
+    assert "Oncogenes, Suppressors, More" in result.output
+    config = yaml.safe_load((tmp_path / "mine.yaml").read_text())
+    assert config["cohorts"]["mine"]["gmt"] == [str(path) for path in omics["gmt"]]
+
+
 @pytest.mark.parametrize("given", [(), ("rna",), ("rna", "gmt")])
 def test_the_config_can_be_planned(
-    tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Path], given: tuple[str, ...]
+    tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Any], given: tuple[str, ...]
 ) -> None:
     findings = init_config(
         tmp_path / "mine.yaml", slides=Source(slides), patients=patients, **{key: omics[key] for key in given}
@@ -110,7 +126,7 @@ def test_the_config_can_be_planned(
 
 
 def test_without_gene_families_the_omics_wait_as_comments(
-    tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Path]
+    tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Any]
 ) -> None:
     init_config(tmp_path / "mine.yaml", slides=Source(slides), patients=patients, rna=omics["rna"])
     text = (tmp_path / "mine.yaml").read_text()
@@ -245,7 +261,7 @@ def test_follow_up_that_a_run_would_refuse_is_said(tmp_path: Path, slides: Path)
     assert "row 3 (patient P10)" in todo(findings)
 
 
-def test_omics_of_other_names_are_said(tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Path]) -> None:
+def test_omics_of_other_names_are_said(tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Any]) -> None:
     cnv = write(tmp_path / "cnv.csv", "gene,P1,P10\nTP53,1,2\n")
     snv = write(tmp_path / "snv.csv", "Patient ID,TP53\nQ1,1\n")
     findings = init_config(tmp_path / "mine.yaml", slides=Source(slides), patients=patients, cnv=cnv, snv=snv, **omics)
@@ -284,7 +300,7 @@ def test_nothing_is_overwritten(tmp_path: Path, slides: Path, patients: Path, na
     ],
 )
 def test_what_makes_no_config_is_refused_and_nothing_is_written(
-    tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Path], change: dict[str, str], expected: str
+    tmp_path: Path, slides: Path, patients: Path, omics: dict[str, Any], change: dict[str, str], expected: str
 ) -> None:
     write(tmp_path / "empty" / "notes.txt", "")
     slide(tmp_path / "strangers" / "Q1.tif")
@@ -292,7 +308,7 @@ def test_what_makes_no_config_is_refused_and_nothing_is_written(
     for name in ("P1 a.tif", "P1-a.tif"):
         slide(tmp_path / "twins" / name)
     given = {"out": tmp_path / "mine.yaml", "slides": slides, "patients": patients}
-    given |= {key: tmp_path / value for key, value in change.items()}
+    given |= {key: [tmp_path / value] if key == "gmt" else tmp_path / value for key, value in change.items()}
     given["slides"] = Source(given["slides"])
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises((ConfigError, InputError)) as error:

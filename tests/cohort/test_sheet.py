@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -123,6 +124,16 @@ def test_a_patient_whose_diagnostic_slide_is_broken_has_frozen_sections_alone(tm
     assert rows(tmp_path / "slides.csv") == {frozen.name: A}
 
 
+def metadata_of(line: str) -> dict[str, object]:
+    """Return a line of a sample sheet as the API's metadata have it, with cases and their samples."""
+    file_id, name, _, *columns = line.split("\t")
+    cases = [
+        {"submitter_id": case, "samples": [{"submitter_id": sample, "sample_type": kind, "tissue_type": None}]}
+        for case, sample, kind in zip(*(column.split(", ") for column in columns), strict=True)
+    ]
+    return {"file_id": file_id, "file_name": name, "cases": cases}
+
+
 def test_the_sample_sheet_tells_the_patient_and_the_tissue(tmp_path: Path) -> None:
     names = [f"{letter}.svs" for letter in "abcdef"]
     source = manifest(tmp_path / "manifest.txt", {name: name.encode() for name in names})
@@ -144,6 +155,11 @@ def test_the_sample_sheet_tells_the_patient_and_the_tissue(tmp_path: Path) -> No
         "e.svs": "slides of no known patient",
         "f.svs": "slides of no known patient",
     }
+    metadata = [metadata_of(line) for line in lines]
+    write(tmp_path / "metadata.cart.json", json.dumps(metadata))
+    make_sheet(tmp_path / "json.csv", Source(source, tmp_path / "metadata.cart.json"), patients)
+    assert rows(tmp_path / "json.csv") == rows(tmp_path / "slides.csv")
+    assert left_out(tmp_path / "json.csv") == left_out(tmp_path / "slides.csv")
     samples.write_text(samples.read_text().replace("Sample Type", "Tissue Type").replace("Solid Tissue ", ""))
     make_sheet(tmp_path / "again.csv", Source(source, samples), patients)
     assert rows(tmp_path / "again.csv") == rows(tmp_path / "slides.csv")

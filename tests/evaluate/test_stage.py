@@ -15,6 +15,8 @@ from sksurv.metrics import concordance_index_censored
 from sksurv.nonparametric import kaplan_meier_estimator
 from sksurv.util import Surv
 
+from ccl.evaluate.bootstrap import resample
+from ccl.evaluate.concordance import concordance_index
 from ccl.evaluate.stage import evaluate_runs
 from ccl.io.errors import InputError
 
@@ -212,17 +214,65 @@ def test_cohort_without_deaths_or_with_equal_risks_has_no_statistics(write_fold,
     assert last["t_test"]["p"] is last["t_test"]["t"] is None
 
 
-def test_repeated_cross_validation_averages_each_patients_risk(write_fold, patients, tmp_path):
+@pytest.fixture
+def two_repeats(write_fold, patients):
+    """Four folds, which test forty patients twice, and what each repeat predicts of them."""
     a, b = patients(20, seed=1, prefix="A"), patients(20, seed=2, prefix="B")
-    mixed, rest = pd.concat([a[:10], b[10:]]), pd.concat([a[10:], b[:10]])
-    parts = [a, b, mixed, rest]
-    folders = [write_fold(i, part, lambda s, e, i=i, part=part: i - part["months"]) for i, part in enumerate(parts)]
+    parts = [a, b, pd.concat([a[:10], b[10:]]), pd.concat([a[10:], b[:10]])]
+    rng = np.random.default_rng(0)
+    risks = [-part["months"] + rng.normal(scale=20 * (1 + i), size=20) for i, part in enumerate(parts)]
+    folders = [write_fold(i, p, lambda s, e, r=r: r) for i, (p, r) in enumerate(zip(parts, risks, strict=True))]
+    whole = [part.assign(risk=risk) for part, risk in zip(parts, risks, strict=True)]
+    repeats = [pd.concat(pair).set_index("patient_id").sort_index() for pair in (whole[:2], whole[2:])]
+    return folders, repeats
+
+
+def test_in_repeated_cross_validation_curves_are_of_each_patients_mean_risk(two_repeats, tmp_path):
+    folders, repeats = two_repeats
     found, risks, _ = evaluate(folders, tmp_path / "out")
     assert found["n_patients"] == 40
     last = risks[risks["protocol"] == "last"].set_index("patient_id")
     assert last.loc["A000", "fold"] == "0 2"
-    assert last.loc["A000", "risk"] == pytest.approx(1 - a["months"][0])
-    assert last.loc["B000", "risk"] == pytest.approx(2 - b["months"][0])
+    mean = (repeats[0]["risk"] + repeats[1]["risk"]) / 2
+    assert last["risk"].to_numpy() == pytest.approx(mean.to_numpy())
+    assert found["protocols"]["last"]["kaplan_meier"]["cut"] == pytest.approx(mean.median())
+
+
+def test_in_repeated_cross_validation_each_repeat_is_judged_by_itself(two_repeats, tmp_path):
+    folders, _ = two_repeats
+    found = evaluate(folders, tmp_path / "out")[0]["protocols"]["last"]
+    alone = []
+    for number in range(2):
+        evaluate_runs(runs=folders[2 * number : 2 * number + 2], out=tmp_path / str(number))
+        alone.append(json.loads((tmp_path / str(number) / "evaluation.json").read_text())["protocols"]["last"])
+    each = [one["pooled"] for one in alone]
+    assert abs(each[0] - each[1]) > 0.02  # so that the mean is neither of them
+    assert found["repeats"] == pytest.approx(each)
+    assert found["pooled"] == pytest.approx(np.mean(each))
+    assert found["std_over_repeats"] == pytest.approx(np.std(each, ddof=1))
+    assert found["uno"]["c_index"] == pytest.approx(np.mean([one["uno"]["c_index"] for one in alone]))
+    aucs = [[month["auc"] for month in one["months"]] for one in alone]
+    assert [month["auc"] for month in found["months"]] == pytest.approx(np.mean(aucs, axis=0))
+    assert "repeats" not in alone[0]
+
+
+def test_the_interval_draws_patients_and_not_their_repeats(two_repeats, tmp_path):
+    folders, repeats = two_repeats
+    interval = evaluate(folders, tmp_path / "out")[0]["protocols"]["last"]["pooled_interval"]
+    values = []
+    for counts in resample(40):
+        drawn = np.repeat(np.arange(40), counts)
+        rows = [repeat.iloc[drawn] for repeat in repeats]
+        values.append(np.mean([concordance_index(r["months"], r["censorship"], r["risk"]) for r in rows]))
+    assert (interval["lower"], interval["upper"]) == pytest.approx(tuple(np.quantile(values, [0.025, 0.975])))
+
+
+def test_patients_who_are_tested_unequally_often_have_one_mean_risk(write_fold, patients, tmp_path):
+    a, b = patients(20, seed=1, prefix="A"), patients(20, seed=2, prefix="B")
+    folders = [write_fold(i, part, lambda s, e, p=part: -p["months"]) for i, part in enumerate([a, b, a])]
+    found, risks, _ = evaluate(folders, tmp_path / "out")
+    assert "repeats" not in found["protocols"]["last"]
+    assert "risk_1" not in risks
 
 
 def test_order_of_folders_does_not_matter(five_folds, tmp_path):

@@ -68,7 +68,7 @@ def test_both_readers_refuse_the_same_tables(tmp_path: Path, content: bytes) -> 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("id;months\nP1;1\n", ["another delimiter", "has semicolons: id;months", "tabs in .tsv and .txt, else commas"]),
+        ("id;months\nP1;1\n", ["another delimiter", "has semicolons: id;months", "columns separated by commas"]),
         ("id\tmonths\nP1\t1\n", ["another delimiter", "has tabs"]),
         ("\nother\nP1\n", ["a column is missing", "found:    other", "expected: id"]),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,13 +49,13 @@ def short(text: str) -> str:
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        (commas, ["not separated by tabs", "data_cna.txt, line 1 (header)"]),
-        (shifted, ["shifted by one column", "line 1 (header)", "24 names, but 25 cells in line 2", "col.names=NA"]),
+        (commas, ["another delimiter", "separated by tabs", "data_cna.txt, line 1 (header)"]),
+        (shifted, ["header is shorter", "line 1 (header)", "24 names, but 25 cells in the first row", "col.names=NA"]),
         (cell(1, 1, "gene"), ["the header lacks a column", "gene, TCGA-A0-0000-01", "Hugo_Symbol"]),
         (cell(3, 4, "high"), ["not a finite number", "line 3, column 4 (TCGA-A0-0008-01)", "high", "if missing"]),
         (cell(3, 4, "inf"), ["not a finite number", "line 3, column 4"]),
         (cell(3, 4, "1,5"), ["decimal comma", "line 3, column 4", "1,5", "decimal point"]),
-        (cell(1, 4, "TCGA-A0-0000-01"), ["a column appears twice", "(header), column 4", "TCGA-A0-0000-01, also 2"]),
+        (cell(1, 4, "TCGA-A0-0000-01"), ["column appears twice", "(header), column 4", "TCGA-A0-0000-01, also in"]),
         (short, ["a row does not fit the header", "line 4", "24 cells", "25 cells"]),
         (lambda text: text.splitlines()[0] + "\n", ["the matrix is empty"]),
         (lambda text: "", ["the file is empty"]),
@@ -143,6 +144,33 @@ def test_a_gdc_download_without_a_sample_sheet(tmp_path: Path, read: Read) -> No
         path.unlink()
     mutated = Truth(n=4).snv.any(axis=0).sum()  # of the others, nothing says that they were sequenced
     assert len(read("gdc", folder).omics["snv"]) == mutated < 4
+
+
+def test_metadata_of_gdc_that_do_not_say_what_tissue_a_sample_is(tmp_path: Path, read: Read) -> None:
+    """Normal tissue must not be taken for tumours."""
+    folder = gdc(tmp_path / "gdc", Truth(n=4))
+    (folder / "gdc_sample_sheet.2024-01-01.tsv").unlink()
+    path = folder / "metadata.cart.2024-01-01.json"
+    file = {"file_id": "id0-u0.", "file_name": "u0.rna_seq.augmented_star_gene_counts.tsv"}
+    path.write_text(json.dumps([file | {"associated_entities": [{"entity_submitter_id": "CPT0001"}]}]))
+    with pytest.raises(InputError, match=r"do not say whose a file is(.|\n)*CPT0001"):
+        read("gdc", folder)
+    for content in ([file], {"a": 1}, [1]):
+        path.write_text(json.dumps(content))
+        with pytest.raises(InputError, match="not the metadata of a GDC cart"):
+            read("gdc", folder)
+
+
+def test_a_panel_that_no_file_describes(tmp_path: Path, read: Read) -> None:
+    truth = Truth(n=4)
+    folder = cbioportal(tmp_path / "study", truth)
+    rows = [["SAMPLE_ID", "mutations"], [truth.samples()[2], "IMPACT341"]]
+    (folder / "data_gene_panel_matrix.txt").write_text("".join("\t".join(row) + "\n" for row in rows))
+    (folder / "meta_gene_panel_matrix.txt").write_text(
+        "genetic_alteration_type: GENE_PANEL_MATRIX\ndata_filename: data_gene_panel_matrix.txt\n"
+    )
+    with pytest.raises(InputError, match=r"panel is not described(.|\n)*TCGA-A2-0002-01(.|\n)*IMPACT341"):
+        read("cbioportal", folder, **LOG)
 
 
 def test_a_file_of_the_sample_sheet_that_was_not_downloaded(tmp_path: Path, read: Read) -> None:

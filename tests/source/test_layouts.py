@@ -128,6 +128,53 @@ def test_without_omics_no_omics_file_is_needed(tmp_path: Path, read: Read) -> No
     }
 
 
+def test_the_metadata_of_a_cart_join_files_to_cases_as_the_sample_sheet_does(tmp_path: Path, read: Read) -> None:
+    folder = gdc(tmp_path / "gdc", Truth())
+    section = {**LOG, "cnv": {"transform": "x - 2"}}
+    expected = read("gdc", folder, **section)
+    sheet = folder / "gdc_sample_sheet.2024-01-01.tsv"
+    rows = [line.split("\t") for line in sheet.read_text().splitlines()[1:]]
+    metadata = [
+        {
+            "file_id": row[0],
+            "file_name": row[1],
+            "associated_entities": [
+                {"entity_submitter_id": f"{sample}-11R-A144-07", "entity_type": "aliquot", "case_id": "an-id"}
+                for sample in row[5].split(", ")
+            ],
+        }
+        for row in rows
+    ]
+    sheet.unlink()
+    (folder / "metadata.cart.2024-01-01.json").write_text(json.dumps(metadata))
+    found = read("gdc", folder, **section)
+    pd.testing.assert_frame_equal(found.patients, expected.patients)
+    for kind in ("rna", "cnv", "snv"):
+        pd.testing.assert_frame_equal(found.omics[kind], expected.omics[kind])
+
+
+def test_a_gene_outside_the_panel_of_a_patient_is_missing_and_not_unmutated(tmp_path: Path, read: Read) -> None:
+    truth = Truth()
+    folder = cbioportal(tmp_path / "study", truth)
+    names = truth.samples()
+    panels = ["SMALL"] * 6 + ["NA"] * 6 + ["LARGE"] * 12
+    rows = [["SAMPLE_ID", "mutations", "gistic"], *([n, p, "NA"] for n, p in zip(names, panels, strict=True))]
+    (folder / "data_gene_panel_matrix.txt").write_text("".join("\t".join(row) + "\n" for row in rows))
+    (folder / "meta_gene_panel_matrix.txt").write_text(
+        "genetic_alteration_type: GENE_PANEL_MATRIX\ndatatype: GENE_PANEL_MATRIX\n"
+        "data_filename: data_gene_panel_matrix.txt\n"
+    )
+    (folder / "data_gene_panel_small.txt").write_text("stable_id: SMALL\ndescription: a\ngene_list: TP53\tKRAS\n")
+    (folder / "gene_panel_large.txt").write_text("stable_id: LARGE\ngene_list: TP53\tKRAS\tMYC\tEGFR\tRUBCN\n")
+    found = read("cbioportal", folder, **LOG)
+    snv = found.omics["snv"]
+    expected = truth.snv.T.astype(float)
+    expected[:6, 2:] = np.where(expected[:6, 2:] == 0, np.nan, 1)
+    np.testing.assert_array_equal(snv[list(GENES)], expected)
+    assert not found.omics["cnv"].isna().to_numpy().any()
+    assert found.summary["read"]["snv"]["panel SMALL"] == "6 samples, 2 genes"
+
+
 def test_only_kinds_that_are_named_are_read(tmp_path: Path, read: Read) -> None:
     found = read("xena", xena(tmp_path / "xena", Truth()), snv={})
     assert list(found.omics) == ["snv"]

@@ -124,13 +124,13 @@ def test_sheets_of_gdc_since_2024(tmp_path: Path, read: Read) -> None:
     for path in [*folder.rglob("*maf*"), *folder.rglob("*copy*")]:
         path.unlink()
     names = sorted(path.name for path in folder.rglob("*counts*"))
-    head = "File Name\tCase ID\tSample ID\tTissue Type\tTumor Descriptor\tPreservation Method"
+    head = "File ID\tFile Name\tCase ID\tSample ID\tTissue Type\tTumor Descriptor\tPreservation Method"
     patients = Truth(n=4).patients
     rows = [
-        f"{names[0]}\t{patients[0]}\tX-1\tTumor\tPrimary\tFFPE",
-        f"{names[1]}\t{patients[0]}\tX-2\tTumor\tPrimary\tOCT",
-        f"{names[2]}\t{patients[1]}\tX-3\tNormal\tNot Applicable\tOCT",
-        f"{names[3]}\t{patients[2]}\tX-4\tTumor\tMetastatic\tOCT",
+        f"id0\t{names[0]}\t{patients[0]}\tX-1\tTumor\tPrimary\tFFPE",
+        f"id1\t{names[1]}\t{patients[0]}\tX-2\tTumor\tPrimary\tOCT",
+        f"id2\t{names[2]}\t{patients[1]}\tX-3\tNormal\tNot Applicable\tOCT",
+        f"id3\t{names[3]}\t{patients[2]}\tX-4\tTumor\tMetastatic\tOCT",
     ]
     (folder / "gdc_sample_sheet.2024-01-01.tsv").write_text("\n".join([head, *rows]) + "\n")
     found = read("gdc", folder)

@@ -9,11 +9,13 @@ from typing import get_args
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ccl.config.sections import Track
 from ccl.methods import METHODS
 from ccl.methods.declaration import Recipe
+from ccl.nn.families import FamilyTokens
 from ccl.nn.replicas import Linear, Replicas
 from ccl.train import VERSION, version
 from ccl.train.optimisers import make_optimiser
@@ -62,6 +64,29 @@ def test_a_step_a_patient_is_torchs_own(name, make):
             loss.backward()
             theirs.step()
     same(model, twin)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"schedule": "cosine"}, {"accumulate": 3}, {"optimiser": "adam", "accumulate": 3}, {"clip": 0.1}],
+    ids=str,
+)
+def test_weights_per_family_move_as_by_torch_without_a_new_gradient_at_each_step(monkeypatch, change):
+    monkeypatch.setattr("ccl.train.optimisers.IN_CACHE", 40)  # two of three families at once
+    recipe = replace(Recipe("sgd", lr=0.1, weight_decay=0.01, epochs=1), **change)
+    model = FamilyTokens(Replicas((0,)), (2, 3, 1), 4, dropout=0.0, activation=F.elu)
+    twin = copy.deepcopy(model)
+    own = make_optimiser(model, recipe, steps=PATIENTS, bags=True)
+    theirs = make_optimiser(twin, recipe, steps=PATIENTS, bags=True)
+    twin.second.linear.descent = None  # autograd and torch's optimiser
+    for number in range(PATIENTS):
+        torch.manual_seed(number)
+        genes = [torch.randn(1, 1, size) for size in (2, 3, 1)]
+        for network, optimiser in ((model, own), (twin, theirs)):
+            optimiser.step(network(genes).square().sum(), last=number == PATIENTS - 1)
+        assert change or model.second.linear.weight.grad is None
+    for mine, other in zip(model.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(mine, other)
 
 
 def test_an_accumulated_step_is_of_the_mean_and_the_epochs_rest_is_one():
