@@ -264,7 +264,8 @@ def _encoders(values: Mapping[str, Any], fetch: bool) -> Iterator[Finding]:
     if any(cohort.reads_slides for cohort in config.cohorts.values()):
         for name, entry in config.embed.encoders.items():
             path = config.weights_file(name) or entry.weights
-            yield _guarded(f"encoder {name}", partial(encoder_weights, name, path, entry.sha256, fetch=fetch))
+            check = partial(encoder_weights, config.encoder(name), path, entry.sha256, fetch=fetch)
+            yield _guarded(f"encoder {name}", check)
 
 
 def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None, *, fetch: bool = False) -> Finding:

@@ -26,7 +26,8 @@ TABLES: Mapping[str, Any] = {
     "omics": sections.Omics,
     "clinical": sections.Clinical,
     "covariate": sections.Covariate,
-    "encoders": sections.Weights,
+    "encoders": sections.Encoder,
+    "tilings": sections.Tile,
     "models": sections.Model,
     **{
         name: info.default_factory
