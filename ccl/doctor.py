@@ -20,8 +20,9 @@ from ccl.config.check import check_config, read_config
 from ccl.config.keys import keys_of
 from ccl.io.errors import CclError, ConfigError
 from ccl.pages.numbers import plural
-from ccl.plan import make_plan
+from ccl.plan import Plan, make_plan
 from ccl.plan.cohorts import Cohort
+from ccl.wsi.encoders.scale import patches_in_words
 
 GB = 1e9
 LITTLE_DISK_GB, NO_DISK_GB = 50, 1
@@ -73,7 +74,9 @@ def examine(config: Path | None, *, fetch: bool = False, profile: str | None = N
     yield planned
     yield from _encoders(values, fetch)
     if planned.state == "ok":
-        for cohort in make_plan(values, [config]).cohorts.values():
+        made = make_plan(values, [config])
+        yield from tilings(made)
+        for cohort in made.cohorts.values():
             yield from slides(cohort)
             yield from covariates(cohort)
             yield from downloads(cohort)
@@ -169,6 +172,19 @@ def plannable(config: Path, values: Mapping[str, Any]) -> Finding:
     """Check a config and the tables and sheets that it names, as a run would before its first job."""
     made = make_plan(values, [config])
     return Finding("ok", "config", f"{config}: {len(made.cohorts)} cohorts, {len(made.runs)} models to train")
+
+
+def tilings(made: Plan) -> Iterator[Finding]:
+    """Say which patches each encoder reads; warn if they are not its published ones."""
+    if not any(cohort.entry.reads_slides for cohort in made.cohorts.values()):
+        return
+    for entry, tiling in made.tilings.of.items():
+        words = patches_in_words(tiling.values["patch_size"], tiling.values["mpp"], *tiling.values["also_mpp"])
+        departs, what = tiling.departs(made.config.encoder(entry)), f"patches {entry}"
+        if departs:
+            yield Finding("warn", what, f"{departs}, in {tiling.folder}", "the report labels the results")
+        else:
+            yield Finding("ok", what, f"{words}, in {tiling.folder}")
 
 
 def slides(cohort: Cohort) -> Iterator[Finding]:

@@ -121,6 +121,10 @@ class Tiles:
             np.full(len(self.coords), float(self.attributes["patch_size_level0"])) if self.sizes is None else self.sizes
         )
 
+    def only(self, rows: NDArray[np.intp]) -> Tiles:
+        """Return some of the patches."""
+        return Tiles(self.coords[rows], self.attributes, None if self.sizes is None else self.sizes[rows])
+
     def write(self, path: Path, key: str) -> None:
         """Write the file atomically under the stage's `key`, with its checksum."""
         with new_h5(path, checksum=True) as file:

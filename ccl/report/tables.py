@@ -76,7 +76,8 @@ def make_tables(cohorts: Sequence[Cohort]) -> dict[str, pd.DataFrame]:
 
     # Several seeds of any model have two columns more: their number and the spread over them.
     seeds = ["seeds", "std_over_seeds"] if any(len(one.seeds) > 1 for one in evaluations) else []
-    c_index = ["protocol", "c_index", "std", *seeds, "pooled", "folds", "folds_without", *ORIGIN]
+    patches = ["patches"] if any(one.patches for one in evaluations) else []
+    c_index = ["protocol", "c_index", "std", *seeds, "pooled", "folds", "folds_without", *ORIGIN, *patches]
     excluded = [(cohort.name, slide, reason) for cohort in cohorts for slide, reason in cohort.excluded.items()]
     files = [{"cohort": cohort.name, **vars(file)} for cohort in cohorts for file in cohort.inputs]
     tables = {
@@ -116,6 +117,7 @@ def _c_indices(evaluation: Evaluation) -> list[dict[str, Any]]:
             "folds": evaluation.folds_with_c_index(protocol),
             "folds_without": len(evaluation.runs) - evaluation.folds_with_c_index(protocol),
             **_origin(evaluation),
+            "patches": evaluation.patches,
         }
         for protocol, found in evaluation.facts["protocols"].items()
     ]

@@ -14,12 +14,14 @@ from ccl.evaluate import INNER
 from ccl.io.covariates import CODING
 from ccl.io.errors import InputError
 from ccl.io.files import digest, read_json, read_table
-from ccl.io.formats import Genomics, ManifestRow, newest_rows
+from ccl.io.formats import FeaturesHead, Genomics, ManifestRow, coords_attributes, newest_rows
 from ccl.methods import get_method
 from ccl.results.added import Added, read_added
 from ccl.results.components import Components, read_components
 from ccl.results.coverage import Coverage, read_coverage
 from ccl.results.described import Described, check_described
+from ccl.wsi.encoders import ENCODERS
+from ccl.wsi.encoders.scale import departure
 
 PROTOCOLS_SHOWN = ("last", INNER, "best-on-test")
 """Protocols in the order of every table; those without a choice on test patients come first."""
@@ -81,6 +83,11 @@ class Evaluation(Described):
     def data(self) -> str:
         """Whether the patients are real, in the word of the tables."""
         return "synthetic" if self.synthetic else "real"
+
+    @property
+    def patches(self) -> str:
+        """How its patches differ from those that the encoder is published for; empty if they do not."""
+        return str(self.facts["patches"])
 
     @property
     def weights(self) -> str:
@@ -155,10 +162,15 @@ def gather(evaluations: Sequence[Path], components: Sequence[Path] = (), added: 
     decomposed = {found.key: found for found in (read_components(Path(path).parent) for path in components)}
     beside = {found.key: found for found in (read_added(Path(path).parent) for path in added)}
     members: dict[Path, list[Evaluation]] = {}
+    made: dict[tuple[Path, str], dict[str, str]] = {}
     for path in evaluations:
         folder = Path(path).absolute().parents[3]
         found = _read_evaluation(Path(path).absolute(), folder)
-        whole = replace(found, components=decomposed.get(found.key), added=beside.get(found.key))
+        place = (folder, found.encoder)
+        if place not in made:
+            made[place] = _made(*place)
+        facts = {**found.facts, **made[place]}
+        whole = replace(found, facts=facts, components=decomposed.get(found.key), added=beside.get(found.key))
         members.setdefault(folder, []).append(whole)
     _check_names([one for found in members.values() for one in found])
     return [_read_cohort(folder, tuple(found)) for folder, found in members.items()]
@@ -231,7 +243,7 @@ def _read_cohort(folder: Path, evaluations: tuple[Evaluation, ...]) -> Cohort:
         evaluations,
         tuple(_read_inputs(folder, {**summary.get("inputs", {}), **(source or {}).get("inputs", {})}, features)),
         _read_deaths(folder / "cohort" / "patients.csv"),
-        folder / "quality" / "contact_sheet.html" if (folder / "tile" / "manifests").is_dir() else None,
+        folder / "quality" / "contact_sheet.html" if (folder / "tile").is_dir() else None,
         source,
         read_coverage(folder / "genomics"),
     )
@@ -245,6 +257,20 @@ def _read_deaths(path: Path) -> frozenset[str]:
 def _features(folder: Path, encoder: str) -> dict[str, ManifestRow]:
     """Return the manifest row of each slide with features, embedded or imported."""
     return _rows(path for stage in ("embed", "import") for path in (folder / stage / encoder).glob("manifest.tsv"))
+
+
+def _made(folder: Path, encoder: str) -> dict[str, str]:
+    """Return by which encoder a cohort's features were made, and from which patches if not from its published ones.
+
+    All slides have the same, so one is read.
+    """
+    used = [row.path for row in _features(folder, encoder).values() if row.status == "ok" and row.path.exists()]
+    about = coords_attributes(used[0]) if used else {}
+    name, patches = FeaturesHead.read(used[0]).encoder if about else "unknown", ""
+    if name in ENCODERS and {"patch_size", "target_magnification"} <= about.keys():
+        scales = (10 / about["target_magnification"], *about.get("also_mpp", ()))
+        patches = departure(ENCODERS[name], about["patch_size"], *scales)
+    return {"features_encoder": name, "patches": patches}
 
 
 def _read_inputs(

@@ -121,5 +121,14 @@ def test_a_bundle_of_incomplete_patients_needs_only_one_modality(
         bundled({"cluster": CLUSTER}, without=without)
 
 
+def test_patches_are_compared_with_those_of_the_bundle_s_encoder(bundled: Make) -> None:
+    recorded = {"tile": {**TILE, "mpp": 1.0, "overlap": 64, "also_mpp": [2.0]}, "cluster": CLUSTER}
+    low = {"mpp": 1.0, "overlap": 64, "also_mpp": [2.0]}
+    embed = {"encoders": {"resnet50": {"weights": "random", "tiling": "low"}}}
+    bundled(recorded, tilings={"low": low}, embed=embed)
+    with pytest.raises(CclError, match=r"set `tilings: low: overlap: 64`"):
+        bundled(recorded, tilings={"low": {**low, "overlap": 0}}, embed=embed)
+
+
 def test_the_number_of_clusters_is_the_bundle_s_own(bundled: Make) -> None:
     bundled({"tile": TILE, "cluster": {**CLUSTER, "k": 9}})

@@ -23,6 +23,9 @@ INSIDE = 2
 SUBPIXEL_BITS = 8
 """OpenCV draws polygons with corners on 1/256 of a pixel."""
 
+ROUNDED = 6
+"""Decimals of sums of raster pixels, so that a patch full of tissue has the share 1; whole sums stay exact."""
+
 ROUNDING_PX = 1e-6
 """Tolerance for rounding errors of a length in pixels."""
 
@@ -97,7 +100,7 @@ def tissue_fractions(
         # It fills the pixels on the outline too, about half of which lie outside.
         cv2.polylines(raster, rings, isClosed=True, color=(INSIDE // 2,), shift=SUBPIXEL_BITS)
     sums = _sums(_sums(raster, rows, step=step, length=samples).T, columns, step=step, length=samples).T
-    return np.asarray(sums / (samples**2 * INSIDE))
+    return np.asarray(np.round(sums, ROUNDED) / (samples**2 * INSIDE))
 
 
 def _sums(values: NDArray[Any], count: int, *, step: float, length: int) -> NDArray[np.float64]:

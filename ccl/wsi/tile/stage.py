@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,7 @@ class TileStage(SlideStage):
             counts = counts + Counter({NOT_DRAWN: beyond})
         if counts:
             about["filtered"] = json.dumps(counts)
-        return Tiles(grid.coords[kept], about, None if grid.sizes is None else grid.sizes[kept])
+        return replace(grid.only(kept), attributes=about)
 
 
 def draw_tiles(picture: Picture, coords: NDArray[np.int64], sides: NDArray[np.float64]) -> None:
