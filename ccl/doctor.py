@@ -280,17 +280,26 @@ def _encoders(values: Mapping[str, Any], fetch: bool) -> Iterator[Finding]:
     if any(cohort.reads_slides for cohort in config.cohorts.values()):
         for name, entry in config.embed.encoders.items():
             path = config.weights_file(name) or entry.weights
-            check = partial(encoder_weights, config.encoder(name), path, entry.sha256, fetch=fetch)
+            check = partial(encoder_weights, config.encoder(name), path, entry.sha256, fetch=fetch, entry=name)
             yield _guarded(f"encoder {name}", check)
 
 
-def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None, *, fetch: bool = False) -> Finding:
-    """Look for an encoder's weights; with `fetch`, download missing ones from the hub."""
+def encoder_weights(
+    name: str, weights: str = "hub", sha256: str | None = None, *, fetch: bool = False, entry: str | None = None
+) -> Finding:
+    """Look for an encoder's weights; with `fetch`, download missing ones from the hub.
+
+    Parameters
+    ----------
+    entry : str, optional
+        Name of the encoder in the config, if it has another one there.
+    """
     from ccl.wsi.encoders import check_source, get_encoder
     from ccl.wsi.encoders.hub import cached, download, grant
     from ccl.wsi.encoders.weights import weights_key
 
-    what = f"encoder {name}"
+    entry = entry or name
+    what = f"encoder {entry}"
     check_source(name, weights)
     if weights == "random":
         return Finding("warn", what, "random weights", "use them only to try things out; every output is marked")
@@ -302,7 +311,7 @@ def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None, 
         return Finding("ok", what, f"{encoder.repo} in the hub's cache, {path.stat().st_size / GB:.1f} GB")
     from huggingface_hub import constants, get_token
 
-    by_hand = f"or download it from {encoder.page} and set `embed: encoders: {name}: weights:` to its path"
+    by_hand = f"or download it from {encoder.page} and set `embed: encoders: {entry}: weights:` to its path"
     if constants.HF_HUB_OFFLINE:
         return Finding(
             "fail", what, f"{encoder.repo} is not in the hub's cache, and HF_HUB_OFFLINE is set", by_hand[3:]

@@ -27,7 +27,6 @@ TABLES: Mapping[str, Any] = {
     "clinical": sections.Clinical,
     "covariate": sections.Covariate,
     "encoders": sections.Encoder,
-    "tilings": sections.Tile,
     "models": sections.Model,
     **{
         name: info.default_factory

@@ -95,7 +95,7 @@ def caveats(facts: Mapping[str, Any]) -> list[str]:
         optionally ``patches``: how its patches differ from those that the encoder is published for.
     """
     found = ["synthetic data"] * bool(facts["synthetic"]) + ["random encoder weights"] * (facts["weights"] == "random")
-    return [*found, *filter(None, [facts.get("patches")])]
+    return found + ["other patches than published"] * bool(facts.get("patches"))
 
 
 @contextmanager

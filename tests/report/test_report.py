@@ -18,6 +18,7 @@ import yaml
 from ccl.config.sections import ReportSettings
 from ccl.io.errors import InputError
 from ccl.io.files import write_json
+from ccl.io.formats import Features, ManifestRow, write_manifest
 from ccl.report import figures
 from ccl.report.stage import write_report
 from ccl.results.gather import evaluations_of, gather
@@ -379,6 +380,6 @@ def test_other_patches_than_the_published_ones_are_labelled(tmp_path, make_resul
     write_report(out=tmp_path / "report", evaluations=evaluations, config={}, settings=ReportSettings("Mine"))
     page = (tmp_path / "report" / "report.html").read_text()
     table = pd.read_csv(tmp_path / "report" / "tables" / "c_index.csv")
-    assert ("published: 512 px" in page) == bool(said)
+    assert ("published: 512 px" in page) == ("other patches than published" in page) == bool(said)
     assert table.get("patches", pd.Series([""])).tolist()[0] == said
     assert "Lu et al., Nat. Med. 2024" in page, "the encoder of the files is cited, whatever its name in the config"

@@ -283,7 +283,7 @@ def test_pictures_load_and_fit_a_phone(cohort: Cohort, open_page: Callable[..., 
 
 def test_each_tiling_has_its_counts_and_picture(cohort: Cohort) -> None:
     shards = [shard_slides(read_slide_sheet(cohort.sheet), shard, SHARDS) for shard in range(SHARDS)]
-    stage = TileStage(cohort.folder / "tile" / "wide", replace(TILE, patch_size=256, max_patches=2))
+    stage = TileStage(cohort.folder / "tile" / "wide", replace(TILE, patch_size=256, min_tissue=0.6, max_patches=2))
     for shard, slides in enumerate(shards):
         path = stage.out / "manifests" / f"{shard}.tsv"
         run_shard(stage, Shard(slides, cohort.manifests["tissue"][shard], path, "exclude"))
@@ -292,9 +292,9 @@ def test_each_tiling_has_its_counts_and_picture(cohort: Cohort) -> None:
     assert table.loc["large", "tiles"] > table.loc["large", "tiles wide"] == 2
     assert table.loc["large", "filtered wide"].endswith(" not drawn")
     assert pd.isna(table.loc["large", "filtered"])
-    assert table.loc["fine", "message"].startswith("tile: no patch with enough tissue"), "only of the second tiling"
-    assert table.loc["fine", "status"] == "excluded"
-    assert table.loc["fine", "tiles"] > 0
+    assert table.loc["small", "message"].startswith("tile: no patch with enough tissue"), "only of the second tiling"
+    assert table.loc["small", "status"] == "excluded"
+    assert table.loc["small", "tiles"] > 0
     assert "wide: 2 patches" in page.words
     assert "grid of patches, wide" in page.source
     assert [image["src"] for image in page.all("img") if "tile/wide" in str(image["src"])]
