@@ -22,7 +22,7 @@ from ccl.io.errors import CclError, ConfigError
 from ccl.pages.numbers import plural
 from ccl.plan import Plan, make_plan
 from ccl.plan.cohorts import Cohort
-from ccl.wsi.encoders.scale import patches_in_words
+from ccl.wsi.encoders.published import patches_in_words
 
 GB = 1e9
 LITTLE_DISK_GB, NO_DISK_GB = 50, 1

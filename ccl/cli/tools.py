@@ -45,7 +45,7 @@ def doctor(config: Path | None, fetch: bool, workflow_profile: str | None) -> No
 def encoders() -> None:
     """List the known encoders; any other timm model can be used by its timm name."""
     from ccl.wsi.encoders import ENCODERS
-    from ccl.wsi.encoders.scale import patches_in_words
+    from ccl.wsi.encoders.published import patches_in_words
 
     row = "{:<17}{:>7}{:>7}  {:<24}{:<11}{:<8}{:<32}{}"
     click.echo(row.format("name", "width", "input", "published patches", "precision", "access", "licence", "to cite"))

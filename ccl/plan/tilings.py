@@ -16,7 +16,7 @@ from ccl.config import sections
 from ccl.config.check import mistakes
 from ccl.config.keys import stated
 from ccl.wsi.encoders import ENCODERS
-from ccl.wsi.encoders.scale import departure
+from ccl.wsi.encoders.published import departure
 
 DEFAULT = "tile"
 """The tiling of the section ``tile``; also its folder in the results."""
@@ -52,7 +52,7 @@ class Tiling:
     def departs(self, encoder: str) -> str:
         """Say in words that these are not the published patches of an encoder; else an empty text."""
         scales = (self.values["mpp"], *self.values["also_mpp"])
-        return departure(ENCODERS[encoder], self.values["patch_size"], *scales) if encoder in ENCODERS else ""
+        return departure(encoder, self.values["patch_size"], *scales)
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,13 @@ from ccl.evaluate import INNER
 from ccl.io.covariates import CODING
 from ccl.io.errors import InputError
 from ccl.io.files import digest, read_json, read_table
-from ccl.io.formats import FeaturesHead, Genomics, ManifestRow, coords_attributes, newest_rows
+from ccl.io.formats import Genomics, ManifestRow, newest_rows
 from ccl.methods import get_method
 from ccl.results.added import Added, read_added
 from ccl.results.components import Components, read_components
 from ccl.results.coverage import Coverage, read_coverage
 from ccl.results.described import Described, check_described
-from ccl.wsi.encoders import ENCODERS
-from ccl.wsi.encoders.scale import departure
+from ccl.wsi.encoders.published import made_from
 
 PROTOCOLS_SHOWN = ("last", INNER, "best-on-test")
 """Protocols in the order of every table; those without a choice on test patients come first."""
@@ -239,7 +238,7 @@ def _read_cohort(folder: Path, evaluations: tuple[Evaluation, ...]) -> Cohort:
     return Cohort(
         str(summary["cohort"]),
         summary,
-        _read_excluded(folder, features.values()),
+        _read_excluded(folder, features),
         evaluations,
         tuple(_read_inputs(folder, {**summary.get("inputs", {}), **(source or {}).get("inputs", {})}, features)),
         _read_deaths(folder / "cohort" / "patients.csv"),
@@ -265,11 +264,7 @@ def _made(folder: Path, encoder: str) -> dict[str, str]:
     All slides have the same, so one is read.
     """
     used = [row.path for row in _features(folder, encoder).values() if row.status == "ok" and row.path.exists()]
-    about = coords_attributes(used[0]) if used else {}
-    name, patches = FeaturesHead.read(used[0]).encoder if about else "unknown", ""
-    if name in ENCODERS and {"patch_size", "target_magnification"} <= about.keys():
-        scales = (10 / about["target_magnification"], *about.get("also_mpp", ()))
-        patches = departure(ENCODERS[name], about["patch_size"], *scales)
+    name, patches = made_from(used[0]) if used else ("unknown", "")
     return {"features_encoder": name, "patches": patches}
 
 
@@ -290,17 +285,22 @@ def _read_inputs(
     return files
 
 
-def _read_excluded(folder: Path, features: Iterable[Mapping[str, ManifestRow]]) -> dict[str, str]:
-    """Return the reason of each slide of the cohort that was excluded."""
+def _read_excluded(folder: Path, features: Mapping[str, Mapping[str, ManifestRow]]) -> dict[str, str]:
+    """Return the reason of each slide of the cohort that was excluded, by all of its encoders or by those named."""
     sheet = folder / "cohort" / "slides.csv"
     known = read_table(sheet, text=("slide_id",))["slide_id"].tolist() if sheet.is_file() else []
-    stages = [_rows((folder / stage / "manifests").glob("*.tsv")) for stage in ("tissue", "tile")]
-    rows = {slide: [stage[slide] for stage in (*stages, *features) if slide in stage] for slide in known}
-    reasons = {
-        slide: "; ".join(dict.fromkeys(row.message for row in found if row.status == "excluded"))
-        for slide, found in rows.items()
-    }
-    return {slide: reason for slide, reason in reasons.items() if reason}
+    stages = {name: _rows((folder / name / "manifests").glob("*.tsv")) for name in ("tissue", "tile")}
+    reasons: dict[str, str] = {}
+    for slide in known:
+        # Before a slide is embedded, the earlier stages know; afterwards, what they say may be of other patches.
+        own = {name: rows[slide] for name, rows in features.items() if slide in rows}
+        found = own or {name: rows[slide] for name, rows in stages.items() if slide in rows}
+        bad = {name: row.message for name, row in found.items() if row.status == "excluded"}
+        is_part = len(bad) < len(own)
+        words = [f"{message} (for {name})" if is_part else message for name, message in bad.items()]
+        if words:
+            reasons[slide] = "; ".join(dict.fromkeys(words))
+    return reasons
 
 
 def _rows(manifests: Iterable[Path]) -> dict[str, ManifestRow]:

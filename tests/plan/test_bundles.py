@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,15 @@ def test_patches_are_compared_with_those_of_the_bundle_s_encoder(bundled: Make) 
     bundled(recorded, tilings={"low": low}, embed=embed)
     with pytest.raises(CclError, match=r"set `tilings: low: overlap: 64`"):
         bundled(recorded, tilings={"low": {**low, "overlap": 0}}, embed=embed)
+
+
+def test_a_bundle_of_other_patches_than_published_says_so_beside_its_numbers(bundled: Make) -> None:
+    recorded = {"tile": {**TILE, "mpp": 1.0}, "cluster": CLUSTER}
+    made = bundled(recorded, tile={"mpp": 1.0}).cards["fresh", "ours"]
+    assert made.caveats == ["encoder with random weights"]
+    assert replace(made, features_encoder="conch").caveats[1:] == [
+        "encoder reads patches of 256 px at 1 um/px (published: 512 px at 0.5 um/px)"
+    ]
 
 
 def test_the_number_of_clusters_is_the_bundle_s_own(bundled: Make) -> None:

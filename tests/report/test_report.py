@@ -383,3 +383,15 @@ def test_other_patches_than_the_published_ones_are_labelled(tmp_path, make_resul
     assert ("published: 512 px" in page) == ("other patches than published" in page) == bool(said)
     assert table.get("patches", pd.Series([""])).tolist()[0] == said
     assert "Lu et al., Nat. Med. 2024" in page, "the encoder of the files is cited, whatever its name in the config"
+
+
+def test_a_slide_that_only_some_encoders_can_use_is_named_with_them(tmp_path, make_results):
+    slides = {"S1": "", "S2": "tile: no patch with enough tissue"}
+    evaluations = make_results(tmp_path, "mine", methods=[("near", "ccl"), ("far", "ccl")], slides=slides)
+    for encoder, reasons in {"near": {"S1": "", "S2": ""}, "far": {"S1": "", "S2": "tile: no patch"}}.items():
+        rows = [ManifestRow(n, "excluded" if r else "ok", tmp_path / n, "", 0, r) for n, r in reasons.items()]
+        write_manifest(tmp_path / "mine" / "embed" / encoder / "manifest.tsv", rows)
+    (cohort,) = gather(evaluations)
+    assert cohort.excluded == {"S2": "tile: no patch (for far)"}
+    (cohort,) = gather(evaluations[:1])
+    assert cohort.excluded == {}

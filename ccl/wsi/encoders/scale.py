@@ -1,4 +1,4 @@
-"""Whether the scale of patches matches an encoder's training, and the patches that it is published for."""
+"""Whether the scale of patches matches an encoder's training."""
 
 from __future__ import annotations
 
@@ -23,20 +23,3 @@ def scale_warning(encoder: Encoder, patch_px: int, mpp: float) -> str | None:
         f"warning: patches are {side:.0f} um wide ({patch_px} px at {mpp:.3g} um/px), {encoder.name} was trained on "
         f"{sides} um ({encoder.patch_px} px at {scales} um/px); see `tile: patch_size` and `mpp`, or `tilings`"
     )
-
-
-def patches_in_words(patch_px: float, *mpp: float) -> str:
-    """Return the side and the scale or scales of patches.
-
-    >>> patches_in_words(256, 0.5, 1.0)
-    '256 px at 0.5 and 1 um/px'
-    """
-    return f"{patch_px:g} px at {' and '.join(f'{each:.4g}' for each in mpp)} um/px"
-
-
-def departure(encoder: Encoder, patch_px: float, *mpp: float) -> str:
-    """Say in words that patches are not those that the encoder is published for; empty if they are, or none are."""
-    found = patches_in_words(patch_px, *mpp)
-    if encoder.published is None or (wanted := patches_in_words(*encoder.published)) == found:
-        return ""
-    return f"patches of {found} (published: {wanted})"
