@@ -75,7 +75,7 @@ def explain_patients(
     sheet = {slide.slide_id: slide for slide in read_slide_sheet(slides)}
     follow_up = read_table(outcomes, required=("patient_id", "months", "censorship"), text=("patient_id",))
     cohort = kaplan_meier(follow_up["months"], follow_up["censorship"])
-    _, patches = made_from(next(iter(members.bags.values()))[0].path)
+    patches = made_from(next(iter(members.bags.values()))[0].path).departure
     for case in progress(choose_cases(folds, settings), "explain", unit="patient"):
         check_tables(case.run, [case.patient], tables)
         explanation = explain_patient(case, tables)

@@ -70,8 +70,9 @@ class Tilings:
 
     @cached_property
     def by_folder(self) -> dict[str, Tiling]:
-        """The tilings that are read, each once; that of ``tile`` if there is no encoder."""
-        every = list(self.of.values()) or [self._make(DEFAULT, self.values[DEFAULT])]
+        """The tilings that are read, each once, that of ``tile`` first; it is the only one if there is no encoder."""
+        every = sorted(self.of.values(), key=lambda tiling: tiling.name != DEFAULT)
+        every = every or [self._make(DEFAULT, self.values[DEFAULT])]
         return {tiling.folder: tiling for tiling in every}
 
     def _tiling(self, entry: str) -> Tiling:

@@ -20,7 +20,7 @@ from ccl.results.added import Added, read_added
 from ccl.results.components import Components, read_components
 from ccl.results.coverage import Coverage, read_coverage
 from ccl.results.described import Described, check_described
-from ccl.wsi.encoders.published import made_from
+from ccl.wsi.encoders.published import Made, made_from
 
 PROTOCOLS_SHOWN = ("last", INNER, "best-on-test")
 """Protocols in the order of every table; those without a choice on test patients come first."""
@@ -259,13 +259,10 @@ def _features(folder: Path, encoder: str) -> dict[str, ManifestRow]:
 
 
 def _made(folder: Path, encoder: str) -> dict[str, str]:
-    """Return by which encoder a cohort's features were made, and from which patches if not from its published ones.
-
-    All slides have the same, so one is read.
-    """
+    """Return by which encoder and from which patches a cohort's features were made; all slides have the same."""
     used = [row.path for row in _features(folder, encoder).values() if row.status == "ok" and row.path.exists()]
-    name, patches = made_from(used[0]) if used else ("unknown", "")
-    return {"features_encoder": name, "patches": patches}
+    found = made_from(used[0]) if used else Made()
+    return {"features_encoder": found.encoder, "made_from": found.patches, "patches": found.departure}
 
 
 def _read_inputs(

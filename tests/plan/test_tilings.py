@@ -57,6 +57,7 @@ def test_encoders_read_their_published_patches_and_share_them(plan: Make) -> Non
     assert len(manifests) == 4 * shards
     assert sum("/tile/20x_512px/manifests/" in path for path in manifests) == shards
     assert list(made.tilings.departures) == []
+    assert next(iter(plan(embed=encoders("conch", "uni")).tilings.by_folder)) == "tile"
 
 
 def test_every_published_patch_has_a_source() -> None:

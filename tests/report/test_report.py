@@ -382,6 +382,7 @@ def test_other_patches_than_the_published_ones_are_labelled(tmp_path, make_resul
     table = pd.read_csv(tmp_path / "report" / "tables" / "c_index.csv")
     assert ("published: 512 px" in page) == ("other patches than published" in page) == bool(said)
     assert table.get("patches", pd.Series([""])).tolist()[0] == said
+    assert f"on mine: {said or '512 px at 0.5 um/px'}" in page
     assert "Lu et al., Nat. Med. 2024" in page, "the encoder of the files is cited, whatever its name in the config"
 
 

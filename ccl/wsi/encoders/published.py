@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from ccl.wsi.encoders.registry import ENCODERS
 
@@ -24,8 +25,18 @@ def departure(encoder: str, patch_px: float, *mpp: float) -> str:
     return f"patches of {found} (published: {wanted})"
 
 
-def made_from(path: Path) -> tuple[str, str]:
-    """Return the encoder of a file of features, and its :func:`departure`, as far as the file tells.
+class Made(NamedTuple):
+    """What a file of features was made from."""
+
+    encoder: str = "unknown"
+    patches: str = ""
+    """The patches in words; empty if the file does not tell."""
+    departure: str = ""
+    """As :func:`departure` says it."""
+
+
+def made_from(path: Path) -> Made:
+    """Return what a file of features was made from, as far as it tells.
 
     Raises
     ------
@@ -36,7 +47,7 @@ def made_from(path: Path) -> tuple[str, str]:
 
     about = coords_attributes(path)
     if not {"patch_size", "target_magnification"} <= about.keys():
-        return "unknown", ""
+        return Made()
     encoder = FeaturesHead.read(path).encoder
-    scales = (10 / about["target_magnification"], *about.get("also_mpp", ()))
-    return encoder, departure(encoder, about["patch_size"], *scales)
+    patches = (about["patch_size"], 10 / about["target_magnification"], *about.get("also_mpp", ()))
+    return Made(encoder, patches_in_words(*patches), departure(encoder, *patches))
