@@ -20,8 +20,9 @@ from ccl.config.check import check_config, read_config
 from ccl.config.keys import keys_of
 from ccl.io.errors import CclError, ConfigError
 from ccl.pages.numbers import plural
-from ccl.plan import make_plan
+from ccl.plan import Plan, make_plan
 from ccl.plan.cohorts import Cohort
+from ccl.wsi.encoders.published import patches_in_words
 
 GB = 1e9
 LITTLE_DISK_GB, NO_DISK_GB = 50, 1
@@ -73,7 +74,9 @@ def examine(config: Path | None, *, fetch: bool = False, profile: str | None = N
     yield planned
     yield from _encoders(values, fetch)
     if planned.state == "ok":
-        for cohort in make_plan(values, [config]).cohorts.values():
+        made = make_plan(values, [config])
+        yield from tilings(made)
+        for cohort in made.cohorts.values():
             yield from slides(cohort)
             yield from covariates(cohort)
             yield from downloads(cohort)
@@ -171,6 +174,19 @@ def plannable(config: Path, values: Mapping[str, Any]) -> Finding:
     return Finding("ok", "config", f"{config}: {len(made.cohorts)} cohorts, {len(made.runs)} models to train")
 
 
+def tilings(made: Plan) -> Iterator[Finding]:
+    """Say which patches each encoder reads; warn if they are not its published ones."""
+    if not any(cohort.entry.reads_slides for cohort in made.cohorts.values()):
+        return
+    for entry, tiling in made.tilings.of.items():
+        words = patches_in_words(tiling.values["patch_size"], tiling.values["mpp"], *tiling.values["also_mpp"])
+        departs, what = tiling.departs(made.config.encoder(entry)), f"patches {entry}"
+        if departs:
+            yield Finding("warn", what, f"{departs}, in {tiling.folder}", "the report labels the results")
+        else:
+            yield Finding("ok", what, f"{words}, in {tiling.folder}")
+
+
 def slides(cohort: Cohort) -> Iterator[Finding]:
     """Look for the slides of a cohort whose slides are read."""
     if not cohort.entry.reads_slides:
@@ -264,16 +280,26 @@ def _encoders(values: Mapping[str, Any], fetch: bool) -> Iterator[Finding]:
     if any(cohort.reads_slides for cohort in config.cohorts.values()):
         for name, entry in config.embed.encoders.items():
             path = config.weights_file(name) or entry.weights
-            yield _guarded(f"encoder {name}", partial(encoder_weights, name, path, entry.sha256, fetch=fetch))
+            check = partial(encoder_weights, config.encoder(name), path, entry.sha256, fetch=fetch, entry=name)
+            yield _guarded(f"encoder {name}", check)
 
 
-def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None, *, fetch: bool = False) -> Finding:
-    """Look for an encoder's weights; with `fetch`, download missing ones from the hub."""
+def encoder_weights(
+    name: str, weights: str = "hub", sha256: str | None = None, *, fetch: bool = False, entry: str | None = None
+) -> Finding:
+    """Look for an encoder's weights; with `fetch`, download missing ones from the hub.
+
+    Parameters
+    ----------
+    entry : str, optional
+        Name of the encoder in the config, if it has another one there.
+    """
     from ccl.wsi.encoders import check_source, get_encoder
     from ccl.wsi.encoders.hub import cached, download, grant
     from ccl.wsi.encoders.weights import weights_key
 
-    what = f"encoder {name}"
+    entry = entry or name
+    what = f"encoder {entry}"
     check_source(name, weights)
     if weights == "random":
         return Finding("warn", what, "random weights", "use them only to try things out; every output is marked")
@@ -285,7 +311,7 @@ def encoder_weights(name: str, weights: str = "hub", sha256: str | None = None, 
         return Finding("ok", what, f"{encoder.repo} in the hub's cache, {path.stat().st_size / GB:.1f} GB")
     from huggingface_hub import constants, get_token
 
-    by_hand = f"or download it from {encoder.page} and set `embed: encoders: {name}: weights:` to its path"
+    by_hand = f"or download it from {encoder.page} and set `embed: encoders: {entry}: weights:` to its path"
     if constants.HF_HUB_OFFLINE:
         return Finding(
             "fail", what, f"{encoder.repo} is not in the hub's cache, and HF_HUB_OFFLINE is set", by_hand[3:]

@@ -95,6 +95,17 @@ def test_a_config_is_planned_and_its_encoders_are_looked_for(config: Path) -> No
         assert words in findings["encoder uni"].todo
 
 
+def test_the_patches_of_each_encoder_are_named(config: Path) -> None:
+    weights = {"weights": "random"}
+    embed = {"encoders": {"conch": weights, "low": {**weights, "encoder": "conch", "tiling": "low"}}}
+    findings = found(change(config, embed=embed, tilings={"low": {"mpp": 1.0}}))
+    assert findings["patches conch"].state == "ok"
+    assert findings["patches conch"].found == "512 px at 0.5 um/px, in tile/20x_512px"
+    assert findings["patches low"].state == "warn"
+    assert findings["patches low"].found.startswith("patches of 256 px at 1 um/px (published: 512 px at 0.5 um/px)")
+    assert findings["encoder low"].found == "random weights"
+
+
 @pytest.mark.parametrize(
     ("section", "expected"),
     [

@@ -45,12 +45,13 @@ def doctor(config: Path | None, fetch: bool, workflow_profile: str | None) -> No
 def encoders() -> None:
     """List the known encoders; any other timm model can be used by its timm name."""
     from ccl.wsi.encoders import ENCODERS
+    from ccl.wsi.encoders.published import patches_in_words
 
-    row = "{:<17}{:>7}{:>7}  {:<17}{:<11}{:<8}{:<32}{}"
-    click.echo(row.format("name", "width", "input", "um/px", "precision", "access", "licence", "to cite"))
+    row = "{:<17}{:>7}{:>7}  {:<24}{:<11}{:<8}{:<32}{}"
+    click.echo(row.format("name", "width", "input", "published patches", "precision", "access", "licence", "to cite"))
     for e in ENCODERS.values():
-        scales = ", ".join(f"{scale:g}" for scale in e.mpp) or "any"
-        click.echo(row.format(e.name, f"{e.dim}-d", e.input_px, scales, e.precision, e.access, e.licence, e.citation))
+        patches = patches_in_words(*e.published) if e.published else "any"
+        click.echo(row.format(e.name, f"{e.dim}-d", e.input_px, patches, e.precision, e.access, e.licence, e.citation))
 
 
 @click.command("models")

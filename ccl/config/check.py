@@ -65,9 +65,18 @@ def check_config(values: Mapping[str, Any], files: Sequence[str | Path] = ()) ->
         A key is unknown or missing, or a value is of the wrong type or outside its limits; all of them are listed.
     """
     try:
-        return strictly(Config, values)
+        return strictly(Config, _inherited(values))
     except ValidationError as error:
         raise mistakes(refused(Config, error), files) from error
+
+
+def _inherited(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a config whose ``tilings`` also have the keys of ``tile`` that they do not name."""
+    common, tilings = values.get("tile", {}), values.get("tilings")
+    if not isinstance(common, Mapping) or not isinstance(tilings, Mapping):
+        return values
+    whole = {name: {**common, **own} if isinstance(own, Mapping) else own for name, own in tilings.items()}
+    return {**values, "tilings": whole}
 
 
 def strictly(cls: type[Section], values: Mapping[str, Any]) -> Section:

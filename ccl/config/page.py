@@ -26,7 +26,7 @@ TABLES: Mapping[str, Any] = {
     "omics": sections.Omics,
     "clinical": sections.Clinical,
     "covariate": sections.Covariate,
-    "encoders": sections.Weights,
+    "encoders": sections.Encoder,
     "models": sections.Model,
     **{
         name: info.default_factory

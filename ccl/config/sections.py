@@ -461,10 +461,10 @@ class TissueSettings:
     )
     min_area_mm2: float = key(0.05, "smaller pieces of tissue are dropped (mm2)", ge=0)
     min_hole_mm2: float = key(0.005, "smaller holes are filled (mm2)", ge=0)
-    annotation: Literal["restrict", "replace"] = key(
+    annotation: Literal["restrict", "replace", "cut"] = key(
         "restrict",
         "use of a slide's own annotation; restrict keeps the detected tissue within it, replace uses the annotation"
-        " itself as the tissue",
+        " itself as the tissue, cut keeps all detected tissue but that of classes that are cut out",
     )
     tissue_classes: Annotated[tuple[Text, ...], LATER] = key(
         (),
@@ -476,11 +476,16 @@ class TissueSettings:
 
 
 @section
-class TileSettings:
-    """``tile``: the grid, and which patches are kept."""
+class Tile:
+    """``tile`` and each of ``tilings``: the grid, and which patches are kept."""
 
-    patch_size: int = key(256, "side of a patch (px at the target scale)", ge=16)
-    mpp: float = key(0.5, "target scale (um/px); 0.5 is 20x", gt=0)
+    patch_size: int | None = key(
+        None,
+        "side of a patch (px at the target scale); where neither this nor `mpp` is set, an encoder reads its published"
+        " patches, or 256 px at 0.5 um/px",
+        ge=16,
+    )
+    mpp: float | None = key(None, "target scale (um/px), such as 0.5 for 20x; where absent, see `patch_size`", gt=0)
     unit: Literal["microns", "magnification"] = key(
         "microns",
         "microns cuts patches of the same size in um on every scanner; magnification uses the nominal power, as CLAM"
@@ -498,6 +503,46 @@ class TileSettings:
         le=1,
     )
     max_ink: Annotated[float, LATER] = key(1.0, "maximum share of pen ink in a patch (0 to 1); 1 keeps all", gt=0, le=1)
+    overlap: Annotated[int, LATER] = key(
+        0,
+        "overlap of neighbouring patches (px at the target scale), as in TRIDENT; CLAM's step is patch_size - this",
+        ge=0,
+    )
+    also_mpp: Annotated[tuple[Annotated[float, Gt(0)], ...], Different, LATER] = key(
+        (), "further scales (um/px); patches of patch_size px at each of them join the same bag"
+    )
+    max_patches: Annotated[int, LATER] = key(
+        0, "maximum number of patches of a slide, drawn at random after the filters; 0 keeps all", ge=0
+    )
+    patch_seed: Annotated[int, LATER] = key(0, "seed of this draw, which also depends on the slide's content", ge=0)
+    tissue_classes: Annotated[tuple[Text, ...], Different, LATER] = key(
+        (),
+        "classes of QuPath whose tissue is cut into patches, such as Tumor, by each slide's annotation; empty takes all"
+        " tissue",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Tile:
+        if self.overlap >= (self.patch_size or PATCH_SIZE):
+            raise PydanticCustomError("incomplete", "`overlap` must be smaller than `patch_size`")
+        if (self.mpp or MPP) in self.also_mpp:
+            raise PydanticCustomError("incomplete", "`also_mpp` names the scale `mpp` again; take it out")
+        return self
+
+
+PATCH_SIZE = 256
+"""Side of patches (px) if neither the config nor the encoder's authors state another."""
+
+MPP = 0.5
+"""Scale of patches (um/px) likewise."""
+
+
+@section
+class TileSettings(Tile):
+    """The grid, and which patches are kept."""
+
+    patch_size: int = key(PATCH_SIZE, "side of a patch (px at the target scale)", ge=16)
+    mpp: float = key(MPP, "target scale (um/px); 0.5 is 20x", gt=0)
 
 
 @section
@@ -513,12 +558,24 @@ NO_FILE = ("hub", "random")
 
 @section
 class Weights:
-    """``embed: encoders: <name>``: where an encoder's weights come from."""
+    """Where an encoder's weights come from."""
 
     weights: Text = key(
         "hub", "hub, a local .pth or .safetensors file, or random (all results are then labelled as such)"
     )
     sha256: str | None = key(None, "expected SHA-256 of the local file", pattern="^[0-9a-f]{64}$")
+
+
+@section
+class Encoder(Weights):
+    """``embed: encoders: <name>``: an encoder, the patches that it reads, and where its weights come from."""
+
+    encoder: Text | None = key(
+        None, "the encoder, by its name in `ccl encoders` or in timm; without it, the name of the entry is the encoder"
+    )
+    tiling: Name | None = key(
+        None, "patches that it reads: tile, or one of `tilings`; without it, those that `tile` or its authors state"
+    )
 
 
 @section
@@ -537,8 +594,8 @@ class EmbedSettings(Storage, Weights, EncoderName):
 class Embed(Storage):
     """``embed``: the encoders, and how a job uses the machine."""
 
-    encoders: dict[Name, Weights] = key(
-        {"resnet50": Weights()}, "one entry per encoder, by its name in `ccl encoders` or in timm"
+    encoders: dict[Name, Encoder] = key(
+        {"resnet50": Encoder()}, "one entry per encoder, by its name in `ccl encoders` or in timm"
     )
     batch_size: int = key(64, "patches per forward pass; changes speed and memory, not results", ge=1)
     device: Device = key("auto", "auto uses a GPU if there is one")
@@ -787,7 +844,8 @@ class Config:
     )
     cohort: FoldDraw = subsection(FoldDraw)
     tissue: TissueSettings = subsection(TissueSettings)
-    tile: TileSettings = subsection(TileSettings)
+    tile: Tile = subsection(Tile)
+    tilings: dict[Name, Tile] = key({}, "further tilings by name, each with the keys that differ from `tile`")
     embed: Embed = subsection(Embed)
     genomics: Genomics = subsection(Genomics)
     cluster: ClusterSettings = subsection(ClusterSettings)
@@ -797,6 +855,10 @@ class Config:
     predict: PredictSettings = subsection(PredictSettings)
     explain: ExplainSettings = subsection(ExplainSettings)
     report: ReportSettings = subsection(ReportSettings)
+
+    def encoder(self, name: str) -> str:
+        """Return the encoder of an entry of ``embed: encoders``."""
+        return self.embed.encoders[name].encoder or name
 
     def path(self, path: str) -> str:
         """Return a path of the config: relative ones start from the ``data`` folder."""

@@ -229,16 +229,21 @@ def _grey(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _raster(slide: SlideMap, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return attention at the pixels of a map, NaN where there is no patch; at least one pixel per patch."""
+    """Return attention at the pixels of a map: the mean of the patches there, NaN where there is none.
+
+    A patch has at least one pixel.
+    """
     assert slide.places is not None
     width, height = slide.places.extent
-    per_px = max(1.0, min(max(width, height) / MAP_PX, slide.places.side))
-    raster = np.full((max(1, round(height / per_px)), max(1, round(width / per_px))), np.nan)
+    sides = slide.places.sides[:, None]
+    per_px = max(1.0, min(max(width, height) / MAP_PX, sides.min()))
+    total, count = np.zeros((2, max(1, round(height / per_px)), max(1, round(width / per_px))))
     first = np.floor(slide.places.coords / per_px + 1e-6).astype(int)
-    last = np.maximum(np.floor((slide.places.coords + slide.places.side) / per_px + 1e-6).astype(int), first + 1)
+    last = np.maximum(np.floor((slide.places.coords + sides) / per_px + 1e-6).astype(int), first + 1)
     for (left, top), (right, bottom), value in zip(first, last, values, strict=True):
-        raster[top:bottom, left:right] = value
-    return raster
+        total[top:bottom, left:right] += value
+        count[top:bottom, left:right] += 1
+    return np.asarray(np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0))
 
 
 def _scale_bar(axes: Axes, slide: SlideMap) -> None:

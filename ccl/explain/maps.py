@@ -45,16 +45,23 @@ class Places:
     """(N, 2) level-0 px."""
     attributes: Mapping[str, Any]
     """Attributes of :class:`ccl.io.formats.Tiles`."""
+    sizes: NDArray[np.float64] | None = None
+    """As in :class:`ccl.io.formats.Tiles`."""
 
     @property
-    def side(self) -> float:
-        """Side of a patch in level-0 px."""
-        return float(self.attributes["patch_size_level0"])
+    def tiles(self) -> Tiles:
+        """The patches as tiles."""
+        return Tiles(self.coords, self.attributes, self.sizes)
+
+    @property
+    def sides(self) -> NDArray[np.float64]:
+        """(N,) side of each patch in level-0 px."""
+        return self.tiles.sides
 
     @property
     def extent(self) -> tuple[float, float]:
         """Width and height of the slide in level-0 px; if unknown, those of the area that its patches cover."""
-        least = self.coords.max(axis=0) + self.side
+        least = (self.coords + self.sides[:, None]).max(axis=0)
         return (
             float(self.attributes.get("level0_width", least[0])),
             float(self.attributes.get("level0_height", least[1])),
@@ -157,15 +164,16 @@ def _locate(stored: Features, slide: Slide) -> tuple[Places | None, Picture | No
         return None, None, (NO_PLACES,)
     # Imported features need no path; DICOM slides may be named by their folder.
     if not slide.path.name or not (slide.path.is_file() or slide.path.with_suffix("").is_dir()):
-        return Places(stored.coords, stored.attributes), None, (NO_SLIDE,)
+        return Places(stored.coords, stored.attributes, stored.sizes), None, (NO_SLIDE,)
     try:
         with open_slide(slide) as reader:
             # Features of other tools lack some of these attributes.
             width, height = reader.dimensions
             own = {"level0_width": width, "level0_height": height, "level0_mpp": reader.mpp}
-            return Places(stored.coords, {**own, **stored.attributes}), overview(reader), ()
+            return Places(stored.coords, {**own, **stored.attributes}, stored.sizes), overview(reader), ()
     except SlideError as error:
-        return Places(stored.coords, stored.attributes), None, (f"the slide cannot be shown: {error.line}",)
+        note = f"the slide cannot be shown: {error.line}"
+        return Places(stored.coords, stored.attributes, stored.sizes), None, (note,)
 
 
 def _examples(
@@ -210,7 +218,7 @@ def _read(
         assert slide.places is not None, "slides with a picture have places"
         own = numbers[(numbers >= start) & (numbers < start + len(slide.places.coords))]
         if len(own):
-            tiles = Tiles(slide.places.coords[own - start], slide.places.attributes)
+            tiles = slide.places.tiles.only(own - start)
             with open_slide(sheet[slide.slide_id]) as reader:
                 found |= {int(own[place]): image for place, image in _cut(reader, tiles)}
         start += len(slide.places.coords)
@@ -220,7 +228,7 @@ def _read(
 def _cut(reader: SlideReader, tiles: Tiles) -> list[tuple[int, NDArray[np.uint8]]]:
     return [
         (int(place), image)
-        for group in patches(reader, tiles, min(EXAMPLE_PX, int(tiles.attributes["patch_size_level0"])))
+        for group in patches(reader, tiles, min(EXAMPLE_PX, int(tiles.sides.min())))
         for place, image in zip(group.positions, group.pixels, strict=True)
     ]
 
@@ -234,8 +242,8 @@ def write_geojson(path: Path, slide: SlideMap) -> None:
     places = slide.places
     width, height = places.extent
     features = []
-    for number, (x, y) in enumerate(places.coords.tolist()):
-        right, bottom = min(x + places.side, width), min(y + places.side, height)
+    for number, ((x, y), side) in enumerate(zip(places.coords.tolist(), places.sides.tolist(), strict=True)):
+        right, bottom = min(x + side, width), min(y + side, height)
         ring = [[x, y], [right, y], [right, bottom], [x, bottom], [x, y]]
         properties: dict[str, Any] = {
             "objectType": "tile",

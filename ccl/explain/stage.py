@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from ccl.io.progress import progress
 from ccl.io.sheets import read_slide_sheet
 from ccl.pages.style import caveats, house_style, inline, save
 from ccl.train.reload import check_tables
+from ccl.wsi.encoders.published import made_from
 
 
 def explain_patients(
@@ -73,10 +75,12 @@ def explain_patients(
     sheet = {slide.slide_id: slide for slide in read_slide_sheet(slides)}
     follow_up = read_table(outcomes, required=("patient_id", "months", "censorship"), text=("patient_id",))
     cohort = kaplan_meier(follow_up["months"], follow_up["censorship"])
+    patches = made_from(next(iter(members.bags.values()))[0].path).departure
     for case in progress(choose_cases(folds, settings), "explain", unit="patient"):
         check_tables(case.run, [case.patient], tables)
         explanation = explain_patient(case, tables)
         maps, examples = make_maps(members.bags[case.patient], sheet, explanation, tables.clusters)
+        case = replace(case, run=replace(case.run, facts={**case.run.facts, "patches": patches}))
         _write(out / case.patient, case, explanation, maps, examples, cohort=cohort, tables=tables)
 
 

@@ -99,6 +99,10 @@ def _text(values: Any) -> list[str]:
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
 
 
+SIZES = "patch_sizes_level0"
+"""Name of the array of the patches' sides in a file with patches of several scales."""
+
+
 @dataclass(frozen=True)
 class Tiles:
     """Positions of the patches of one slide, in TRIDENT's coordinate layout (``tile/{slide}.h5``)."""
@@ -107,6 +111,19 @@ class Tiles:
     """(N, 2) level-0 pixel of each patch's top-left corner, (x, y), row by row."""
     attributes: Mapping[str, Any]
     """TRIDENT's attributes of ``coords`` (see docs/formats.md), and ``level0_mpp``, ``target_mpp`` (um/px)."""
+    sizes: NDArray[np.float64] | None = None
+    """(N,) side of each patch in level-0 pixels; None if all have that of the attributes, ``patch_size_level0``."""
+
+    @property
+    def sides(self) -> NDArray[np.float64]:
+        """(N,) side of each patch in level-0 pixels."""
+        return (
+            np.full(len(self.coords), float(self.attributes["patch_size_level0"])) if self.sizes is None else self.sizes
+        )
+
+    def only(self, rows: NDArray[np.intp]) -> Tiles:
+        """Return some of the patches."""
+        return Tiles(self.coords[rows], self.attributes, None if self.sizes is None else self.sizes[rows])
 
     def write(self, path: Path, key: str) -> None:
         """Write the file atomically under the stage's `key`, with its checksum."""
@@ -116,7 +133,7 @@ class Tiles:
     def fill(self, file: h5py.File, key: str) -> None:
         """Write the content of the file."""
         file.attrs["ccl_key"] = key
-        _write_coords(file, self.coords, self.attributes)
+        _write_coords(file, self.coords, self.attributes, self.sizes)
 
     @classmethod
     def read(cls, path: Path, *, key: str | None = None) -> Tiles:
@@ -129,7 +146,7 @@ class Tiles:
         """
         with _open_h5(path, "tile") as file:
             check_key(path, str(file.attrs.get("ccl_key", "")), key)
-            return cls(file["coords"][:].astype(np.int64), dict(file["coords"].attrs))
+            return cls(file["coords"][:].astype(np.int64), dict(file["coords"].attrs), _read_sizes(file))
 
 
 def check_key(path: Path, found: str, listed: str | None) -> None:
@@ -144,9 +161,17 @@ def check_key(path: Path, found: str, listed: str | None) -> None:
         )
 
 
-def _write_coords(file: h5py.File, coords: NDArray[np.int64], attributes: Mapping[str, Any]) -> None:
+def _write_coords(
+    file: h5py.File, coords: NDArray[np.int64], attributes: Mapping[str, Any], sizes: NDArray[np.float64] | None
+) -> None:
     dataset = file.create_dataset("coords", data=coords.astype(np.int64), maxshape=(None, 2), fletcher32=True)
     dataset.attrs.update(attributes)
+    if sizes is not None:
+        file.create_dataset(SIZES, data=sizes, fletcher32=True)
+
+
+def _read_sizes(file: h5py.File) -> NDArray[np.float64] | None:
+    return file[SIZES][:].astype(np.float64) if SIZES in file else None
 
 
 @dataclass(frozen=True)
@@ -164,6 +189,8 @@ class Features:
     """The attributes of ``coords``, copied from the tiles."""
     key: str = ""
     """The key under which the file was written; empty for another tool's file."""
+    sizes: NDArray[np.float64] | None = None
+    """(N,) as in :class:`Tiles`."""
 
     def write(self, path: Path, key: str) -> None:
         """Write the file atomically under the stage's `key`, with its checksum."""
@@ -178,7 +205,7 @@ class Features:
         dataset = file.create_dataset("features", data=self.features, chunks=chunks, fletcher32=True)
         dataset.attrs.update(name=path.stem, savetodir=str(path.parent), encoder=self.encoder, weights=self.weights)
         if self.coords is not None:
-            _write_coords(file, self.coords, self.attributes)
+            _write_coords(file, self.coords, self.attributes, self.sizes)
 
     @classmethod
     def read(cls, path: Path, *, mpp: float | None = None) -> Features:
@@ -211,7 +238,8 @@ class Features:
             coords, attributes = stamp_coords(file, mpp) if "feats" in file else _read_coords(file)
             encoder, weights = _made_by(features)
             key = str(file.attrs.get("ccl_key", ""))
-            return cls(_single(_of_one_slide(features[:])), coords, encoder, weights, attributes, key)
+            sizes = _read_sizes(file)
+            return cls(_single(_of_one_slide(features[:])), coords, encoder, weights, attributes, key, sizes)
 
 
 @dataclass(frozen=True)

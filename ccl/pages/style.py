@@ -91,9 +91,11 @@ def caveats(facts: Mapping[str, Any]) -> list[str]:
     Parameters
     ----------
     facts : mapping
-        ``run.json``, ``evaluation.json`` or any other file with the entries ``synthetic`` and ``weights``.
+        ``run.json``, ``evaluation.json`` or any other file with the entries ``synthetic`` and ``weights``, and
+        optionally ``patches``: how its patches differ from those that the encoder is published for.
     """
-    return ["synthetic data"] * bool(facts["synthetic"]) + ["random encoder weights"] * (facts["weights"] == "random")
+    found = ["synthetic data"] * bool(facts["synthetic"]) + ["random encoder weights"] * (facts["weights"] == "random")
+    return found + ["other patches than published"] * bool(facts.get("patches"))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from ccl.config import sections
 from ccl.config.keys import default_of, keys_of
 from ccl.io.errors import ConfigError
 from ccl.plan.cohorts import Cohort
+from ccl.plan.tilings import DEFAULT, Tilings
 from ccl.predict.card import Card, read_card
 
 FREE = {"tissue": set(keys_of(sections.TissueSettings)), "cluster": {"k"}}
@@ -22,7 +23,9 @@ def bundle_folder(cohort: Cohort, bundle: str) -> Path:
     return Path(cohort.config.path(cohort.entry.predict_with[bundle]))
 
 
-def read_cards(cohorts: Mapping[str, Cohort], values: Mapping[str, Any]) -> dict[tuple[str, str], Card]:
+def read_cards(
+    cohorts: Mapping[str, Cohort], values: Mapping[str, Any], tilings: Tilings
+) -> dict[tuple[str, str], Card]:
     """Return the card of each bundle, by cohort and the bundle's name.
 
     Raises
@@ -36,12 +39,12 @@ def read_cards(cohorts: Mapping[str, Cohort], values: Mapping[str, Any]) -> dict
     for name, cohort in cohorts.items():
         for bundle in cohort.entry.predict_with or {}:
             card = read_card(bundle_folder(cohort, bundle))
-            _check_card(card, cohort, values, place=f"cohorts: {name}: predict_with: {bundle}")
+            _check_card(card, cohort, values, tilings, place=f"cohorts: {name}: predict_with: {bundle}")
             cards[name, bundle] = card
     return cards
 
 
-def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], *, place: str) -> None:
+def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], tilings: Tilings, *, place: str) -> None:
     lacking = cohort.lacks(card.declared)
     enough = card.incomplete and "clinical" not in lacking and not {"slides", "omics"} <= set(lacking)
     if lacking and not enough:
@@ -63,7 +66,7 @@ def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], *, place:
             expected=card.encoder,
             todo="name it in `embed: encoders`, or in the cohort's `features`",
         )
-    for section, key, here, there in _differences(card, cohort, values):
+    for section, key, here, there in _differences(card, cohort, values, tilings):
         raise ConfigError(
             "the config prepares slides differently from those that a bundle was trained on",
             where=f"config, {section}: {key}, and {place}",
@@ -90,7 +93,9 @@ def _check_transforms(card: Card, cohort: Cohort, *, place: str) -> None:
                 )
 
 
-def _differences(card: Card, cohort: Cohort, values: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, Any]]:
+def _differences(
+    card: Card, cohort: Cohort, values: Mapping[str, Any], tilings: Tilings
+) -> Iterator[tuple[str, str, Any, Any]]:
     """Yield the keys that prepare slides differently from the bundle's: section, key, value here and in the bundle.
 
     A key that did not exist when the bundle was made counts as its default.
@@ -98,10 +103,19 @@ def _differences(card: Card, cohort: Cohort, values: Mapping[str, Any]) -> Itera
     for section in cohort.prepared_by(card.declared):
         if section not in card.preprocessing:
             continue
-        for key, info in keys_of(type(getattr(cohort.config, section))).items():
-            here, there = values[section][key], card.preprocessing[section].get(key, default_of(info))
-            if key not in FREE.get(section, ()) and here != there:
-                yield section, key, here, there
+        own, place, cls = values[section], section, type(getattr(cohort.config, section))
+        if section == DEFAULT:
+            tiling = tilings.of[card.encoder]
+            own, place, cls = tiling.values, tiling.section, sections.TileSettings
+        for key, info in keys_of(cls).items():
+            here, there = own[key], card.preprocessing[section].get(key, default_of(info))
+            if key not in FREE.get(section, ()) and _listed(here) != _listed(there):
+                yield place, key, here, there
+
+
+def _listed(value: Any) -> Any:
+    """Return a list for a tuple, as JSON does."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _check_weights_kind(card: Card, cohort: Cohort, *, place: str) -> None:

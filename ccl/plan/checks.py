@@ -52,8 +52,8 @@ def check_sources(plan: Plan, files: Sequence[str | Path] = ()) -> None:
     if braced:
         raise mistakes(braced, files)
     if any(cohort.entry.reads_slides for cohort in plan.cohorts.values()):
-        for encoder, weights in plan.config.embed.encoders.items():
-            check_source(encoder, weights.weights)
+        for name, entry in plan.config.embed.encoders.items():
+            check_source(plan.config.encoder(name), entry.weights)
 
 
 def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:

@@ -113,8 +113,13 @@ class Inputs:
         return self._cohort(wildcards).manifests("tissue")
 
     def tile_manifests(self, wildcards: Wildcards) -> list[str]:
-        """Return the manifests of the tile stage of a cohort."""
-        return self._cohort(wildcards).manifests("tile")
+        """Return the manifests of the tile stage of a cohort, of all tilings."""
+        cohort = self._cohort(wildcards)
+        return [path for folder in self.plan.tilings.by_folder for path in cohort.manifests(folder)]
+
+    def tiles(self, wildcards: Wildcards) -> str:
+        """Return the manifest of the patches that an encoder reads."""
+        return f"<results>/{{cohort}}/{self.plan.tilings.of[wildcards.encoder].folder}/manifests/{{shard}}.tsv"
 
     def embed_manifests(self, wildcards: Wildcards) -> list[str]:
         """Return the manifests of all shards of the embed stage of a cohort, for one encoder."""

@@ -17,6 +17,7 @@ from ccl.plan.bundles import bundle_folder
 from ccl.plan.cohorts import Cohort
 from ccl.plan.inputs import Wildcards
 from ccl.plan.models import Model
+from ccl.plan.tilings import DEFAULT
 from ccl.train import version
 
 if TYPE_CHECKING:
@@ -160,6 +161,10 @@ class Options:
         upstream = [path.replace("<results>", self.plan.config.results) for path in files]
         return " ".join([self.section("tissue")(wildcards), *(f"--upstream {shlex.quote(path)}" for path in upstream)])
 
+    def tile(self, wildcards: Wildcards) -> str:
+        """Return the options of a tiling, by its folder."""
+        return to_flags(sections.TileSettings, self.plan.tilings.by_folder[wildcards.tiling].values)
+
     def source_inputs(self, wildcards: Wildcards, input: Any) -> str:
         """Return the inputs of the source stage as options, without the many files of the download."""
         return input_options(input, without=("files",))
@@ -214,7 +219,9 @@ class Options:
         """Return the sections of the config that made a model's inputs, and the transforms of a download, as JSON."""
         cohort, method = self._cohort(wildcards), self._model(wildcards).method
         settings: dict[str, Any] = {
-            name: stated(type(getattr(self.plan.config, name)), self.plan.values[name])
+            name: self.plan.tilings.of[wildcards.encoder].settings
+            if name == DEFAULT
+            else stated(type(getattr(self.plan.config, name)), self.plan.values[name])
             for name in cohort.prepared_by(method)
         }
         if "genomics" in method.reads and cohort.transforms:

@@ -24,6 +24,7 @@ from ccl.plan.models import Blank, Model, Run
 from ccl.plan.options import Options
 from ccl.plan.replaced import check_replaced
 from ccl.plan.targets import Targets
+from ccl.plan.tilings import Tilings, check_tilings
 from ccl.predict.card import Card
 
 
@@ -44,6 +45,11 @@ class Plan:
     def cohorts(self) -> dict[str, Cohort]:
         """The cohorts by name."""
         return {name: Cohort(name, self.config, self.demo) for name in self.config.cohorts}
+
+    @cached_property
+    def tilings(self) -> Tilings:
+        """The patches that each encoder reads."""
+        return Tilings(self.config, self.values)
 
     @property
     def followed(self) -> dict[str, Cohort]:
@@ -85,7 +91,7 @@ class Plan:
     @cached_property
     def cards(self) -> dict[tuple[str, str], Card]:
         """The card of each bundle that a cohort is predicted with, by cohort and the bundle's name."""
-        return read_cards(self.cohorts, self.values)
+        return read_cards(self.cohorts, self.values, self.tilings)
 
     @property
     def encoders(self) -> list[str]:
@@ -97,6 +103,7 @@ class Plan:
         """The constraints of the wildcards of paths."""
         return {
             "cohort": one_of(self.cohorts),
+            "tiling": one_of(self.tilings.by_folder),
             "encoder": one_of(self.encoders),
             "model": one_of(self.models),
             "shard": r"\d+",
@@ -151,6 +158,7 @@ def make_plan(values: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Pl
     config = check_config(values, files)
     plan = Plan(config, filled(config, json.loads(json.dumps(values, default=str))))
     check_cohort_names(plan, files)
+    check_tilings(config, files)
     check_sources(plan, files)
     check_models(plan, files)
     check_names((run.encoder, run.model) for run in plan.runs)

@@ -206,6 +206,12 @@ class Targets:
         """Say before a run, also before a dry one, what will go wrong."""
         for words in missing_slides(self.plan):
             say(f"note: {words}")
+        for words in self.plan.tilings.departures if self._embeds else ():
+            say(f"note: {words}")
+
+    @property
+    def _embeds(self) -> bool:
+        return any(cohort.entry.reads_slides for cohort in self.plan.cohorts.values())
 
     def closing_words(self) -> str:
         """Return the table of C-indices and the path of the report, for the end of a run."""

@@ -79,6 +79,7 @@ def make_bundle(
     ranges, limit = _ranges(tables, patients)
     outcomes = read_table(inputs.patients, text=("patient_id",)).set_index("patient_id").loc[patients]
     bags = read_members(inputs.slides, inputs.manifests).bags if inputs.slides else {}
+    encoders = (facts["encoder"], source_of(tables).encoder)
     with atomic_path(out / WEIGHTS) as temporary:
         temporary.write_bytes(
             save({name: value.contiguous() for name, value in (tensors | ranges).items()}, {"ccl": "{}"})
@@ -90,14 +91,14 @@ def make_bundle(
         shape=metadata["shape"],
         folds=[{"fold": run.fold, "interval_edges": run.facts["interval_edges"]} for run in folds],
         families=facts["families"],
-        features_encoder=source_of(tables).encoder,
+        features_encoder=encoders[1],
         scales=scales_of(row for patient in patients for row in bags.get(patient, ())),
         distance_limit=limit,
         cut=_median_risk(folds),
         n_patients=len(patients),
         n_events=int((outcomes["censorship"] == 0).sum()),
         preprocessing=preprocessing,
-        encoder_licence=ENCODERS[facts["encoder"]].licence if facts["encoder"] in ENCODERS else "",
+        encoder_licence=next((ENCODERS[name].licence for name in encoders if name in ENCODERS), ""),
         licence=settings.licence,
         intended_use=settings.intended_use,
         versions={

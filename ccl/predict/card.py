@@ -16,6 +16,7 @@ from ccl.io.errors import InputError
 from ccl.io.files import digest, existing, read_json, write_json
 from ccl.methods import get_method
 from ccl.methods.declaration import Method
+from ccl.wsi.encoders.published import departure
 
 VERSION = 1
 """Version of bundles: raise it when the output of ``ccl bundle`` changes for the same input."""
@@ -97,9 +98,15 @@ class Card:
     @property
     def caveats(self) -> list[str]:
         """Warnings that accompany every number that the bundle gives."""
-        return ["trained on a synthetic cohort"] * self.synthetic + ["encoder with random weights"] * (
-            "random" in self.weights
-        )
+        tile = {"also_mpp": (), **self.preprocessing.get("tile", {})}
+        patches = ""
+        if {"patch_size", "mpp"} <= tile.keys():
+            patches = departure(self.features_encoder, tile["patch_size"], tile["mpp"], *tile["also_mpp"])
+        return [
+            *["trained on a synthetic cohort"] * self.synthetic,
+            *["encoder with random weights"] * ("random" in self.weights),
+            *[f"encoder reads {patches}"] * bool(patches),
+        ]
 
     def write(self, folder: Path) -> None:
         """Write ``bundle.json``, with a key over all its entries."""

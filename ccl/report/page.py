@@ -247,5 +247,6 @@ def _left_out(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _citations(evaluations: Sequence[Evaluation]) -> list[tuple[str, str]]:
     """Return the citation of each method and encoder that the registries know."""
     known = {name: item.citation for name, item in (METHODS | ENCODERS).items()}
-    used = dict.fromkeys([*(e.method for e in evaluations), *(e.encoder for e in evaluations)])
+    encoders = [name for e in evaluations for name in (e.encoder, e.facts["features_encoder"])]
+    used = dict.fromkeys([*(e.method for e in evaluations), *encoders])
     return [(name, known[name]) for name in used if name in known]

@@ -76,7 +76,8 @@ def make_tables(cohorts: Sequence[Cohort]) -> dict[str, pd.DataFrame]:
 
     # Several seeds of any model have two columns more: their number and the spread over them.
     seeds = ["seeds", "std_over_seeds"] if any(len(one.seeds) > 1 for one in evaluations) else []
-    c_index = ["protocol", "c_index", "std", *seeds, "pooled", "folds", "folds_without", "learnt", *ORIGIN]
+    patches = ["patches"] if any(one.patches for one in evaluations) else []
+    c_index = ["protocol", "c_index", "std", *seeds, "pooled", "folds", "folds_without", "learnt", *ORIGIN, *patches]
     excluded = [(cohort.name, slide, reason) for cohort in cohorts for slide, reason in cohort.excluded.items()]
     files = [{"cohort": cohort.name, **vars(file)} for cohort in cohorts for file in cohort.inputs]
     tables = {
@@ -117,6 +118,7 @@ def _c_indices(evaluation: Evaluation) -> list[dict[str, Any]]:
             "folds_without": len(evaluation.runs) - evaluation.folds_with_c_index(protocol),
             "learnt": "yes" if evaluation.learnt else "no",
             **_origin(evaluation),
+            "patches": evaluation.patches,
         }
         for protocol, found in evaluation.facts["protocols"].items()
     ]

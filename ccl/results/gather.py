@@ -21,6 +21,7 @@ from ccl.results.components import Components, read_components
 from ccl.results.coverage import Coverage, read_coverage
 from ccl.results.described import Described, check_described
 from ccl.train.learning import NOT_TRAINED, has_learnt
+from ccl.wsi.encoders.published import Made, made_from
 
 PROTOCOLS_SHOWN = ("last", INNER, "best-on-test")
 """Protocols in the order of every table; those without a choice on test patients come first."""
@@ -92,6 +93,11 @@ class Evaluation(Described):
     def data(self) -> str:
         """Whether the patients are real, in the word of the tables."""
         return "synthetic" if self.synthetic else "real"
+
+    @property
+    def patches(self) -> str:
+        """How its patches differ from those that the encoder is published for; empty if they do not."""
+        return str(self.facts["patches"])
 
     @property
     def weights(self) -> str:
@@ -166,10 +172,15 @@ def gather(evaluations: Sequence[Path], components: Sequence[Path] = (), added: 
     decomposed = {found.key: found for found in (read_components(Path(path).parent) for path in components)}
     beside = {found.key: found for found in (read_added(Path(path).parent) for path in added)}
     members: dict[Path, list[Evaluation]] = {}
+    made: dict[tuple[Path, str], dict[str, str]] = {}
     for path in evaluations:
         folder = Path(path).absolute().parents[3]
         found = _read_evaluation(Path(path).absolute(), folder)
-        whole = replace(found, components=decomposed.get(found.key), added=beside.get(found.key))
+        place = (folder, found.encoder)
+        if place not in made:
+            made[place] = _made(*place)
+        facts = {**found.facts, **made[place]}
+        whole = replace(found, facts=facts, components=decomposed.get(found.key), added=beside.get(found.key))
         members.setdefault(folder, []).append(whole)
     _check_names([one for found in members.values() for one in found])
     return [_read_cohort(folder, tuple(found)) for folder, found in members.items()]
@@ -242,11 +253,11 @@ def _read_cohort(folder: Path, evaluations: tuple[Evaluation, ...]) -> Cohort:
     return Cohort(
         str(summary["cohort"]),
         summary,
-        _read_excluded(folder, features.values()),
+        _read_excluded(folder, features),
         evaluations,
         tuple(_read_inputs(folder, {**summary.get("inputs", {}), **(source or {}).get("inputs", {})}, features)),
         _read_deaths(folder / "cohort" / "patients.csv"),
-        folder / "quality" / "contact_sheet.html" if (folder / "tile" / "manifests").is_dir() else None,
+        folder / "quality" / "contact_sheet.html" if (folder / "tile").is_dir() else None,
         source,
         read_coverage(folder / "genomics"),
     )
@@ -260,6 +271,13 @@ def _read_deaths(path: Path) -> frozenset[str]:
 def _features(folder: Path, encoder: str) -> dict[str, ManifestRow]:
     """Return the manifest row of each slide with features, embedded or imported."""
     return _rows(path for stage in ("embed", "import") for path in (folder / stage / encoder).glob("manifest.tsv"))
+
+
+def _made(folder: Path, encoder: str) -> dict[str, str]:
+    """Return by which encoder and from which patches a cohort's features were made; all slides have the same."""
+    used = [row.path for row in _features(folder, encoder).values() if row.status == "ok" and row.path.exists()]
+    found = made_from(used[0]) if used else Made()
+    return {"features_encoder": found.encoder, "made_from": found.patches, "patches": found.departure}
 
 
 def _read_inputs(
@@ -279,17 +297,22 @@ def _read_inputs(
     return files
 
 
-def _read_excluded(folder: Path, features: Iterable[Mapping[str, ManifestRow]]) -> dict[str, str]:
-    """Return the reason of each slide of the cohort that was excluded."""
+def _read_excluded(folder: Path, features: Mapping[str, Mapping[str, ManifestRow]]) -> dict[str, str]:
+    """Return the reason of each slide of the cohort that was excluded, by all of its encoders or by those named."""
     sheet = folder / "cohort" / "slides.csv"
     known = read_table(sheet, text=("slide_id",))["slide_id"].tolist() if sheet.is_file() else []
-    stages = [_rows((folder / stage / "manifests").glob("*.tsv")) for stage in ("tissue", "tile")]
-    rows = {slide: [stage[slide] for stage in (*stages, *features) if slide in stage] for slide in known}
-    reasons = {
-        slide: "; ".join(dict.fromkeys(row.message for row in found if row.status == "excluded"))
-        for slide, found in rows.items()
-    }
-    return {slide: reason for slide, reason in reasons.items() if reason}
+    stages = {name: _rows((folder / name / "manifests").glob("*.tsv")) for name in ("tissue", "tile")}
+    reasons: dict[str, str] = {}
+    for slide in known:
+        # Before a slide is embedded, the earlier stages know; afterwards, what they say may be of other patches.
+        own = {name: rows[slide] for name, rows in features.items() if slide in rows}
+        found = own or {name: rows[slide] for name, rows in stages.items() if slide in rows}
+        bad = {name: row.message for name, row in found.items() if row.status == "excluded"}
+        is_part = len(bad) < len(own)
+        words = [f"{message} (for {name})" if is_part else message for name, message in bad.items()]
+        if words:
+            reasons[slide] = "; ".join(dict.fromkeys(words))
+    return reasons
 
 
 def _rows(manifests: Iterable[Path]) -> dict[str, ManifestRow]:

@@ -220,7 +220,9 @@ def _row_problems(row: ManifestRow, manifest: Path, found: Mapping[Path, Any], a
     path = Path(os.path.normpath(row.path))
     if row.status != "ok" or isinstance(found.get(path), str):
         return
-    if (path.suffix == ".geojson" or path.parent.name == "tile") and not path.with_suffix(".jpg").exists():
+    # A tiling has a folder in that of the stage.
+    is_tiles = path.parent == Path(os.path.normpath(manifest.parent.parent)) and "tile" in path.parts[-3:-1]
+    if (path.suffix == ".geojson" or is_tiles) and not path.with_suffix(".jpg").exists():
         yield Problem(path.with_suffix(".jpg"), "missing", manifest, damaged=False)
     if not path.exists():
         yield Problem(path, "missing", manifest, damaged=False)

@@ -21,6 +21,8 @@ from ccl.evaluate.folds import read_folds
 from ccl.explain import EXPLAINED
 from ccl.explain.cases import Case, choose_cases
 from ccl.explain.explanation import Explanation, explain_patient
+from ccl.explain.figures import _raster
+from ccl.explain.maps import Places, SlideMap
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import write_table
 from ccl.io.formats import Clusters, Features, Genomics, read_manifest, write_manifest
@@ -195,6 +197,32 @@ def test_features_without_coordinates_are_told_and_cost_only_their_map(
     note = "the features have no coordinates of their patches"
     assert note in (folder / "explanation.html").read_text()
     assert note in json.loads((folder / "explanation.json").read_text())["slides"]["P00-A"]["notes"][0]
+
+
+def test_patches_of_several_scales_are_drawn_at_their_own_size(
+    planted: Planted, trained: Trained, tmp_path: Path
+) -> None:
+    own = copied(planted, tmp_path / "data")
+    rows = read_manifest(own.manifest)
+    stored = Features.read(rows[0].path)
+    assert stored.coords is not None
+    sizes = np.full(len(stored.coords), float(PATCH_PX))
+    sizes[0] = 2 * PATCH_PX
+    replace(stored, sizes=sizes).write(rows[0].path, rows[0].key)
+    folder = own.explain("attmil", trained("attmil"), tmp_path / "out", patients=("P00",)) / "P00"
+    content = json.loads((folder / "P00-A.geojson").read_text())
+    areas = [shape(feature["geometry"]).area for feature in content["features"]]
+    assert areas == [4 * PATCH_PX**2] + [PATCH_PX**2] * (len(areas) - 1)
+    assert (folder / "figures" / "map.P00-A.svg").exists()
+    assert (folder / "figures" / "patches.svg").exists()
+
+
+def test_attention_on_overlapping_patches_is_their_mean() -> None:
+    about = {"patch_size_level0": 2.0, "level0_width": 5, "level0_height": 2}
+    places = Places(np.array([[0, 0], [1, 0], [3, 0]]), about, np.array([2.0, 2.0, 1.0]))
+    slide = SlideMap("S", places, {}, None, None, ())
+    found = _raster(slide, np.array([1.0, 3.0, 7.0]))
+    np.testing.assert_array_equal(found, [[1, 2, 3, 7, np.nan], [1, 2, 3, np.nan, np.nan]])
 
 
 def test_a_slide_that_is_not_at_hand_has_a_map_without_picture(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,24 @@ def test_a_bundle_of_incomplete_patients_needs_only_one_modality(
     assert bool(inputs.bundle_manifests(wildcards)) == bool(inputs.bundle_sheet(wildcards)) == (without == "omics")
     with pytest.raises(CclError, match=f"no {without}"):
         bundled({"cluster": CLUSTER}, without=without)
+
+
+def test_patches_are_compared_with_those_of_the_bundle_s_encoder(bundled: Make) -> None:
+    recorded = {"tile": {**TILE, "mpp": 1.0, "overlap": 64, "also_mpp": [2.0]}, "cluster": CLUSTER}
+    low = {"mpp": 1.0, "overlap": 64, "also_mpp": [2.0]}
+    embed = {"encoders": {"resnet50": {"weights": "random", "tiling": "low"}}}
+    bundled(recorded, tilings={"low": low}, embed=embed)
+    with pytest.raises(CclError, match=r"set `tilings: low: overlap: 64`"):
+        bundled(recorded, tilings={"low": {**low, "overlap": 0}}, embed=embed)
+
+
+def test_a_bundle_of_other_patches_than_published_says_so_beside_its_numbers(bundled: Make) -> None:
+    recorded = {"tile": {**TILE, "mpp": 1.0}, "cluster": CLUSTER}
+    made = bundled(recorded, tile={"mpp": 1.0}).cards["fresh", "ours"]
+    assert made.caveats == ["encoder with random weights"]
+    assert replace(made, features_encoder="conch").caveats[1:] == [
+        "encoder reads patches of 256 px at 1 um/px (published: 512 px at 0.5 um/px)"
+    ]
 
 
 def test_the_number_of_clusters_is_the_bundle_s_own(bundled: Make) -> None:

@@ -52,13 +52,17 @@ def test_options_of_a_job(plan: Make, stage: str, expected: Any) -> None:
     ("section", "expected"),
     [
         ("tissue", "--mpp 8.0 --threshold 0.06 --min-area-mm2 0.05 --min-hole-mm2 0.005 --annotation restrict"),
-        ("tile", "--patch-size 256 --mpp 1 --unit microns --min-tissue 0.5"),
         ("evaluate", "--months 12 --months 36.5"),
         ("predict", ""),
     ],
 )
 def test_options_of_a_section_are_written_as_in_the_config(plan: Make, section: str, expected: str) -> None:
-    assert plan(tile={"mpp": 1}, evaluate={"months": [12, 36.5]}).options.section(section)(None) == expected
+    assert plan(evaluate={"months": [12, 36.5]}).options.section(section)(None) == expected
+
+
+def test_options_of_the_tile_stage_are_written_as_in_the_config(plan: Make) -> None:
+    found = plan(tile={"mpp": 1}).options.tile(job(tiling="tile"))
+    assert found == "--patch-size 256 --mpp 1 --unit microns --min-tissue 0.5"
 
 
 def test_inner_is_an_option_only_where_it_holds_patients_out(plan: Make) -> None:
@@ -93,7 +97,7 @@ def test_the_way_a_cohort_is_labelled(plan: Make, config: dict[str, Any]) -> Non
 
 
 def test_features_made_elsewhere_were_not_tiled_here(plan: Make, config: dict[str, Any]) -> None:
-    of_ccl = job(cohort="blca", model="ccl")
+    of_ccl = job(cohort="blca", encoder="uni", model="ccl")
     assert '"tile"' in plan().options.preprocessing(of_ccl)
     made = plan(cohorts={"blca": {**config["cohorts"]["blca"], "features": {"uni": "."}}})
     assert '"tile"' not in made.options.preprocessing(of_ccl)

@@ -18,6 +18,7 @@ import yaml
 from ccl.config.sections import ReportSettings
 from ccl.io.errors import InputError
 from ccl.io.files import write_json
+from ccl.io.formats import Features, ManifestRow, write_manifest
 from ccl.report import figures
 from ccl.report.stage import write_report
 from ccl.results.gather import evaluations_of, gather
@@ -364,3 +365,34 @@ def test_missing_file_is_named(tmp_path, make_results, name):
     with pytest.raises(InputError, match=re.escape(name)):
         write_report(out=tmp_path / "report", evaluations=evaluations, config={}, settings=ReportSettings("No"))
     assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("patch_size", "power", "said"),
+    [(512, 20.0, ""), (256, 20.0, "patches of 256 px at 0.5 um/px (published: 512 px at 0.5 um/px)")],
+)
+def test_other_patches_than_the_published_ones_are_labelled(tmp_path, make_results, patch_size, power, said):
+    evaluations = make_results(tmp_path, "mine", methods=[("near", "ccl")])
+    about = {"patch_size": patch_size, "patch_size_level0": patch_size, "target_magnification": power}
+    path = tmp_path / "mine" / "embed" / "near" / "S.h5"
+    Features(np.ones((2, 4), np.float32), np.zeros((2, 2), np.int64), "conch", "hub", about).write(path, "key")
+    write_manifest(path.with_name("manifest.tsv"), [ManifestRow("S", "ok", path, "key", 2, "")])
+    write_report(out=tmp_path / "report", evaluations=evaluations, config={}, settings=ReportSettings("Mine"))
+    page = (tmp_path / "report" / "report.html").read_text()
+    table = pd.read_csv(tmp_path / "report" / "tables" / "c_index.csv")
+    assert ("published: 512 px" in page) == ("other patches than published" in page) == bool(said)
+    assert table.get("patches", pd.Series([""])).tolist()[0] == said
+    assert f"on mine: {said or '512 px at 0.5 um/px'}" in page
+    assert "Lu et al., Nat. Med. 2024" in page, "the encoder of the files is cited, whatever its name in the config"
+
+
+def test_a_slide_that_only_some_encoders_can_use_is_named_with_them(tmp_path, make_results):
+    slides = {"S1": "", "S2": "tile: no patch with enough tissue"}
+    evaluations = make_results(tmp_path, "mine", methods=[("near", "ccl"), ("far", "ccl")], slides=slides)
+    for encoder, reasons in {"near": {"S1": "", "S2": ""}, "far": {"S1": "", "S2": "tile: no patch"}}.items():
+        rows = [ManifestRow(n, "excluded" if r else "ok", tmp_path / n, "", 0, r) for n, r in reasons.items()]
+        write_manifest(tmp_path / "mine" / "embed" / encoder / "manifest.tsv", rows)
+    (cohort,) = gather(evaluations)
+    assert cohort.excluded == {"S2": "tile: no patch (for far)"}
+    (cohort,) = gather(evaluations[:1])
+    assert cohort.excluded == {}

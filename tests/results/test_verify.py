@@ -76,6 +76,19 @@ def test_a_whole_folder_passes(results: Path) -> None:
     assert (done.exit_code, done.stdout) == (0, WHOLE)
 
 
+def test_a_picture_of_a_tiling_that_is_missing_is_named(results: Path) -> None:
+    path = results / "blca/tile/20x_512px/A.h5"
+    Tiles(np.arange(8).reshape(4, 2), ABOUT).write(path, "k3")
+    write_manifest(path.parent / "manifests/0.tsv", [ManifestRow("A", "ok", path, "k3", 4, "")])
+    done = call(results)
+    assert done.exit_code == 1
+    assert "20x_512px/A.jpg" in done.output
+    path.with_suffix(".jpg").touch()
+    assert call(results).exit_code == 0
+    path.write_bytes(path.read_bytes()[:500])
+    assert str(path.parent / "manifests/0.tsv") in call(results, "--mend").output, "what makes it again"
+
+
 def damage(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:2000])
 

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from ccl.io.formats import Features, Tiles, read_manifest
 from ccl.results.verify import verify_results
 from tests.workflow.workspace import Workspace
 
@@ -318,3 +319,24 @@ def test_a_slide_that_was_replaced_after_its_tissue_was_outlined_is_not_embedded
     assert result.returncode != 0
     logs = (workspace.folder / "results" / "logs" / "embed").rglob("*.log")
     assert any("not the one that was outlined" in text for text in map(Path.read_text, logs))
+
+
+def test_another_tiling_is_made_beside_the_first(workspace: Workspace) -> None:
+    """Nothing of the first encoder runs again; the second stands beside it in the report and the contact sheet."""
+    workspace.set("tilings.coarse", {"patch_size": 64, "mpp": 4.0, "also_mpp": [2.0], "overlap": 16, "max_patches": 9})
+    workspace.set("embed.encoders.low", {"encoder": "resnet50", "tiling": "coarse", "weights": "random"})
+    new = {"tile": 2, "embed": 2, "gather": 1, "cluster": 1, "train": 2, "evaluate": 1, "components": 1}
+    assert workspace.planned() == {**new, "explain_model": 1, "quality": 1, "report": 1}
+    results = workspace.folder / "results" / "tiny"
+    before = (results / "embed" / "resnet50" / "manifest.tsv").read_bytes()
+    done = workspace.snakemake("--until", "quality", "gather")
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert (results / "embed" / "resnet50" / "manifest.tsv").read_bytes() == before
+    for row in read_manifest(results / "embed" / "low" / "manifest.tsv"):
+        features, tiles = Features.read(row.path), Tiles.read(results / "tile" / "coarse" / f"{row.slide_id}.h5")
+        assert len(features.features) == len(tiles.coords) == row.count <= 9
+        assert features.sizes is not None
+        assert features.sizes.tolist() == tiles.sides.tolist()
+    table = pd.read_csv(results / "quality" / "slides.csv")
+    assert table["tiles coarse"].max() <= 9
+    assert verify_results(workspace.folder / "results").problems == []

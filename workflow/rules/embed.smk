@@ -1,7 +1,7 @@
 rule embed:
     input:
         slides=ancient(plan.inputs.slide_sheet),
-        upstream="<results>/{cohort}/tile/manifests/{shard}.tsv",
+        upstream=plan.inputs.tiles,
         weights=plan.inputs.weights,
     output:
         manifest="<results>/{cohort}/embed/{encoder}/manifests/{shard}.tsv",

@@ -3,11 +3,11 @@ rule tile:
         slides=ancient(plan.inputs.slide_sheet),
         upstream="<results>/{cohort}/tissue/manifests/{shard}.tsv",
     output:
-        manifest="<results>/{cohort}/tile/manifests/{shard}.tsv",
+        manifest="<results>/{cohort}/{tiling}/manifests/{shard}.tsv",
     log:
-        "<logs>/tile/{cohort}/{shard}.log",
+        "<logs>/{tiling}/{cohort}/{shard}.log",
     benchmark:
-        "<benchmarks>/tile/{cohort}/{shard}.tsv"
+        "<benchmarks>/{tiling}/{cohort}/{shard}.tsv"
     conda:
         "../../envs/ccl.yaml"
     resources:
@@ -16,7 +16,7 @@ rule tile:
     params:
         shards=plan.config.shards,
         version=plan.version("wsi.tile"),
-        flags=plan.options.section("tile"),
+        flags=plan.options.tile,
         out=subpath(output.manifest, ancestor=2),
     shell:
         "ccl tile --slides {input.slides:q} --upstream {input.upstream:q}"

@@ -88,7 +88,8 @@ def export_features(out: Path, *, layout: str, slides: Path, manifests: Sequence
     notes: Counter[str] = Counter()
     for row in progress([row for row in rows if row.status == "ok"], "export", unit="slide"):
         try:
-            notes.update(WRITERS[layout](out, _load(row, sheet)))
+            for part in _scales(_load(row, sheet), layout):
+                notes.update(WRITERS[layout](out, part))
         except CclError as error:
             bad[row.slide_id] = error.line
     excluded = {row.slide_id: row.message for row in rows if row.status != "ok"}
@@ -137,7 +138,41 @@ def _load(row: ManifestRow, sheet: Mapping[str, Slide]) -> Export:
             expected="a file with the position of each patch; positions in um (STAMP) need `mpp` in the sheet",
             todo="import the same features from HDF5 files, and fill the sheet's `mpp` if they are STAMP's",
         )
-    return Export(slide, row, Tiles(features.coords, features.attributes), features)
+    return Export(slide, row, Tiles(features.coords, features.attributes, features.sizes), features)
+
+
+def _scales(export: Export, layout: str) -> list[Export]:
+    """Return the patches of each scale of a slide; only TRIDENT has a folder for each.
+
+    Raises
+    ------
+    InputError
+        The slide has patches of several scales, for which the layout has no place.
+    """
+    tiles = export.tiles
+    if tiles.sizes is None:
+        return [export]
+    if layout != "trident":
+        raise InputError(
+            "patches of several scales, for which the layout has no place",
+            where=str(export.row.path),
+            found=f"sides of {', '.join(f'{side:g}' for side in np.unique(tiles.sizes))} level-0 px",
+            expected="patches of one scale",
+            todo="export to trident, or embed with a tiling of one scale",
+        )
+    return [_of_scale(export, side) for side in dict.fromkeys(tiles.sizes.tolist())]
+
+
+def _of_scale(export: Export, side: float) -> Export:
+    """Return the patches with one `side` in level-0 pixels, with the attributes of their scale."""
+    size, level0, mpp = export.told("patch_size", "level0_magnification", "level0_mpp")
+    about = {name: value for name, value in export.tiles.attributes.items() if name != "also_mpp"}
+    about |= {"patch_size_level0": side, "target_magnification": level0 * size / side, "target_mpp": side * mpp / size}
+    own = np.flatnonzero(export.tiles.sides == side)
+    tiles = replace(export.tiles.only(own), attributes=about, sizes=None)
+    found = export.features
+    features = found and replace(found, features=found.features[own], coords=tiles.coords, attributes=about, sizes=None)
+    return replace(export, tiles=tiles, features=features)
 
 
 def _refuse_foreign(*paths: Path) -> None:

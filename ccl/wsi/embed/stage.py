@@ -129,9 +129,9 @@ class EmbedStage:
                 where=f"slide {slide.slide_id}, encoder {self.settings.encoder}",
                 todo="check the weights; with `dtype: float16` values above 65,504 overflow",
             )
-        Features(features, tiles.coords, self.settings.encoder, self.weights, tiles.attributes).write(
-            self.output(slide), key
-        )
+        Features(
+            features, tiles.coords, self.settings.encoder, self.weights, tiles.attributes, sizes=tiles.sizes
+        ).write(self.output(slide), key)
         return len(features)
 
     def _check_scale(self, tiles: Tiles) -> None:

@@ -51,6 +51,10 @@ class Encoder:
     """Scales (um/px) that the encoder was trained at; empty if its pictures had no common scale."""
     patch_px: int = 256
     """Side of the patches at these scales."""
+    tiled_mpp: float | None = None
+    """Scale (um/px) of :attr:`published` if the encoder was trained at several."""
+    tiled_by: str = ""
+    """Source of :attr:`published`."""
     access: Literal["open", "gated"] = "open"
     licence: str
     citation: str
@@ -61,7 +65,12 @@ class Encoder:
         return self.url or f"https://huggingface.co/{self.repo}"
 
     @property
+    def published(self) -> tuple[int, float] | None:
+        """Side (px) and scale (um/px) of the patches that the encoder is published for; None if none are stated."""
+        return (self.patch_px, self.tiled_mpp or self.mpp[0]) if self.mpp else None
+
+    @property
     def recipe(self) -> dict[str, Any]:
         """The fields that the embedding depends on; changes of citation or licence do not change features."""
-        about = ("mpp", "patch_px", "access", "licence", "citation")
+        about = ("mpp", "patch_px", "tiled_mpp", "tiled_by", "access", "licence", "citation")
         return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in about}

@@ -21,5 +21,5 @@ def scale_warning(encoder: Encoder, patch_px: int, mpp: float) -> str | None:
     scales = " or ".join(f"{scale:g}" for scale in encoder.mpp)
     return (
         f"warning: patches are {side:.0f} um wide ({patch_px} px at {mpp:.3g} um/px), {encoder.name} was trained on "
-        f"{sides} um ({encoder.patch_px} px at {scales} um/px); see `tile: patch_size` and `mpp`"
+        f"{sides} um ({encoder.patch_px} px at {scales} um/px); see `tile: patch_size` and `mpp`, or `tilings`"
     )

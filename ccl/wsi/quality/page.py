@@ -64,7 +64,8 @@ def _card(slide: SlideQuality, number: int, folder: Path) -> dict[str, Any]:
     outline = "outline of the tissue"
     if not slide.measures:
         outline = "as it is" if slide.outline else "picture: the file cannot be read"
-    pictures = ((slide.outline, outline), (slide.grid, "grid of patches"))
+    others = [(own.grid, f"grid of patches, {own.tiling}") for own in slide.tilings[1:]]
+    pictures = ((slide.outline, outline), (slide.tilings[0].grid, "grid of patches"), *others)
     return {
         "slide": slide,
         "number": number,

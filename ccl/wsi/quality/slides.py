@@ -37,6 +37,20 @@ class Measures:
 
 
 @dataclass(frozen=True)
+class Tiled:
+    """The patches of a slide of one tiling."""
+
+    tiling: str
+    """Name of the tiling."""
+    tiles: int | None
+    """None if there is no tile."""
+    filtered: str
+    """Patches that were left out; empty if none were."""
+    grid: Path | None
+    """Picture of the tiles."""
+
+
+@dataclass(frozen=True)
 class SlideQuality:
     """One slide of the contact sheet."""
 
@@ -50,14 +64,15 @@ class SlideQuality:
     """Whether the user annotated its tissue."""
     measures: Measures | None
     """None if no tissue was found."""
-    tiles: int | None
-    """None if there is no tile."""
-    filtered: str
-    """Patches that each filter took; empty if none were taken."""
+    tilings: tuple[Tiled, ...]
+    """One or more."""
     outline: Path | None
     """Picture of the tissue's outline; of a slide refused by ``tissue``, the slide itself."""
-    grid: Path | None
-    """Picture of the tiles."""
+
+    @property
+    def tiles(self) -> int | None:
+        """Tiles of the first tiling; None if there is no tile."""
+        return self.tilings[0].tiles
 
     @property
     def status(self) -> str:
@@ -80,9 +95,9 @@ def read_slides(
     InputError
         A slide is in no manifest, or a file that a manifest lists is missing or damaged.
     """
-    outlined, tiled = _rows(tissue), _rows(tile)
+    outlined, tiled = _rows(tissue), _by_tiling(tile)
     embedded = [_rows([path]) for path in embed]
-    same = _same(sheet, tiled)
+    same = _same(sheet, next(iter(tiled.values())))
     slides = []
     for slide in progress(sheet, "quality", unit="slide"):
         one = _slide(slide, outlined, tiled)
@@ -112,13 +127,28 @@ def to_table(slides: Sequence[SlideQuality]) -> pd.DataFrame:
             "notes": "; ".join(slide.notes),
             "annotated": "yes" if slide.annotated else "no",
             **{name: getattr(slide.measures, name, None) for name in names},
-            "tiles": slide.tiles,
-            "filtered": slide.filtered,
+            **{
+                _column(name, slide.tilings, n): getattr(own, name)
+                for n, own in enumerate(slide.tilings)
+                for name in PER_TILING
+            },
         }
         for slide in slides
     ]
-    columns = ("slide_id", "patient_id", "status", "message", "notes", "annotated", *names, "tiles", "filtered")
-    return pd.DataFrame(rows, columns=list(columns)).astype({"pieces": "Int64", "tiles": "Int64"})
+    tilings = slides[0].tilings if slides else (Tiled("tile", None, "", None),)
+    counts = [_column("tiles", tilings, n) for n in range(len(tilings))]
+    others = [_column(name, tilings, n) for n in range(len(tilings)) for name in PER_TILING]
+    columns = ("slide_id", "patient_id", "status", "message", "notes", "annotated", *names, *others)
+    return pd.DataFrame(rows, columns=list(columns)).astype(dict.fromkeys(["pieces", *counts], "Int64"))
+
+
+PER_TILING = ("tiles", "filtered")
+"""Columns that each tiling has."""
+
+
+def _column(name: str, tilings: Sequence[Tiled], number: int) -> str:
+    """Return the name of a column of a tiling; the first has no name of its own."""
+    return f"{name} {tilings[number].tiling}" if number else name
 
 
 class Row(NamedTuple):
@@ -134,14 +164,20 @@ class Row(NamedTuple):
         return self.row.message
 
 
+def _by_tiling(manifests: Sequence[Path]) -> Mapping[str, Mapping[str, Row]]:
+    """Return each slide's row by the name of the tiling, which is that of its folder."""
+    names = dict.fromkeys(path.parent.parent.name for path in manifests)
+    return {name: _rows([path for path in manifests if path.parent.parent.name == name]) for name in names}
+
+
 def _rows(manifests: Sequence[Path]) -> Mapping[str, Row]:
     """Return each slide's row."""
     return {row.slide_id: Row(row, path.parent.parent) for path in manifests for row in read_manifest(path)}
 
 
-def _slide(slide: Slide, outlined: Mapping[str, Row], tiled: Mapping[str, Row]) -> SlideQuality:
+def _slide(slide: Slide, outlined: Mapping[str, Row], tiled: Mapping[str, Mapping[str, Row]]) -> SlideQuality:
     """Return a slide as ``tissue`` and ``tile`` left it."""
-    for stage, rows in (("tissue", outlined), ("tile", tiled)):
+    for stage, rows in (("tissue", outlined), *(("tile", rows) for rows in tiled.values())):
         if slide.slide_id not in rows:
             raise InputError(
                 "a slide is in no manifest",
@@ -149,21 +185,25 @@ def _slide(slide: Slide, outlined: Mapping[str, Row], tiled: Mapping[str, Row]) 
                 expected="a row in one of the manifests",
                 todo="name the manifests of all shards, or run the stage again",
             )
-    tissue, tile = outlined[slide.slide_id], tiled[slide.slide_id]
+    tissue, tiles = outlined[slide.slide_id], {name: rows[slide.slide_id] for name, rows in tiled.items()}
     outlines = Outlines.read(tissue.row.path, key=tissue.row.key) if tissue.row.status == "ok" else None
     measures = _measures(outlines) if outlines else None
     return SlideQuality(
         slide_id=slide.slide_id,
         patient_id=slide.patient_id,
-        reason=tile.message if tile.row.status == "excluded" else "",
+        reason="; ".join(dict.fromkeys(tile.message for tile in tiles.values() if tile.row.status == "excluded")),
         notes=(*(outlines.notes if outlines else ()), *_doubts(slide, measures)),
         annotated=slide.annotation is not None,
         measures=measures,
-        tiles=tile.row.count if tile.row.status == "ok" else None,
-        filtered=_filtered(tile.row.path) if tile.row.status == "ok" else "",
+        tilings=tuple(_tiled(name, tile) for name, tile in tiles.items()),
         outline=_picture(tissue) if outlines else _refused(slide, tissue.folder),
-        grid=_picture(tile) if tile.row.status == "ok" else None,
     )
+
+
+def _tiled(name: str, tile: Row) -> Tiled:
+    if tile.row.status != "ok":
+        return Tiled(name, None, "", None)
+    return Tiled(name, tile.row.count, _filtered(tile.row.path), _picture(tile))
 
 
 def _picture(row: Row) -> Path:
@@ -172,7 +212,7 @@ def _picture(row: Row) -> Path:
 
 
 def _filtered(path: Path) -> str:
-    """Return how many patches of a slide each filter took, in words."""
+    """Return how many patches of a slide each filter took, and how many were not drawn, in words."""
     counts = json.loads(coords_attributes(path).get("filtered", "{}"))
     return ", ".join(f"{count} {name}" for name, count in counts.items())
 

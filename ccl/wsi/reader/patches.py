@@ -65,8 +65,8 @@ def best_level(reader: SlideReader, target_mpp: float) -> int:
 class PatchCutter:
     """Cuts the patches of a slide's tiles, region by region; each region is read once for many patches.
 
-    Each patch covers the whole extent of its tile, ``patch_size_level0`` level-0 pixels, which may be fractional.  It
-    is resampled with an antialiasing filter from the nearest finer level.
+    Each patch covers the whole extent of its tile, whose side in level-0 pixels may be fractional.  It is resampled
+    with an antialiasing filter from the nearest finer level.
 
     Parameters
     ----------
@@ -80,7 +80,8 @@ class PatchCutter:
     Attributes
     ----------
     regions : list of ndarray of int, (n,)
-        For each region, the indices of its patches among the tiles.  The order depends only on the tiles.
+        For each region, the indices of its patches among the tiles; all are of one scale.  The order depends only on
+        the tiles.
 
     Raises
     ------
@@ -101,10 +102,15 @@ class PatchCutter:
                 todo="run the stages tissue and tile again for this slide",
             )
         self.reader, self.size_px = reader, size_px
-        self._coords, self._side = tiles.coords, float(tiles.attributes["patch_size_level0"])
-        _check_inside(reader, tiles.coords, self._side)
-        self._index = best_level(reader, self._side * mpp / size_px)
-        self.regions = _regions(tiles.coords, REGION_PX * reader.levels[self._index].downsample)
+        self._coords, self._sides = tiles.coords, tiles.sides
+        _check_inside(reader, tiles.coords, self._sides)
+        self._levels: dict[float, int] = {}
+        self.regions: list[NDArray[np.intp]] = []
+        for side in dict.fromkeys(self._sides.tolist()):
+            index = self._levels[side] = best_level(reader, side * mpp / size_px)
+            own = np.flatnonzero(self._sides == side)
+            squares = _regions(tiles.coords[own], REGION_PX * reader.levels[index].downsample)
+            self.regions += [own[square] for square in squares]
 
     def cut(self, region: NDArray[np.intp], into: Iterable[NDArray[np.uint8]]) -> None:
         """Write the patches of a region into arrays (size_px, size_px, 3) of RGB, one for each patch.
@@ -118,12 +124,13 @@ class PatchCutter:
         -----
         Several threads may cut at a time.
         """
-        level, coords = self.reader.levels[self._index], self._coords[region]
-        columns = [_cover(x, x + self._side, level.downsample, level.width) for x in coords[:, 0].tolist()]
-        rows = [_cover(y, y + self._side, level.downsample, level.height) for y in coords[:, 1].tolist()]
+        side = float(self._sides[region[0]])
+        level, coords = self.reader.levels[self._levels[side]], self._coords[region]
+        columns = [_cover(x, x + side, level.downsample, level.width) for x in coords[:, 0].tolist()]
+        rows = [_cover(y, y + side, level.downsample, level.height) for y in coords[:, 1].tolist()]
         left, top = min(c.first for c in columns), min(r.first for r in rows)
         width, height = max(c.last for c in columns) - left, max(r.last for r in rows) - top
-        pixels = self.reader.read_region(left, top, width=width, height=height, level=self._index)
+        pixels = self.reader.read_region(left, top, width=width, height=height, level=self._levels[side])
         for patch, column, row in zip(into, columns, rows, strict=True):
             part = pixels[row.first - top : row.last - top, column.first - left : column.last - left]
             patch[:] = _resize(part, column, row, size=(self.size_px, self.size_px))
@@ -154,11 +161,12 @@ def _regions(coords: NDArray[np.int64], side: float) -> list[NDArray[np.intp]]:
     return np.split(order, np.flatnonzero(np.diff(member[order])) + 1)
 
 
-def _check_inside(reader: SlideReader, coords: NDArray[np.int64], side: float) -> None:
-    """Raise unless patches with corners `coords` (N, 2) and `side`, in level-0 pixels, lie within the slide."""
-    beyond = (coords < 0).any(axis=1) | (coords + side > np.array(reader.dimensions) + ROUNDING_PX).any(axis=1)
+def _check_inside(reader: SlideReader, coords: NDArray[np.int64], sides: NDArray[np.float64]) -> None:
+    """Raise unless patches with corners `coords` (N, 2) and `sides` (N,), in level-0 pixels, lie within the slide."""
+    ends = coords + sides[:, None]
+    beyond = (coords < 0).any(axis=1) | (ends > np.array(reader.dimensions) + ROUNDING_PX).any(axis=1)
     if beyond.any():
-        (x, y), (width, height) = coords[beyond][0].tolist(), reader.dimensions
+        (x, y), (width, height), side = coords[beyond][0].tolist(), reader.dimensions, sides[beyond][0]
         raise SlideError(
             "a patch leaves the slide",
             where=f"slide {reader.slide_id}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,6 +23,9 @@ INSIDE = 2
 SUBPIXEL_BITS = 8
 """OpenCV draws polygons with corners on 1/256 of a pixel."""
 
+ROUNDED = 6
+"""Decimals of sums of raster pixels, so that a patch full of tissue has the share 1; whole sums stay exact."""
+
 ROUNDING_PX = 1e-6
 """Tolerance for rounding errors of a length in pixels."""
 
@@ -35,34 +39,36 @@ def nominal_magnification(mpp: float) -> int:
     return min(OBJECTIVES, key=lambda power: abs(math.log(10 / mpp / power)))
 
 
-def grid_positions(length_px: int, pitch_px: float) -> NDArray[np.int64]:
+def grid_positions(length_px: int, pitch_px: float, side_px: float | None = None) -> NDArray[np.int64]:
     """Return where patches start along one side of a slide.
 
     Patch ``i`` starts at ``i * pitch_px`` rounded to the nearest level-0 pixel, so errors do not add up.  Overlaps and
-    gaps between neighbours are smaller than one level-0 pixel.  No patch reaches outside the slide.
+    gaps between neighbours are off by less than one level-0 pixel.  No patch reaches outside the slide.
 
     Parameters
     ----------
     length_px : int
         Side of the slide in level-0 pixels.
     pitch_px : float
-        Side of a patch in level-0 pixels; may be fractional.
+        Distance of neighbouring patches in level-0 pixels; may be fractional.
+    side_px : float, optional
+        Side of a patch in level-0 pixels; without it, patches do not overlap.
 
     Returns
     -------
     ndarray of int64, (N,)
     """
     starts = np.rint(np.arange(int(length_px / pitch_px) + 1) * pitch_px).astype(np.int64)
-    return np.asarray(starts[starts + pitch_px <= length_px + ROUNDING_PX])
+    return np.asarray(starts[starts + (side_px or pitch_px) <= length_px + ROUNDING_PX])
 
 
 def tissue_fractions(
-    polygons: Iterable[Polygon], columns: int, rows: int, *, pitch_px: float, mpp: float
+    polygons: Iterable[Polygon], columns: int, rows: int, *, pitch_px: float, mpp: float, side_px: float | None = None
 ) -> NDArray[np.float64]:
     """Return the share of each patch of the grid that lies in tissue.
 
-    The outlines are drawn on a raster of about 4 um that divides the patches evenly.  The share is the mean of the
-    raster over a patch; its error is at most half a raster pixel along the outlines.
+    The outlines are drawn on a raster of about 4 um, with a whole number of pixels to the side of a patch.  The share
+    is the mean of the raster over a patch; its error is at most half a raster pixel along the outlines.
 
     Parameters
     ----------
@@ -71,24 +77,45 @@ def tissue_fractions(
     columns, rows : int
         Size of the grid.
     pitch_px : float
-        Side of a patch in level-0 pixels.
+        Distance of neighbouring patches in level-0 pixels.
     mpp : float
         um/px at level 0.
+    side_px : float, optional
+        Side of a patch in level-0 pixels; without it, patches do not overlap.
 
     Returns
     -------
     ndarray of float64, (rows, columns)
         0 to 1.
     """
-    samples = max(1, round(pitch_px * mpp / RASTER_UM))
-    raster = np.zeros((rows * samples, columns * samples), np.uint8)
+    side_px = side_px or pitch_px
+    samples = max(1, round(side_px * mpp / RASTER_UM))
+    step = samples * (pitch_px / side_px)
+    height, width = (math.ceil((count - 1) * step) + samples if count else 0 for count in (rows, columns))
+    raster = np.zeros((height, width), np.uint8)
     for polygon in polygons:
-        rings = [_corners(ring.coords, samples / pitch_px) for ring in (polygon.exterior, *polygon.interiors)]
+        rings = [_corners(ring.coords, samples / side_px) for ring in (polygon.exterior, *polygon.interiors)]
         # One call for all rings of a piece: OpenCV fills between them by the even-odd rule, which leaves holes.
         cv2.fillPoly(raster, rings, (INSIDE,), shift=SUBPIXEL_BITS)
         # It fills the pixels on the outline too, about half of which lie outside.
         cv2.polylines(raster, rings, isClosed=True, color=(INSIDE // 2,), shift=SUBPIXEL_BITS)
-    return np.asarray(raster.reshape(rows, samples, columns, samples).mean(axis=(1, 3)) / INSIDE)
+    sums = _sums(_sums(raster, rows, step=step, length=samples).T, columns, step=step, length=samples).T
+    return np.asarray(np.round(sums, ROUNDED) / (samples**2 * INSIDE))
+
+
+def _sums(values: NDArray[Any], count: int, *, step: float, length: int) -> NDArray[np.float64]:
+    """Return the sums (count, m) of rows of `values` (n, m) over the intervals from ``i * step`` of some `length`.
+
+    A row that lies partly in an interval counts with that part.
+    """
+    found = np.empty((count, values.shape[1]))
+    for number, start in enumerate((np.arange(count) * step).tolist()):
+        first, last = math.floor(start), math.ceil(start + length)
+        parts = np.ones(last - first)
+        parts[0] -= start - first
+        parts[-1] -= last - (start + length)
+        found[number] = parts @ values[first:last]
+    return found
 
 
 def _corners(coordinates: Iterable[tuple[float, ...]], scale: float) -> NDArray[np.int32]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import shapely
 from numpy.typing import NDArray
+from shapely.geometry import Polygon
 
 from ccl.config.keys import recorded
 from ccl.config.sections import TileSettings
@@ -21,13 +25,18 @@ from ccl.io.sheets import Slide
 from ccl.wsi.reader.opening import check_outlined, open_slide
 from ccl.wsi.reader.patches import best_level
 from ccl.wsi.reader.pictures import Picture, overview
+from ccl.wsi.reader.protocol import SlideReader
 from ccl.wsi.tile import VERSION
 from ccl.wsi.tile.filters import taken_by_filters
-from ccl.wsi.tile.grid import grid_positions, nominal_magnification, tissue_fractions
-from ccl.wsi.tissue.outlines import Outlines
+from ccl.wsi.tile.geometry import Geometry
+from ccl.wsi.tissue.annotation import read_classes
+from ccl.wsi.tissue.outlines import Outlines, pieces_of
 
 FRAME_RGB = (40, 40, 40)
 TAKEN_RGB = (210, 0, 0)
+
+NOT_DRAWN = "not drawn"
+"""What is said of patches beyond ``max_patches``."""
 
 FADED = 0.65
 """Opacity of the white over areas outside all patches."""
@@ -74,20 +83,17 @@ class TileStage(SlideStage):
         assert upstream is not None, "tile follows tissue"
         outlines = Outlines.read(upstream.path, key=upstream.key)
         check_outlined(slide, outlines.fingerprint)
-        coords = self._coords(outlines)
-        attributes = self._attributes(outlines)
+        scales = [Geometry(self.settings, mpp, outlines) for mpp in (self.settings.mpp, *self.settings.also_mpp)]
+        polygons = self._polygons(slide, outlines)
+        coords = [scale.coords(polygons) for scale in scales]
         with open_slide(slide) as reader:
-            best_level(reader, self._target_mpp(outlines))
+            for scale in scales:
+                best_level(reader, scale.target_mpp)
             picture = overview(reader)
-            taken = taken_by_filters(reader, coords, attributes, self.settings)
-        pitch_px = self._pitch_px(outlines)
-        lost = np.logical_or.reduce([np.zeros(len(coords), bool), *taken.values()])
-        draw_tiles(picture, coords[~lost], pitch_px)
-        mark_taken(picture, coords[lost], pitch_px)
-        picture.outline(outlines.polygons)
-        picture.scale_bar()
-        picture.write(self.picture(slide))
-        counts = {name: int(which.sum()) for name, which in taken.items()}
+            found = [self._filtered(reader, scale, own) for scale, own in zip(scales, coords, strict=True)]
+        sizes = np.repeat([scale.side_px for scale in scales], [len(own) for own in coords])
+        grid = Tiles(np.concatenate(coords), scales[0].attributes(str(self.out)), sizes if len(scales) > 1 else None)
+        lost, counts = np.concatenate([taken for taken, _ in found]), sum((own for _, own in found), Counter())
         if lost.all():
             raise SlideError(
                 "the filters took all patches",
@@ -95,86 +101,69 @@ class TileStage(SlideStage):
                 found=", ".join(f"{count} {name}" for name, count in counts.items()),
                 todo="look at the picture of the tile stage; change the filters of the section `tile`",
             )
-        filtered = {"filtered": json.dumps(counts)} if counts else {}
-        Tiles(coords[~lost], {**attributes, **filtered}).write(self.output(slide), key)
-        return int((~lost).sum())
+        kept = self._drawn(np.flatnonzero(~lost), outlines.fingerprint)
+        draw_tiles(picture, grid.coords[kept], grid.sides[kept, None])
+        mark_taken(picture, grid.coords[lost], grid.sides[lost, None])
+        picture.outline(polygons)
+        picture.scale_bar()
+        picture.write(self.picture(slide))
+        self._told(grid, kept, counts, beyond=int((~lost).sum()) - len(kept)).write(self.output(slide), key)
+        return len(kept)
 
-    def _magnifications(self, outlines: Outlines) -> tuple[float, float]:
-        """Return the power of level 0 and of the patches."""
-        scales = (outlines.level0_mpp, self.settings.mpp)
-        if self.settings.unit == "magnification":
-            return nominal_magnification(scales[0]), nominal_magnification(scales[1])
-        return 10 / scales[0], 10 / scales[1]
+    def _polygons(self, slide: Slide, outlines: Outlines) -> tuple[Polygon, ...]:
+        """Return the tissue that is cut into patches: all, or that of some classes of the slide's annotation."""
+        if not self.settings.tissue_classes:
+            return outlines.polygons
+        size = (outlines.level0_width, outlines.level0_height)
+        annotated = read_classes(slide, size, self.settings.tissue_classes)
+        return pieces_of(shapely.union_all(outlines.polygons) & shapely.union_all(annotated))
 
-    def _pitch_px(self, outlines: Outlines) -> float:
-        """Return the side of a patch in level-0 pixels; a whole number in nominal geometry."""
-        if self.settings.unit == "magnification":
-            level0, target = self._magnifications(outlines)
-            return float(self.settings.patch_size * level0 // target)
-        return self.settings.patch_size * self.settings.mpp / outlines.level0_mpp
+    def _filtered(
+        self, reader: SlideReader, scale: Geometry, coords: NDArray[np.int64]
+    ) -> tuple[NDArray[np.bool_], Counter[str]]:
+        """Return which patches (N,) of one scale the filters take, and how many each of them takes."""
+        taken = taken_by_filters(reader, coords, scale.attributes(str(self.out)), self.settings)
+        lost = np.logical_or.reduce([np.zeros(len(coords), bool), *taken.values()])
+        return lost, Counter({name: int(which.sum()) for name, which in taken.items()})
 
-    def _target_mpp(self, outlines: Outlines) -> float:
-        """Return the um/px of this slide's patches; in nominal geometry it depends on the scanner."""
-        if self.settings.unit == "magnification":
-            return self._pitch_px(outlines) / self.settings.patch_size * outlines.level0_mpp
-        return self.settings.mpp
+    def _drawn(self, kept: NDArray[np.intp], fingerprint: str) -> NDArray[np.intp]:
+        """Return the patches that are kept, or as many of them as allowed, drawn by the seed and the slide's content.
 
-    def _coords(self, outlines: Outlines) -> NDArray[np.int64]:
-        """Return the corners (N, 2), as (x, y), of the patches with enough tissue, row by row."""
-        pitch_px = self._pitch_px(outlines)
-        xs = grid_positions(outlines.level0_width, pitch_px)
-        ys = grid_positions(outlines.level0_height, pitch_px)
-        shares = tissue_fractions(outlines.polygons, len(xs), len(ys), pitch_px=pitch_px, mpp=outlines.level0_mpp)
-        rows, columns = np.nonzero(shares >= self.settings.min_tissue)
-        if not rows.size:
-            raise SlideError(
-                "no patch with enough tissue",
-                where=f"slide {outlines.slide_id}",
-                found=f"a share of at most {shares.max(initial=0):.2f} in {shares.size} patches of {pitch_px:g} px",
-                expected=f"{self.settings.min_tissue:g}",
-                todo="look at the picture of the tissue stage; lower `tile: min_tissue` or leave the slide out",
-            )
-        return np.column_stack([xs[columns], ys[rows]])
+        A larger number contains the patches of a smaller one.
+        """
+        if not self.settings.max_patches or len(kept) <= self.settings.max_patches:
+            return kept
+        rng = np.random.default_rng([self.settings.patch_seed, zlib.crc32(fingerprint.encode())])
+        return np.sort(rng.permutation(kept)[: self.settings.max_patches])
 
-    def _attributes(self, outlines: Outlines) -> dict[str, Any]:
-        """Return TRIDENT's attributes of ``coords`` (docs/formats.md)."""
-        level0, target = self._magnifications(outlines)
-        return {
-            "patch_size": self.settings.patch_size,
-            "patch_size_level0": _whole(self._pitch_px(outlines)),
-            "level0_magnification": _whole(level0),
-            "target_magnification": _whole(target),
-            "overlap": 0,
-            "name": outlines.slide_id,
-            "savetodir": str(self.out),
-            "level0_width": outlines.level0_width,
-            "level0_height": outlines.level0_height,
-            "level0_mpp": outlines.level0_mpp,
-            "slide_fingerprint": outlines.fingerprint,
-            "target_mpp": self._target_mpp(outlines),
-        }
+    def _told(self, grid: Tiles, kept: NDArray[np.intp], counts: Counter[str], *, beyond: int) -> Tiles:
+        """Return the kept patches, with what is left to say about the others in the attributes."""
+        about: dict[str, Any] = dict(grid.attributes)
+        if self.settings.also_mpp:
+            about["also_mpp"] = list(self.settings.also_mpp)
+        if beyond:
+            about["patch_seed"] = self.settings.patch_seed
+            counts = counts + Counter({NOT_DRAWN: beyond})
+        if counts:
+            about["filtered"] = json.dumps(counts)
+        return replace(grid.only(kept), attributes=about)
 
 
-def draw_tiles(picture: Picture, coords: NDArray[np.int64], pitch_px: float) -> None:
-    """Frame the patches with corners `coords` (N, 2) and side `pitch_px`, in level-0 pixels, and fade the rest."""
+def draw_tiles(picture: Picture, coords: NDArray[np.int64], sides: NDArray[np.float64]) -> None:
+    """Frame the patches with corners `coords` (N, 2) and `sides` (N, 1), in level-0 pixels, and fade the rest."""
     colours = picture.pixels.copy()
     picture.pixels[:] = np.rint(colours * (1 - FADED) + 255 * FADED)
-    corners = list(zip(picture.points(coords).tolist(), picture.points(coords + pitch_px).tolist(), strict=True))
+    corners = list(zip(picture.points(coords).tolist(), picture.points(coords + sides).tolist(), strict=True))
     for (left, top), (right, bottom) in corners:
         picture.pixels[top:bottom, left:right] = colours[top:bottom, left:right]
-    if pitch_px / max(picture.level0_px) >= LEAST_FRAME_PX:
+    if sides.min() / max(picture.level0_px) >= LEAST_FRAME_PX:
         for first, last in corners:
             cv2.rectangle(picture.pixels, first, last, FRAME_RGB, 1)
 
 
-def mark_taken(picture: Picture, coords: NDArray[np.int64], pitch_px: float) -> None:
-    """Cross out the patches that filters took, with corners `coords` (N, 2) and side `pitch_px`, in level-0 pixels."""
-    corners = zip(picture.points(coords).tolist(), picture.points(coords + pitch_px).tolist(), strict=True)
+def mark_taken(picture: Picture, coords: NDArray[np.int64], sides: NDArray[np.float64]) -> None:
+    """Cross out the patches that filters took, with corners `coords` (N, 2) and `sides` (N, 1), in level-0 pixels."""
+    corners = zip(picture.points(coords).tolist(), picture.points(coords + sides).tolist(), strict=True)
     for (left, top), (right, bottom) in corners:
         cv2.rectangle(picture.pixels, (left, top), (right, bottom), TAKEN_RGB, 1)
         cv2.line(picture.pixels, (left, top), (right, bottom), TAKEN_RGB, 1)
-
-
-def _whole(value: float) -> int | float:
-    """Return a whole number as int, because other readers of the file may need one."""
-    return int(value) if float(value).is_integer() else value

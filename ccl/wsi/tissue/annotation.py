@@ -79,7 +79,8 @@ def read_annotation(
     if path.suffix.lower() in OUTLINES:
         polygons = _from_geojson(slide, path, dimensions, settings)
     elif path.suffix.lower() in MASKS:
-        polygons = _from_mask(slide, path, dimensions, thumbnail_size)
+        found = _from_mask(slide, path, dimensions, thumbnail_size)
+        polygons = (box(0, 0, *dimensions),) if settings.annotation == "cut" else found
     else:
         raise _refused(
             slide,
@@ -96,6 +97,40 @@ def read_annotation(
             todo="annotate the slide's tissue, or leave the cell of the sample sheet empty",
         )
     return polygons
+
+
+def read_classes(slide: Slide, dimensions: tuple[int, int], classes: Sequence[str]) -> tuple[Polygon, ...]:
+    """Read the regions of some classes that the user annotated on a slide, without what is cut out.
+
+    Parameters
+    ----------
+    slide : Slide
+        A slide.
+    dimensions : tuple of int
+        Width and height of the slide in level-0 pixels.
+    classes : sequence of str
+        Classes of QuPath, in capital or small letters.
+
+    Returns
+    -------
+    tuple of Polygon
+        As :func:`ccl.wsi.tissue.outlines.trace` gives them.
+
+    Raises
+    ------
+    SlideError
+        The slide has no annotation with classes, none of the classes is in it, or it does not fit the slide.
+    """
+    if slide.annotation is None or slide.annotation.suffix.lower() not in OUTLINES:
+        raise _refused(
+            slide,
+            "the slide has no annotation with classes",
+            found="no GeoJSON file in the column `annotation` of the sample sheet",
+            expected=f"polygons of the class {' or '.join(classes)}",
+            todo="annotate the slide in QuPath, or leave it out of the cohort (`on_bad_slide: exclude`)",
+        )
+    settings = TissueSettings(annotation="replace", tissue_classes=tuple(classes))
+    return _from_geojson(slide, _file(slide), dimensions, settings)
 
 
 def _file(slide: Slide) -> Path:
@@ -116,7 +151,8 @@ def _from_geojson(
 ) -> tuple[Polygon, ...]:
     kept, cut = _by_class(slide, _polygons(slide, path), settings)
     whole = box(0, 0, *dimensions)
-    region = shapely.union_all(kept or ([whole] if cut and settings.annotation == "restrict" else []))
+    is_all = settings.annotation == "cut" or (cut and not kept and settings.annotation == "restrict")
+    region = shapely.union_all([whole] if is_all else kept)
     inside = region.intersection(whole)
     if inside.area < (1 - OUTSIDE) * region.area:
         left, top, right, bottom = region.bounds
@@ -140,13 +176,13 @@ def _by_class(
     cut = [polygon for name, polygon in polygons if name.startswith(IGNORED) or name in unwanted]
     rest = [(name, polygon) for name, polygon in polygons if not (name.startswith(IGNORED) or name in unwanted)]
     kept = [polygon for name, polygon in rest if not wanted or name in wanted]
-    if wanted and not kept:
+    if wanted and not kept and settings.annotation != "cut":
         raise _refused(
             slide,
             "the annotation has no polygon of the classes that count as tissue",
             found=", ".join(sorted({name or "no class" for name, _ in polygons})) or "no polygon",
             expected=" or ".join(settings.tissue_classes),
-            todo="annotate the slide, correct `tissue: tissue_classes`, or leave the cell of the sample sheet empty",
+            todo="annotate the slide, correct `tissue_classes`, or leave the cell of the sample sheet empty",
         )
     return [_valid(slide, polygon) for polygon in kept], [_valid(slide, polygon) for polygon in cut]
 

@@ -348,3 +348,54 @@ def test_what_is_left_out_and_what_is_random_is_said(cohort: Cohort, capsys: pyt
     assert "left out a: tile: no tissue" in log
     assert "weights are random" in log
     assert "1 of 2 slides" in log
+
+
+# ---- several scales ---------------------------------------------------------------------------------------------
+
+
+def two_scales(cohort: Cohort) -> None:
+    """Give slide `b` a second scale: its last ten patches are twice as wide."""
+    sizes = np.full(40, ABOUT["patch_size_level0"])
+    sizes[30:] *= 2
+    about = {**ABOUT, "name": "b", "also_mpp": [1.0]}
+    cohort.rewrite(attributes=about, sizes=sizes)
+    found = cohort.features["b"]
+    assert found.coords is not None
+    Tiles(found.coords, about, sizes).write(cohort.folder / "tile" / "b.h5", "tile b")
+
+
+@pytest.mark.parametrize("stage", ["embed", "tile"])
+def test_each_scale_of_a_bag_is_a_folder_of_trident(cohort: Cohort, stage: str) -> None:
+    two_scales(cohort)
+    out = cohort.export("trident", stage)
+    for folder, rows, size, power in (
+        (JOB, slice(0, 30), 1, 20),
+        (Path("10x_256px_0px_overlap"), slice(30, 40), 2, 10),
+    ):
+        patches = Tiles.read(out / folder / "patches" / "b_patches.h5")
+        assert patches.sizes is None
+        assert patches.attributes["patch_size_level0"] == pytest.approx(size * ABOUT["patch_size_level0"])
+        assert patches.attributes["target_magnification"] == pytest.approx(power)
+        assert patches.attributes["target_mpp"] == pytest.approx(10 / power)
+        expected = cohort.features["b"]
+        assert expected.coords is not None
+        np.testing.assert_array_equal(patches.coords, expected.coords[rows])
+        if stage == "embed":
+            features = Features.read(out / folder / "features_resnet50" / "b.h5")
+            np.testing.assert_array_equal(features.features, expected.features[rows])
+    assert not (out / "10x_256px_0px_overlap" / "patches" / "TCGA-01.DX1_patches.h5").exists()
+
+
+@pytest.mark.parametrize("layout", ["clam", "stamp"])
+def test_layouts_of_one_scale_refuse_several(cohort: Cohort, layout: str) -> None:
+    two_scales(cohort)
+    with pytest.raises(StageError, match="patches of several scales"):
+        cohort.export(layout)
+    assert not list((cohort.folder / layout).rglob("b.*"))
+
+
+def test_features_of_several_scales_are_read_as_written(cohort: Cohort) -> None:
+    two_scales(cohort)
+    found = Features.read(cohort.folder / "embed" / "b.h5")
+    assert found.sizes is not None
+    assert found.sizes.tolist() == [ABOUT["patch_size_level0"]] * 30 + [2 * ABOUT["patch_size_level0"]] * 10

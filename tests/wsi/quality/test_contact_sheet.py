@@ -24,7 +24,7 @@ from ccl.io.errors import InputError
 from ccl.io.files import write_table
 from ccl.io.formats import ManifestRow, write_manifest
 from ccl.io.shards import Shard, run_shard
-from ccl.io.sheets import Slide, shard_slides
+from ccl.io.sheets import Slide, read_slide_sheet, shard_slides
 from ccl.wsi.quality.stage import make_contact_sheet
 from ccl.wsi.tile.stage import TileStage
 from ccl.wsi.tissue.stage import TissueStage
@@ -161,7 +161,7 @@ def test_what_filters_took_is_counted(cohort: Cohort) -> None:
     table, page = cohort.make()
     assert table.loc["large", "filtered"] == "12 out of focus, 3 ink"
     assert table["filtered"].isna().sum() == 5
-    assert "taken by filters: 12 out of focus, 3 ink" in page.words
+    assert "left out: 12 out of focus, 3 ink" in page.words
 
 
 def test_what_is_doubtful_is_said_and_comes_first_of_the_slides_in_use(
@@ -279,3 +279,22 @@ def test_pictures_load_and_fit_a_phone(cohort: Cohort, open_page: Callable[..., 
         picture.scroll_into_view_if_needed()
         page.wait_for_function("(one) => one.complete && one.naturalWidth > 0", arg=picture.element_handle())
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_each_tiling_has_its_counts_and_picture(cohort: Cohort) -> None:
+    shards = [shard_slides(read_slide_sheet(cohort.sheet), shard, SHARDS) for shard in range(SHARDS)]
+    stage = TileStage(cohort.folder / "tile" / "wide", replace(TILE, patch_size=256, min_tissue=0.6, max_patches=2))
+    for shard, slides in enumerate(shards):
+        path = stage.out / "manifests" / f"{shard}.tsv"
+        run_shard(stage, Shard(slides, cohort.manifests["tissue"][shard], path, "exclude"))
+        cohort.manifests["tile"].append(path)
+    table, page = cohort.make()
+    assert table.loc["large", "tiles"] > table.loc["large", "tiles wide"] == 2
+    assert table.loc["large", "filtered wide"].endswith(" not drawn")
+    assert pd.isna(table.loc["large", "filtered"])
+    assert table.loc["small", "message"].startswith("tile: no patch with enough tissue"), "only of the second tiling"
+    assert table.loc["small", "status"] == "excluded"
+    assert table.loc["small", "tiles"] > 0
+    assert "wide: 2 patches" in page.words
+    assert "grid of patches, wide" in page.source
+    assert [image["src"] for image in page.all("img") if "tile/wide" in str(image["src"])]

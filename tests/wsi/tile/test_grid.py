@@ -44,20 +44,23 @@ def test_a_pitch_whose_arithmetic_is_not_exact_loses_no_patch():
     width=st.floats(300, 1500),
     height=st.floats(300, 1500),
     angle=st.floats(0, 180),
-    pitch_px=st.floats(300, 700),
+    side_px=st.floats(300, 700),
+    step=st.sampled_from([1.0, 0.75, 0.5, 1 / 7]),
 )
-def test_shares_are_those_of_exact_geometry(x, y, width, height, angle, pitch_px):
-    mpp = 0.25
+def test_shares_are_those_of_exact_geometry(x, y, width, height, angle, side_px, step):
+    mpp, pitch_px = 0.25, side_px * step
     shape = translate(rotate(scale(Point(0, 0).buffer(1), width, height), angle), x, y)
     shape = shape - shape.centroid.buffer(120)
-    found = tissue_fractions([shape], 8, 6, pitch_px=pitch_px, mpp=mpp)
+    found = tissue_fractions([shape], 8, 6, pitch_px=pitch_px, mpp=mpp, side_px=side_px)
     assert found.shape == (6, 8)
     for row in range(6):
         for column in range(8):
-            cell = box(*(np.array([column, row, column + 1, row + 1]) * pitch_px))
+            left, top = column * pitch_px, row * pitch_px
+            cell = box(left, top, left + side_px, top + side_px)
             exact = cell.intersection(shape).area / cell.area
-            # Half a raster pixel (2 um) along the outline in the patch and one raster pixel around it.
-            edge = cell.buffer(4 / mpp).intersection(shape.boundary).length * 2 / mpp / cell.area
+            # Half a raster pixel (2 um) along the outline in the patch and one raster pixel around it; another one if
+            # the patch begins within a pixel.
+            edge = cell.buffer((4 if step == 1 else 8) / mpp).intersection(shape.boundary).length * 2 / mpp / cell.area
             assert found[row, column] == pytest.approx(exact, abs=edge)
 
 

@@ -9,7 +9,8 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-from shapely.geometry import Point, box
+import shapely
+from shapely.geometry import Point, box, mapping
 
 from ccl.config.sections import TileSettings, TissueSettings
 from ccl.io.errors import StageError
@@ -314,3 +315,128 @@ def test_filters_at_their_defaults_change_no_key(tmp_path, spoilt):
     (same,) = run(tmp_path, spoilt, settings=replace(FINE, min_focus=0.0, max_black=1.0, max_white=1.0, max_ink=1.0))
     (other,) = run(tmp_path, spoilt, settings=replace(FINE, max_black=0.9))
     assert row.key == same.key != other.key
+
+
+# ---- overlap, scales, a cap, classes -----------------------------------------------------------------------------
+
+
+def test_neighbours_overlap_as_asked(tmp_path, write_slide):
+    """A quarter of 64 px at 2 um/px is 32 level-0 pixels of 1 um: patches of 128 px start every 96 px."""
+    tissue = np.full((900, 1100, 3), (205, 130, 180), np.uint8)
+    (row,) = run(tmp_path, write_slide(tissue, file_mpp=1.0), settings=replace(TILE, overlap=16))
+    tiles = Tiles.read(row.path)
+    assert tiles.attributes["overlap"] == 16
+    assert tiles.attributes["patch_size_level0"] == 128
+    expected = [[x, y] for y in range(0, 900 - 128 + 1, 96) for x in range(0, 1100 - 128 + 1, 96)]
+    assert tiles.coords.tolist() == expected
+
+
+def test_the_kept_patches_with_overlap_are_those_with_enough_tissue(tmp_path, write_slide):
+    (row,) = run(tmp_path, write_slide(disc(), file_mpp=1.0), settings=replace(TILE, overlap=48))
+    kept = set(map(tuple, Tiles.read(row.path).coords.tolist()))
+    outlines = Outlines.read(tmp_path / "tissue/slide.geojson")
+    for x in range(0, 1100 - 128 + 1, 32):
+        for y in range(0, 900 - 128 + 1, 32):
+            share = sum(box(x, y, x + 128, y + 128).intersection(p).area for p in outlines.polygons) / 128**2
+            if abs(share - 0.5) > 0.05:
+                assert ((x, y) in kept) == (share > 0.5)
+
+
+def test_overlap_in_nominal_geometry_is_whole_pixels(tmp_path, write_slide):
+    settings = replace(TILE, mpp=0.5, unit="magnification", overlap=10)
+    tissue = replace(TISSUE, mpp=2.0, min_area_mm2=0, min_hole_mm2=0)
+    (row,) = run(tmp_path, write_slide(disc(), file_mpp=0.2325), settings=settings, tissue=tissue)
+    coords = Tiles.read(row.path).coords
+    assert np.unique(np.diff(np.unique(coords[:, 0]))).tolist() == [108]
+
+
+def test_a_bag_of_two_scales_has_the_patches_of_both(tmp_path, write_slide):
+    slide = write_slide(disc(), file_mpp=1.0, downsamples=(2,))
+    (fine,) = run(tmp_path / "fine", slide)
+    (coarse,) = run(tmp_path / "coarse", slide, settings=replace(TILE, mpp=4.0))
+    (row,) = run(tmp_path / "both", slide, settings=replace(TILE, also_mpp=(4.0,)))
+    alone, tiles = [Tiles.read(path) for path in (fine.path, coarse.path)], Tiles.read(row.path)
+    assert tiles.coords.tolist() == [*alone[0].coords.tolist(), *alone[1].coords.tolist()]
+    assert tiles.sides.tolist() == [128.0] * fine.count + [256.0] * coarse.count
+    assert row.count == fine.count + coarse.count
+    assert len({fine.key, coarse.key, row.key}) == 3
+    assert tiles.attributes["also_mpp"].tolist() == [4.0]
+    assert alone[0].sizes is None
+    with open_slide(slide) as reader:
+        found = in_order(patches(reader, tiles, 64))
+        each = [in_order(patches(reader, own, 64)) for own in alone]
+    np.testing.assert_array_equal(found, np.concatenate(each))
+
+
+def test_a_scale_without_a_patch_is_an_error_that_names_it(tmp_path, write_slide):
+    with pytest.raises(StageError, match="no patch with enough tissue at 32 um/px"):
+        run(tmp_path, write_slide(disc(), file_mpp=1.0), settings=replace(TILE, also_mpp=(32.0,)))
+
+
+def test_a_cap_draws_by_seed_and_content_and_is_counted(tmp_path, write_slide):
+    slide = write_slide(disc(), file_mpp=1.0)
+    other = write_slide(disc(centre=(520, 450)), name="other", file_mpp=1.0)
+
+    def drawn(name, *slides, **keys):
+        rows = run(tmp_path / name, *slides, settings=replace(TILE, **keys))
+        return rows, [list(map(tuple, Tiles.read(row.path).coords.tolist())) for row in rows]
+
+    (every,), (whole,) = drawn("all", slide)
+    (first, _), (twelve, others) = drawn("12", slide, other, max_patches=12)
+    _, (again,) = drawn("again", replace(slide, slide_id="renamed"), max_patches=12)
+    _, (eight,) = drawn("8", slide, max_patches=8)
+    (seeded,), (another,) = drawn("seed", slide, max_patches=12, patch_seed=1)
+    assert first.count == len(twelve) == len(set(twelve)) == 12
+    assert twelve == sorted(twelve, key=lambda corner: corner[::-1]), "row by row"
+    assert set(eight) < set(twelve) < set(whole)
+    assert again == twelve
+    assert set(another) != set(twelve)
+    assert {whole.index(corner) for corner in twelve} != set(range(12))
+    assert others
+    about = Tiles.read(first.path).attributes
+    assert json.loads(about["filtered"]) == {"not drawn": every.count - 12}
+    assert (about["patch_seed"], Tiles.read(seeded.path).attributes["patch_seed"]) == (0, 1)
+    assert len({every.key, first.key, seeded.key}) == 3
+    _, (kept,) = drawn("enough", slide, max_patches=every.count)
+    assert kept == whole
+    assert "filtered" not in Tiles.read(tmp_path / "enough/tile/slide.h5").attributes
+
+
+def annotated(slide, **regions):
+    """Return the slide with an annotation of a region for each class."""
+    path = slide.path.with_suffix(".geojson")
+    features = [
+        {"type": "Feature", "geometry": mapping(region), "properties": {"classification": {"name": name}}}
+        for name, region in regions.items()
+    ]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    return replace(slide, annotation=path)
+
+
+def test_tumour_and_the_whole_slide_are_two_tilings_of_one_tissue(tmp_path, write_slide):
+    tumour, ignored = box(200, 200, 500, 700), box(400, 300, 700, 400)
+    slide = annotated(write_slide(disc(), file_mpp=1.0), Tumor=tumour, Ignore=ignored, Stroma=box(700, 0, 900, 900))
+    cut = replace(TISSUE, annotation="cut")
+    (whole,) = run(tmp_path / "whole", slide, tissue=cut)
+    (part,) = run(tmp_path / "part", slide, tissue=cut, settings=replace(TILE, tissue_classes=("tumor",)))
+    outlines = Outlines.read(tmp_path / "whole/tissue/slide.geojson")
+    exact = Point(500, 450).buffer(380) - ignored
+    found = shapely.union_all(outlines.polygons)
+    assert found.symmetric_difference(exact).area < 0.03 * exact.area
+    every, some = (set(map(tuple, Tiles.read(row.path).coords.tolist())) for row in (whole, part))
+    assert some < every
+    inside = found.intersection(tumour)
+    for x, y in every:
+        share = box(x, y, x + 128, y + 128).intersection(inside).area / 128**2
+        if abs(share - 0.5) > 0.05:
+            assert ((x, y) in some) == (share > 0.5)
+
+
+@pytest.mark.parametrize(
+    ("regions", "expected"), [(None, "no annotation with classes"), ({"Stroma": box(0, 0, 600, 600)}, "no polygon of")]
+)
+def test_a_slide_without_the_classes_is_bad(tmp_path, write_slide, regions, expected):
+    slide = write_slide(disc(), file_mpp=1.0)
+    slide = annotated(slide, **regions) if regions else slide
+    with pytest.raises(StageError, match=expected):
+        run(tmp_path, slide, settings=replace(TILE, tissue_classes=("Tumor",)))

@@ -14,7 +14,7 @@ from ccl.config.sections import TissueSettings
 from ccl.io.errors import SlideError, StageError
 from ccl.io.shards import Shard, run_shard
 from ccl.io.sheets import read_slide_sheet
-from ccl.wsi.tissue.annotation import read_annotation
+from ccl.wsi.tissue.annotation import read_annotation, read_classes
 from ccl.wsi.tissue.outlines import Outlines
 from ccl.wsi.tissue.stage import TissueStage
 
@@ -244,3 +244,29 @@ def test_the_sheet_names_annotations_from_its_own_folder(tmp_path):
     (tmp_path / "slides.csv").write_text(sheet)
     slides = read_slide_sheet(tmp_path / "slides.csv")
     assert [slide.annotation for slide in slides] == [tmp_path / "drawn" / "a.geojson", None]
+
+
+def test_cut_takes_away_what_is_ignored_and_nothing_else(slide):
+    cut = replace(RESTRICT, annotation="cut", cut_classes=("Necrosis",))
+    hole, dead = box(700, 600, 900, 800), box(400, 600, 500, 700)
+    content = [feature(DRAWN), feature(hole, "Ignore*"), feature(dead, "necrosis")]
+    (whole,) = read(annotated(slide, content), cut)
+    assert whole.symmetric_difference(box(0, 0, *SIZE) - hole - dead).area < 1
+    (whole,) = read(annotated(slide, [feature(DRAWN)]), cut)
+    assert whole.equals(box(0, 0, *SIZE))
+    mask = np.zeros((350, 450), np.uint8)
+    mask[100:200, 100:200] = 255
+    (whole,) = read(annotated(slide, mask, "mask.png"), cut)
+    assert whole.equals(box(0, 0, *SIZE)), "a mask cuts nothing out"
+
+
+def test_classes_are_read_for_a_tiling_whatever_the_tissue(slide):
+    content = [feature(DRAWN), feature(box(0, 0, 600, 400), "Ignore"), feature(DISC, "Stroma")]
+    found = read_classes(annotated(slide, content), SIZE, ("TUMOR",))
+    wanted = DRAWN - box(0, 0, 600, 400)
+    assert sum(polygon.area for polygon in found) == pytest.approx(wanted.area)
+    for other in (slide, annotated(slide, np.full((350, 450), 255, np.uint8), "mask.png")):
+        with pytest.raises(SlideError, match="no annotation with classes"):
+            read_classes(other, SIZE, ("Tumor",))
+    with pytest.raises(SlideError, match="lies outside the slide"):
+        read_classes(annotated(slide, [feature(box(5000, 0, 6000, 900))]), SIZE, ("Tumor",))
