@@ -17,6 +17,9 @@ from ccl.wsi.reader.protocol import SlideReader
 SAME_SCALE = 1.01
 """A level up to 1 % coarser than the target counts as equal to the target: downsamples such as 2.0005 are common."""
 
+SAME_HALVED = 1.03
+"""The same for a level that is decoded at half size: 40x is 0.2525 um/px on many scanners, and never the exact way."""
+
 COARSEST = 1.10
 """Level 0 may be up to 10 % coarser than the target: a scanner's 0.5 um/px may be 0.503 or 0.52."""
 
@@ -58,7 +61,11 @@ def best_level(reader: SlideReader, target_mpp: float) -> int:
             expected=f"{target_mpp:g} um/px or finer (10 % are tolerated)",
             todo="leave the slide out, or set a coarser `mpp` for the stage",
         )
-    fine = [i for i, level in enumerate(reader.levels) if level.downsample * reader.mpp <= SAME_SCALE * target_mpp]
+    fine = [
+        index
+        for index, level in enumerate(reader.levels)
+        if level.downsample * reader.mpp <= (SAME_HALVED if level.halved else SAME_SCALE) * target_mpp
+    ]
     return max(fine, default=0)
 
 

@@ -20,6 +20,8 @@ class Level:
     height: int
     downsample: float
     """Level-0 pixels per pixel of this level; 1 for level 0."""
+    halved: bool = False
+    """Whether its pixels are those of a stored level that is decoded at half size."""
 
 
 class SlideReader(Protocol):
