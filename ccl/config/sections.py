@@ -528,13 +528,45 @@ class Storage:
     dtype: Literal["float16", "float32"] = key("float32", "data type of the stored features")
 
 
-@section
-class EmbedSettings(Storage, Weights, EncoderName):
-    """Which encoder, with which weights, and how features are stored."""
+PUBLISHED = "published"
+"""The value of ``stain_target`` that is no path: the target that the method's authors or users published."""
 
 
 @section
-class Embed(Storage):
+class Patches:
+    """``embed``: how patches are read and coloured for the encoder."""
+
+    decode: Annotated[Literal["exact", "half"], LATER] = key(
+        "exact",
+        "reading of a level that is twice as fine as the patches; exact decodes whole JPEG tiles and averages pixels,"
+        " half decodes them at half size, which is about three times as fast and differs by about a grey level",
+    )
+    profile: Annotated[Literal["ignore", "srgb"], LATER] = key(
+        "ignore", "treatment of a slide's ICC colour profile; srgb converts colours to sRGB by it, if the slide has one"
+    )
+    stain: Annotated[Literal["none", "macenko", "reinhard"], LATER] = key(
+        "none", "stain normalisation of each slide, fitted on a sample of its own patches"
+    )
+    stain_target: Annotated[Text, LATER] = key(
+        PUBLISHED,
+        "colours that slides are normalised to; published, or a picture of stained tissue at any scale, which should"
+        " be of none of the cohort's patients (PNG, JPEG or TIFF)",
+    )
+
+    @model_validator(mode="after")
+    def _used(self) -> Patches:
+        if self.stain == "none" and self.stain_target != PUBLISHED:
+            raise PydanticCustomError("incomplete", "a `stain_target` needs `stain: macenko` or `reinhard`")
+        return self
+
+
+@section
+class EmbedSettings(Patches, Storage, Weights, EncoderName):
+    """Which encoder, with which weights, how patches are read and coloured, and how features are stored."""
+
+
+@section
+class Embed(Patches, Storage):
     """``embed``: the encoders, and how a job uses the machine."""
 
     encoders: dict[Name, Weights] = key(
@@ -806,3 +838,8 @@ class Config:
         """Return the local file of an encoder's weights, or None if there is none."""
         weights = self.embed.encoders[encoder].weights
         return None if weights in NO_FILE else self.path(weights)
+
+    @property
+    def stain_target(self) -> str | None:
+        """The picture that slides are normalised to, or None if there is none."""
+        return None if self.embed.stain_target == PUBLISHED else self.path(self.embed.stain_target)

@@ -102,6 +102,11 @@ def _differences(card: Card, cohort: Cohort, values: Mapping[str, Any]) -> Itera
             here, there = values[section][key], card.preprocessing[section].get(key, default_of(info))
             if key not in FREE.get(section, ()) and here != there:
                 yield section, key, here, there
+    if "tile" in card.preprocessing and cohort.entry.features is None:
+        for key, info in keys_of(sections.Patches).items():
+            here, there = values["embed"][key], card.preprocessing.get("embed", {}).get(key, default_of(info))
+            if here != there:
+                yield "embed", key, here, there
 
 
 def _check_weights_kind(card: Card, cohort: Cohort, *, place: str) -> None:

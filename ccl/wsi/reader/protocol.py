@@ -9,6 +9,7 @@ from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.ImageCms import ImageCmsProfile
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,11 @@ class SlideReader(Protocol):
     @property
     def notes(self) -> Sequence[str]:
         """What is doubtful about the scale, for the contact sheet."""
+        ...
+
+    @property
+    def profile(self) -> ImageCmsProfile | None:
+        """The slide's ICC colour profile, if it has one; regions are not converted by it."""
         ...
 
     @property
