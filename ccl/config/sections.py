@@ -498,6 +498,9 @@ class TileSettings:
         le=1,
     )
     max_ink: Annotated[float, LATER] = key(1.0, "maximum share of pen ink in a patch (0 to 1); 1 keeps all", gt=0, le=1)
+    max_fold: Annotated[float, LATER] = key(
+        1.0, "maximum share of a fold of the tissue in a patch (0 to 1); 1 keeps all", gt=0, le=1
+    )
 
 
 @section
