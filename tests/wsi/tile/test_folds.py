@@ -41,7 +41,7 @@ def test_a_band_of_double_tissue_is_a_fold(tint, width_px):
     where = band(width_px)
     found = fold_mask(picture(tissue() * np.where(where, 2, 1)[..., None], tint), MPP)
     assert (found & where).sum() > 0.7 * where.sum()
-    near = cv2.dilate(where.astype(np.uint8), np.ones((7, 7))) > 0
+    near = cv2.dilate(where.astype(np.uint8), np.ones((11, 11))) > 0
     assert not (found & ~near).any()
 
 
@@ -57,6 +57,12 @@ def test_follicles_and_wide_dense_areas_are_no_folds():
         cv2.circle(drawn, centre, radius, 1, -1)
         density *= np.where(drawn, 2, 1)[..., None]
     assert not fold_mask(picture(density), MPP).any()
+
+
+def test_dense_epithelium_is_no_fold():
+    """It has more hematoxylin than the stroma beside it, and hardly more eosin."""
+    more = band(20)[..., None] * np.array([0.60, 0.65, 0.26])
+    assert not fold_mask(picture(tissue() + more), MPP).any()
 
 
 def test_glass_alone_has_no_fold():
