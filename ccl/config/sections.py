@@ -501,6 +501,24 @@ class TileSettings:
     max_fold: Annotated[float, LATER] = key(
         1.0, "maximum share of a fold of the tissue in a patch (0 to 1); 1 keeps all", gt=0, le=1
     )
+    artefacts: Annotated[Literal["none", "grandqc", "hest"], LATER] = key(
+        "none",
+        "learned segmentation; grandqc takes patches with folds, dark spots, pen, edges, bubbles and blur, hest those"
+        " that it does not take for tissue",
+    )
+    artefact_weights: Annotated[Text | None, LATER] = key(
+        None, "local .pth or .safetensors file with the weights of this segmentation"
+    )
+    artefact_sha256: Annotated[str | None, LATER] = key(None, "expected SHA-256 of this file", pattern="^[0-9a-f]{64}$")
+    max_artefact: Annotated[float, LATER] = key(
+        0.5, "maximum share of what the segmentation takes in a patch (0 to 1)", gt=0, lt=1
+    )
+
+    @model_validator(mode="after")
+    def _weighted(self) -> TileSettings:
+        if (self.artefacts == "none") != (self.artefact_weights is None):
+            raise PydanticCustomError("incomplete", "`artefacts` and `artefact_weights` need each other")
+        return self
 
 
 @section
@@ -841,6 +859,11 @@ class Config:
         """Return the local file of an encoder's weights, or None if there is none."""
         weights = self.embed.encoders[encoder].weights
         return None if weights in NO_FILE else self.path(weights)
+
+    @property
+    def artefact_weights(self) -> str | None:
+        """The local file of the segmentation that takes patches, or None if there is none."""
+        return self.path(self.tile.artefact_weights) if self.tile.artefact_weights else None
 
     @property
     def stain_target(self) -> str | None:

@@ -86,6 +86,8 @@ def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
         for encoder in cohort.encoders:
             if path := cohort.config.weights_file(encoder):
                 yield f"embed: encoders: {encoder}: weights", path
+        if cohort.config.artefact_weights:
+            yield "tile: artefact_weights", cohort.config.artefact_weights
         if cohort.config.stain_target:
             yield "embed: stain_target", cohort.config.stain_target
 

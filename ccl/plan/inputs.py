@@ -104,6 +104,11 @@ class Inputs:
         path = self.plan.config.weights_file(wildcards.encoder)
         return [path] if path else []
 
+    def artefact_weights(self, wildcards: Wildcards) -> list[str]:
+        """Return the local file of the segmentation that takes patches, if the config names one."""
+        path = self.plan.config.artefact_weights
+        return [path] if path else []
+
     def stain_target(self, wildcards: Wildcards) -> list[str]:
         """Return the picture that the stains of slides are normalised to, if the config names one."""
         path = self.plan.config.stain_target

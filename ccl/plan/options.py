@@ -160,6 +160,11 @@ class Options:
         upstream = [path.replace("<results>", self.plan.config.results) for path in files]
         return " ".join([self.section("tissue")(wildcards), *(f"--upstream {shlex.quote(path)}" for path in upstream)])
 
+    def tile(self, wildcards: Wildcards) -> str:
+        """Return the options of the tile stage."""
+        values = {**self.plan.values["tile"], "artefact_weights": self.plan.config.artefact_weights}
+        return to_flags(sections.TileSettings, values)
+
     def source_inputs(self, wildcards: Wildcards, input: Any) -> str:
         """Return the inputs of the source stage as options, without the many files of the download."""
         return input_options(input, without=("files",))

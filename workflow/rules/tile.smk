@@ -2,6 +2,7 @@ rule tile:
     input:
         slides=ancient(plan.inputs.slide_sheet),
         upstream="<results>/{cohort}/tissue/manifests/{shard}.tsv",
+        artefact_weights=plan.inputs.artefact_weights,
     output:
         manifest="<results>/{cohort}/tile/manifests/{shard}.tsv",
     log:
@@ -16,7 +17,7 @@ rule tile:
     params:
         shards=plan.config.shards,
         version=plan.version("wsi.tile"),
-        flags=plan.options.section("tile"),
+        flags=plan.options.tile,
         out=subpath(output.manifest, ancestor=2),
     shell:
         "ccl tile --slides {input.slides:q} --upstream {input.upstream:q}"

@@ -203,6 +203,18 @@ def thumbnail(reader: SlideReader, mpp: float) -> NDArray[np.uint8]:
     return picture
 
 
+def window(reader: SlideReader, box: Box, *, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return `box` of the slide resampled to `size` (width, height), as (H, W, 3) uint8 RGB.
+
+    Raises
+    ------
+    SlideError
+        As :func:`thumbnail`.
+    """
+    index = best_level(reader, (box[2] - box[0]) * reader.mpp / size[0])
+    return _resampled(reader, index, box, size=size)
+
+
 def _resampled(reader: SlideReader, index: int, box: Box, *, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return `box` of the slide, read at a level and resampled to `size` (width, height)."""
     level = reader.levels[index]

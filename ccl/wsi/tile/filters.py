@@ -73,6 +73,8 @@ def taken_by_filters(
             found["ink"] = _share(inked, reader.dimensions, coords, side) > settings.max_ink
         if settings.max_fold < 1:
             found["fold"] = _share(fold_mask(seen, mpp), reader.dimensions, coords, side) > settings.max_fold
+    if settings.artefacts != "none":
+        found |= _artefacts(reader, coords, float(attributes["patch_size_level0"]), settings)
     before = np.zeros(len(coords), bool)
     for name, taken in found.items():
         found[name] = taken & ~before
@@ -94,6 +96,17 @@ def _measured(
             black[position] = (pixels.max(axis=2) < 255 * BLACK).mean()
             white[position] = (pixels >= WHITE * glass).all(axis=2).mean()
     return focus, black, white
+
+
+def _artefacts(reader: SlideReader, coords: NDArray[np.int64], side: float, settings: TileSettings) -> dict[str, Taken]:
+    """Return which patches the learned segmentation takes, by the class that most of it has."""
+    # Loading torch takes seconds, which a stage without a network need not spend.
+    from ccl.wsi.tile.artefacts import SEGMENTATIONS, artefact_masks, load
+
+    masks = artefact_masks(reader, load(settings), SEGMENTATIONS[settings.artefacts], coords, side)
+    shares = np.stack([_share(mask, reader.dimensions, coords, side) for mask in masks.values()])
+    taken, most = shares.sum(axis=0) > settings.max_artefact, shares.argmax(axis=0)
+    return {f"{settings.artefacts}: {name}": taken & (most == index) for index, name in enumerate(masks)}
 
 
 def _share(mask: Taken, dimensions: tuple[int, int], coords: NDArray[np.int64], side: float) -> Shares:
