@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -51,7 +52,8 @@ class OpenSlideReader:
         except SlideError:
             self._file.close()
             raise
-        self.notes = scale_notes(slide, self.mpp, self._file.properties)
+        self.properties: Mapping[str, str] = self._file.properties
+        self.notes = scale_notes(slide, self.mpp, self.properties)
         for note in self.notes:
             say(f"note: slide {slide.slide_id}: {note}")
         self._file.set_cache(openslide.OpenSlideCache(CACHE_BYTES))

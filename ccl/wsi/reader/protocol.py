@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -46,6 +46,11 @@ class SlideReader(Protocol):
     @property
     def notes(self) -> Sequence[str]:
         """What is doubtful about the scale, for the contact sheet."""
+        ...
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """OpenSlide's properties of the file."""
         ...
 
     @property
