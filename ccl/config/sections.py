@@ -520,6 +520,21 @@ class Tile:
         "classes of QuPath whose tissue is cut into patches, such as Tumor, by each slide's annotation; empty takes all"
         " tissue",
     )
+    max_fold: Annotated[float, LATER] = key(
+        1.0, "maximum share of a fold of the tissue in a patch (0 to 1); 1 keeps all", gt=0, le=1
+    )
+    artefacts: Annotated[Literal["none", "grandqc", "hest"], LATER] = key(
+        "none",
+        "learned segmentation; grandqc takes patches with folds, dark spots, pen, edges, bubbles and blur, hest those"
+        " that it does not take for tissue",
+    )
+    artefact_weights: Annotated[Text | None, LATER] = key(
+        None, "local .pth or .safetensors file with the weights of this segmentation"
+    )
+    artefact_sha256: Annotated[str | None, LATER] = key(None, "expected SHA-256 of this file", pattern="^[0-9a-f]{64}$")
+    max_artefact: Annotated[float, LATER] = key(
+        0.5, "maximum share of what the segmentation takes in a patch (0 to 1)", gt=0, lt=1
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Tile:
@@ -527,6 +542,12 @@ class Tile:
             raise PydanticCustomError("incomplete", "`overlap` must be smaller than `patch_size`")
         if (self.mpp or MPP) in self.also_mpp:
             raise PydanticCustomError("incomplete", "`also_mpp` names the scale `mpp` again; take it out")
+        return self
+
+    @model_validator(mode="after")
+    def _weighted(self) -> Tile:
+        if (self.artefacts == "none") != (self.artefact_weights is None):
+            raise PydanticCustomError("incomplete", "`artefacts` and `artefact_weights` need each other")
         return self
 
 
@@ -585,13 +606,45 @@ class Storage:
     dtype: Literal["float16", "float32"] = key("float32", "data type of the stored features")
 
 
-@section
-class EmbedSettings(Storage, Weights, EncoderName):
-    """Which encoder, with which weights, and how features are stored."""
+PUBLISHED = "published"
+"""The value of ``stain_target`` that is no path: the target that the method's authors or users published."""
 
 
 @section
-class Embed(Storage):
+class Patches:
+    """``embed``: how patches are read and coloured for the encoder."""
+
+    decode: Annotated[Literal["exact", "half"], LATER] = key(
+        "exact",
+        "reading of a level that is twice as fine as the patches; exact decodes whole JPEG tiles and averages pixels,"
+        " half decodes them at half size, which is about three times as fast and differs by about a grey level",
+    )
+    profile: Annotated[Literal["ignore", "srgb"], LATER] = key(
+        "ignore", "treatment of a slide's ICC colour profile; srgb converts colours to sRGB by it, if the slide has one"
+    )
+    stain: Annotated[Literal["none", "macenko", "reinhard"], LATER] = key(
+        "none", "stain normalisation of each slide, fitted on a sample of its own patches"
+    )
+    stain_target: Annotated[Text, LATER] = key(
+        PUBLISHED,
+        "colours that slides are normalised to; published, or a picture of stained tissue at any scale, which should"
+        " be of none of the cohort's patients (PNG, JPEG or TIFF)",
+    )
+
+    @model_validator(mode="after")
+    def _used(self) -> Patches:
+        if self.stain == "none" and self.stain_target != PUBLISHED:
+            raise PydanticCustomError("incomplete", "a `stain_target` needs `stain: macenko` or `reinhard`")
+        return self
+
+
+@section
+class EmbedSettings(Patches, Storage, Weights, EncoderName):
+    """Which encoder, with which weights, how patches are read and coloured, and how features are stored."""
+
+
+@section
+class Embed(Patches, Storage):
     """``embed``: the encoders, and how a job uses the machine."""
 
     encoders: dict[Name, Encoder] = key(
@@ -868,3 +921,8 @@ class Config:
         """Return the local file of an encoder's weights, or None if there is none."""
         weights = self.embed.encoders[encoder].weights
         return None if weights in NO_FILE else self.path(weights)
+
+    @property
+    def stain_target(self) -> str | None:
+        """The picture that slides are normalised to, or None if there is none."""
+        return None if self.embed.stain_target == PUBLISHED else self.path(self.embed.stain_target)

@@ -111,6 +111,11 @@ def _differences(
             here, there = own[key], card.preprocessing[section].get(key, default_of(info))
             if key not in FREE.get(section, ()) and _listed(here) != _listed(there):
                 yield place, key, here, there
+    if "tile" in card.preprocessing and cohort.entry.features is None:
+        for key, info in keys_of(sections.Patches).items():
+            here, there = values["embed"][key], card.preprocessing.get("embed", {}).get(key, default_of(info))
+            if here != there:
+                yield "embed", key, here, there
 
 
 def _listed(value: Any) -> Any:

@@ -86,6 +86,12 @@ def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
         for encoder in cohort.encoders:
             if path := cohort.config.weights_file(encoder):
                 yield f"embed: encoders: {encoder}: weights", path
+        tilings = {"tile": cohort.config.tile, **{f"tilings: {n}": t for n, t in cohort.config.tilings.items()}}
+        for section, tiling in tilings.items():
+            if tiling.artefact_weights:
+                yield f"{section}: artefact_weights", cohort.config.path(tiling.artefact_weights)
+        if cohort.config.stain_target:
+            yield "embed: stain_target", cohort.config.stain_target
 
 
 def _slides(cohort: Cohort) -> Iterator[tuple[str, str]]:

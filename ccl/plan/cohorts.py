@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccl.cohort.folds import count_folds, fold_files
 from ccl.config import sections
-from ccl.config.keys import keys_of
+from ccl.config.keys import keys_of, stated
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import digest
 from ccl.io.gdc import GdcFile, files_of_slides
@@ -124,6 +124,12 @@ class Cohort:
             return []
         of_patches = [] if self.entry.features else ["tissue", "tile"]
         return [*of_patches, *(["cluster"] if "clusters" in method.reads else [])]
+
+    @property
+    def patches(self) -> dict[str, Any]:
+        """How patches are read and coloured, as far as it differs from the default."""
+        values = asdict(self.config.embed)
+        return stated(sections.Patches, {name: values[name] for name in keys_of(sections.Patches)})
 
     def lacks(self, method: Method) -> list[str]:
         """Return the keys of inputs that a method reads and the cohort does not have, such as ``slides``."""

@@ -104,6 +104,16 @@ class Inputs:
         path = self.plan.config.weights_file(wildcards.encoder)
         return [path] if path else []
 
+    def artefact_weights(self, wildcards: Wildcards) -> list[str]:
+        """Return the local file of the segmentation that takes patches, if the config names one."""
+        path = self.plan.tilings.by_folder[wildcards.tiling].artefact_weights
+        return [path] if path else []
+
+    def stain_target(self, wildcards: Wildcards) -> list[str]:
+        """Return the picture that the stains of slides are normalised to, if the config names one."""
+        path = self.plan.config.stain_target
+        return [path] if path else []
+
     def feature_files(self, wildcards: Wildcards) -> list[str]:
         """Return the ready features of a cohort."""
         return self._cohort(wildcards).feature_files(wildcards.encoder)

@@ -163,7 +163,8 @@ class Options:
 
     def tile(self, wildcards: Wildcards) -> str:
         """Return the options of a tiling, by its folder."""
-        return to_flags(sections.TileSettings, self.plan.tilings.by_folder[wildcards.tiling].values)
+        tiling = self.plan.tilings.by_folder[wildcards.tiling]
+        return to_flags(sections.TileSettings, {**tiling.values, "artefact_weights": tiling.artefact_weights})
 
     def source_inputs(self, wildcards: Wildcards, input: Any) -> str:
         """Return the inputs of the source stage as options, without the many files of the download."""
@@ -180,9 +181,12 @@ class Options:
     def embed(self, wildcards: Wildcards) -> str:
         """Return the options of an encoder."""
         embed = self.plan.values["embed"]
-        values = {"encoder": wildcards.encoder, "dtype": embed["dtype"], **embed["encoders"][wildcards.encoder]}
+        common = {name: value for name, value in embed.items() if name not in ("encoders", "batch_size", "device")}
+        values = {"encoder": wildcards.encoder, **common, **embed["encoders"][wildcards.encoder]}
         if path := self.plan.config.weights_file(wildcards.encoder):
             values["weights"] = path
+        if path := self.plan.config.stain_target:
+            values["stain_target"] = path
         return to_flags(sections.EmbedSettings, values)
 
     def genomics(self, wildcards: Wildcards) -> str:
@@ -224,6 +228,8 @@ class Options:
             else stated(type(getattr(self.plan.config, name)), self.plan.values[name])
             for name in cohort.prepared_by(method)
         }
+        if "tile" in settings and (patches := cohort.patches):
+            settings["embed"] = patches
         if "genomics" in method.reads and cohort.transforms:
             settings["from"] = cohort.transforms
         return json.dumps(settings, sort_keys=True)

@@ -53,8 +53,24 @@ class Targets:
 
     def contact_sheets(self) -> list[str]:
         """Return the pages on the slides of each cohort whose slides are read."""
-        read = [cohort.name for cohort in self.plan.cohorts.values() if cohort.entry.reads_slides and cohort.slides]
-        return [f"<results>/{name}/quality/contact_sheet.html" for name in read]
+        return [f"<results>/{name}/quality/contact_sheet.html" for name in self._with_slides()]
+
+    def look(self, wildcards: Wildcards) -> list[str]:
+        """Return the pages on the slides of each cohort before they are embedded.
+
+        Raises
+        ------
+        ConfigError
+            No cohort has slides that are read.
+        """
+        cohorts = self._with_slides()
+        if not cohorts:
+            raise _nothing("look at", "look", "a cohort with `slides`")
+        return [f"<results>/{name}/look/contact_sheet.html" for name in cohorts]
+
+    def _with_slides(self) -> list[str]:
+        """Return the cohorts whose slides are read."""
+        return [cohort.name for cohort in self.plan.cohorts.values() if cohort.entry.reads_slides and cohort.slides]
 
     def predictions(self) -> list[str]:
         """Return the predicted risks of every cohort, for every bundle that it names."""

@@ -33,6 +33,8 @@ class Tiling:
     """``tile``, a name of ``tilings``, or the published patches of an encoder, such as ``20x_512px``."""
     values: Mapping[str, Any]
     """The keys of :class:`ccl.config.sections.TileSettings`, as the user wrote them."""
+    artefact_weights: str | None
+    """The local file of the segmentation that takes patches, or None if there is none."""
 
     @property
     def folder(self) -> str:
@@ -93,7 +95,9 @@ class Tilings:
 
     def _make(self, name: str, values: Mapping[str, Any]) -> Tiling:
         own = {"patch_size": sections.PATCH_SIZE, "mpp": sections.MPP, **values}
-        return Tiling(name, {key: tuple(value) if isinstance(value, list) else value for key, value in own.items()})
+        weights = own["artefact_weights"]
+        listed = {key: tuple(value) if isinstance(value, list) else value for key, value in own.items()}
+        return Tiling(name, listed, weights and self.config.path(weights))
 
     @property
     def departures(self) -> Iterator[str]:

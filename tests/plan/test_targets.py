@@ -51,6 +51,10 @@ def test_the_default_is_the_report_and_the_contact_sheets(plan: Make) -> None:
     assert plan().targets.default(["report.html"]) == ["report.html", "<results>/blca/quality/contact_sheet.html"]
 
 
+def test_slides_can_be_looked_at_before_they_are_embedded(plan: Make) -> None:
+    assert plan().targets.look(job()) == ["<results>/blca/look/contact_sheet.html"]
+
+
 def test_each_model_that_can_be_explained_is(plan: Make) -> None:
     targets = plan().targets
     assert len(targets.explain(job())) == 4

@@ -3,6 +3,7 @@ rule embed:
         slides=ancient(plan.inputs.slide_sheet),
         upstream=plan.inputs.tiles,
         weights=plan.inputs.weights,
+        stain_target=plan.inputs.stain_target,
     output:
         manifest="<results>/{cohort}/embed/{encoder}/manifests/{shard}.tsv",
     log:

@@ -2,6 +2,7 @@ rule tile:
     input:
         slides=ancient(plan.inputs.slide_sheet),
         upstream="<results>/{cohort}/tissue/manifests/{shard}.tsv",
+        artefact_weights=plan.inputs.artefact_weights,
     output:
         manifest="<results>/{cohort}/{tiling}/manifests/{shard}.tsv",
     log:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,9 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ccl.config.sections import Patches
 from ccl.io.formats import Tiles
 from ccl.io.shards import Job
 from ccl.io.sheets import Slide
+from ccl.wsi.embed.colours import colour, normaliser
+from ccl.wsi.embed.stains import Normaliser
 from ccl.wsi.reader.opening import check_outlined, open_slide
 from ccl.wsi.reader.patches import PatchCutter
 
@@ -28,6 +32,10 @@ BYTES_AHEAD = 32 << 20
 
 SLIDES_AHEAD = 4
 """Slides that are opened ahead: opening one takes as long as reading hundreds of patches."""
+
+
+AS_THEY_ARE = Patches()
+"""Patches whose pixels are exactly those of the slide."""
 
 
 class Batch(NamedTuple):
@@ -64,10 +72,20 @@ class ReadAhead:
         Number of regions to decode at a time.
     pin : bool
         Put batches in page-locked memory, from which a GPU copies without waiting.
+    patches : Patches
+        How patches are decoded and coloured.
+
+    Raises
+    ------
+    ConfigError
+        The target of stain normalisation cannot be used.
     """
 
-    def __init__(self, jobs: Sequence[Job], *, batch_size: int, threads: int, pin: bool) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], *, batch_size: int, threads: int, pin: bool, patches: Patches = AS_THEY_ARE
+    ) -> None:
         self._jobs, self._batch_size, self._threads, self._pin = iter(jobs), batch_size, threads, pin
+        self._open = partial(_open, patches=patches, stains=normaliser(patches))
         self._pool = ThreadPoolExecutor(threads, "read ahead")
         self._slides: deque[_Reading] = deque()
         self._top_up()
@@ -113,7 +131,8 @@ class ReadAhead:
         """Submit regions to the threads, slide after slide, until enough patches are being read."""
         for place in itertools.count():
             for job in itertools.islice(self._jobs, max(0, place + 1 + SLIDES_AHEAD - len(self._slides))):
-                self._slides.append(_Reading(job, self._pool, batch_size=self._batch_size, pin=self._pin))
+                opened = self._pool.submit(self._open, job)
+                self._slides.append(_Reading(job, opened, self._pool, batch_size=self._batch_size, pin=self._pin))
             if place == len(self._slides) or not self._slides[place].opened.done():
                 return
             while not self._enough():
@@ -130,9 +149,11 @@ class ReadAhead:
 class _Reading:
     """A slide that is being read: opened by a thread of the pool, then cut region by region."""
 
-    def __init__(self, job: Job, pool: ThreadPoolExecutor, *, batch_size: int, pin: bool) -> None:
+    def __init__(
+        self, job: Job, opened: Future[PatchCutter], pool: ThreadPoolExecutor, *, batch_size: int, pin: bool
+    ) -> None:
         self.slide_id = job.slide.slide_id
-        self.opened = pool.submit(_open, job)
+        self.opened = opened
         self.pending: deque[_Pending] = deque()
         """Batches in order; all but the last have all their regions."""
         self._pool, self._batch_size, self._pin = pool, batch_size, pin
@@ -172,13 +193,15 @@ class _Reading:
             yield from ((pending, patch) for patch in pending.batch.pixels.numpy())
 
 
-def _open(job: Job) -> PatchCutter:
+def _open(job: Job, patches: Patches, stains: Normaliser | None) -> PatchCutter:
     assert job.upstream is not None, "embed follows tile"
     tiles = Tiles.read(job.upstream.path, key=job.upstream.key)
     check_outlined(job.slide, str(tiles.attributes.get("slide_fingerprint", "")))
-    reader = open_slide(job.slide)
+    reader = open_slide(job.slide, halve=patches.decode == "half")
     try:
-        return PatchCutter(reader, tiles, int(tiles.attributes["patch_size"]))
+        cutter = PatchCutter(reader, tiles, int(tiles.attributes["patch_size"]))
+        colour(cutter, stains, srgb=patches.profile == "srgb")
+        return cutter
     except Exception:
         reader.close()
         raise

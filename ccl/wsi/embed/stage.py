@@ -14,7 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ccl.config.sections import EmbedSettings
+from ccl.config.keys import keys_of, recorded
+from ccl.config.sections import EmbedSettings, Patches
 from ccl.io.errors import SlideError
 from ccl.io.files import digest
 from ccl.io.formats import Features, ManifestRow, Tiles, stored_count
@@ -23,6 +24,7 @@ from ccl.io.shards import Job
 from ccl.io.sheets import Slide
 from ccl.wsi.embed import VERSION
 from ccl.wsi.embed.ahead import Batch, ReadAhead
+from ccl.wsi.embed.colours import target_key
 from ccl.wsi.encoders import get_encoder
 from ccl.wsi.encoders.build import PatchEncoder, build_encoder
 from ccl.wsi.encoders.scale import scale_warning
@@ -70,6 +72,12 @@ class EmbedStage:
         return weights_key(self.settings.weights, self.settings.sha256)
 
     @cached_property
+    def patches(self) -> dict[str, str]:
+        """How patches differ from the slide's pixels, for keys and labels; empty if they do not."""
+        made = {name: value for name, value in recorded(self.settings).items() if name in keys_of(Patches)}
+        return made | {"stain_target": target_key(self.settings)} if "stain" in made else made
+
+    @cached_property
     def model(self) -> PatchEncoder:
         """The encoder on its device."""
         model = build_encoder(get_encoder(self.settings.encoder), self.settings.weights)
@@ -83,11 +91,11 @@ class EmbedStage:
         return self.out / f"{slide.slide_id}.h5"
 
     def key(self, slide: Slide, upstream: ManifestRow | None) -> str:
-        """Return the digest of the tiles, the encoder, its weights and the storage type."""
+        """Return the digest of the tiles, the encoder, its weights, the storage type and how patches are made."""
         assert upstream is not None, "embed follows tile"
-        return digest(
-            "embed", VERSION, upstream.key, get_encoder(self.settings.encoder).recipe, self.weights, self.settings.dtype
-        )
+        recipe = get_encoder(self.settings.encoder).recipe
+        patches = [self.patches] if self.patches else []
+        return digest("embed", VERSION, upstream.key, recipe, self.weights, self.settings.dtype, *patches)
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         """Return the key and the number of patches of a finished file."""
@@ -101,7 +109,7 @@ class EmbedStage:
             return
         _ = self.model
         pin = self.device.type == "cuda"
-        self._ahead = ReadAhead(jobs, batch_size=self.batch_size, threads=self.threads, pin=pin)
+        self._ahead = ReadAhead(jobs, batch_size=self.batch_size, threads=self.threads, pin=pin, patches=self.settings)
         try:
             yield
         finally:
@@ -129,9 +137,10 @@ class EmbedStage:
                 where=f"slide {slide.slide_id}, encoder {self.settings.encoder}",
                 todo="check the weights; with `dtype: float16` values above 65,504 overflow",
             )
-        Features(
-            features, tiles.coords, self.settings.encoder, self.weights, tiles.attributes, sizes=tiles.sizes
-        ).write(self.output(slide), key)
+        attributes = {**tiles.attributes, **self.patches}
+        Features(features, tiles.coords, self.settings.encoder, self.weights, attributes, sizes=tiles.sizes).write(
+            self.output(slide), key
+        )
         return len(features)
 
     def _check_scale(self, tiles: Tiles) -> None:

@@ -62,7 +62,7 @@ def load_weights(backbone: nn.Module, encoder: Encoder, path: Path) -> list[str]
     ConfigError
         The file is not a state dictionary, or a weight is missing or has another shape.
     """
-    state = _layout(_read(path), encoder, path)
+    state = _layout({PREFIXES.sub("", name): value for name, value in read_tensors(path).items()}, encoder, path)
     own = backbone.state_dict()
     if "pos_embed" in own or "trunk.pos_embed" in own:
         name = "pos_embed" if "pos_embed" in own else "trunk.pos_embed"
@@ -70,13 +70,19 @@ def load_weights(backbone: nn.Module, encoder: Encoder, path: Path) -> list[str]
             trunk: Any = backbone if name == "pos_embed" else backbone.trunk
             prefix = 0 if trunk.no_embed_class else trunk.num_prefix_tokens
             state[name] = fit_positions(state[name], own[name], encoder.positions, prefix=prefix)
-    _check(own, state, encoder, path)
+    check_tensors(own, state, f"encoder {encoder.name}", path)
     backbone.load_state_dict({name: state[name] for name in own})
     return sorted(state.keys() - own.keys())
 
 
-def _read(path: Path) -> State:
-    """Return the tensors of a file by name, without their wrappers."""
+def read_tensors(path: Path) -> State:
+    """Return the tensors of a state dictionary by their names in the file, without wrappers; nothing is unpickled.
+
+    Raises
+    ------
+    ConfigError
+        The file is damaged, or holds something else.
+    """
     try:
         if path.suffix == ".safetensors":
             content: Any = load_file(path)
@@ -93,7 +99,7 @@ def _read(path: Path) -> State:
         content = inner
     if not isinstance(content, Mapping) or not any(isinstance(value, Tensor) for value in content.values()):
         raise _misfit(path, f"{type(content).__name__} without tensors")
-    return {PREFIXES.sub("", str(name)): value for name, value in content.items() if isinstance(value, Tensor)}
+    return {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
 
 
 def _layout(state: State, encoder: Encoder, path: Path) -> State:
@@ -103,27 +109,28 @@ def _layout(state: State, encoder: Encoder, path: Path) -> State:
         raise _misfit(path, " ".join(str(error).split())[:200]) from error
 
 
-def _check(own: Mapping[str, Tensor], state: State, encoder: Encoder, path: Path) -> None:
+def check_tensors(own: Mapping[str, Tensor], state: State, network: str, path: Path) -> None:
+    """Raise ConfigError unless the file at `path` has every weight of a network, in its shape."""
     missing = [name for name in own if name not in state]
     if missing:
         raise ConfigError(
             "the weights are not complete",
-            where=f"{path}, encoder {encoder.name}",
+            where=f"{path}, {network}",
             found=f"no {missing[0]} ({len(missing)} of {len(own)} weights missing)",
-            expected="every weight of the encoder",
-            todo="check that the file belongs to this encoder",
+            expected="every weight of the network",
+            todo="check that the file belongs to this network",
         )
     for name, value in own.items():
         if state[name].shape != value.shape:
             found = f"{name} of shape {tuple(state[name].shape)}"
-            raise _misfit(path, found, f"shape {tuple(value.shape)}, of encoder {encoder.name}")
+            raise _misfit(path, found, f"shape {tuple(value.shape)}, of {network}")
 
 
 def _misfit(path: Path, found: str, expected: str = "") -> ConfigError:
     return ConfigError(
-        "the weights do not fit the encoder, or are not a state dictionary",
+        "the weights do not fit the network, or are not a state dictionary",
         where=str(path),
         found=found,
         expected=expected or "tensors by name, saved by torch.save(model.state_dict()) or safetensors",
-        todo="check that the file belongs to this encoder",
+        todo="check that the file belongs to this network",
     )

@@ -27,7 +27,9 @@ MEASURES = (
 """Rows of the table of the cohort's range: label, column of ``slides.csv``, format."""
 
 
-def render_contact_sheet(cohort: str, slides: Sequence[SlideQuality], folder: Path, *, synthetic: bool) -> str:
+def render_contact_sheet(
+    cohort: str, slides: Sequence[SlideQuality], folder: Path, *, synthetic: bool, embedded: bool
+) -> str:
     """Return the whole page.
 
     Parameters
@@ -40,6 +42,8 @@ def render_contact_sheet(cohort: str, slides: Sequence[SlideQuality], folder: Pa
         Folder of the page, from which pictures are linked.
     synthetic : bool
         Whether the cohort is invented.
+    embedded : bool
+        Whether the slides were embedded, so that what failed there is shown.
     """
     used = [slide for slide in slides if slide.status == "ok"]
     return render(
@@ -48,6 +52,7 @@ def render_contact_sheet(cohort: str, slides: Sequence[SlideQuality], folder: Pa
         title=f"Slides of {cohort}",
         synthetic=[cohort] if synthetic else [],
         slides=[_card(slide, number, folder) for number, slide in enumerate(slides)],
+        embedded=embedded,
         noted=sum(bool(slide.notes) for slide in slides),
         used=len(used),
         excluded=len(slides) - len(used),

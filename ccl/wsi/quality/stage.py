@@ -43,4 +43,5 @@ def make_contact_sheet(
     """
     found = read_slides(read_slide_sheet(slides), tissue, tile, embed)
     write_table(out / "slides.csv", to_table(found))
-    write_text(out / "contact_sheet.html", render_contact_sheet(cohort, found, out, synthetic=synthetic))
+    page = render_contact_sheet(cohort, found, out, synthetic=synthetic, embedded=bool(embed))
+    write_text(out / "contact_sheet.html", page)

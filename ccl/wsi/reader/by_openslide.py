@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,6 +14,7 @@ import openslide
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.ImageCms import ImageCmsProfile
 
 from ccl.io.errors import SlideError
 from ccl.io.progress import say
@@ -50,12 +52,18 @@ class OpenSlideReader:
         except SlideError:
             self._file.close()
             raise
-        self.notes = scale_notes(slide, self.mpp, self._file.properties)
+        self.properties: Mapping[str, str] = self._file.properties
+        self.notes = scale_notes(slide, self.mpp, self.properties)
         for note in self.notes:
             say(f"note: slide {slide.slide_id}: {note}")
         self._file.set_cache(openslide.OpenSlideCache(CACHE_BYTES))
         self.dimensions: tuple[int, int] = self._file.dimensions
         self.levels = tuple(Level(*size, _downsample(self.dimensions, size)) for size in self._file.level_dimensions)
+
+    @property
+    def profile(self) -> ImageCmsProfile | None:
+        """The slide's ICC colour profile, if it has one."""
+        return self._file.color_profile
 
     def read_region(self, x: int, y: int, *, width: int, height: int, level: int) -> NDArray[np.uint8]:
         """Return a region as (height, width, 3) uint8 RGB: see :meth:`SlideReader.read_region`."""

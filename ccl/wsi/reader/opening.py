@@ -10,15 +10,22 @@ from ccl.wsi.reader.direct import DirectReader
 from ccl.wsi.reader.protocol import SlideReader
 
 
-def open_slide(slide: Slide) -> SlideReader:
+def open_slide(slide: Slide, *, halve: bool = False) -> SlideReader:
     """Open a slide of the cohort, with the fastest reader that gives OpenSlide's pixels.
+
+    Parameters
+    ----------
+    slide : Slide
+        The slide.
+    halve : bool
+        Also give levels that libjpeg decodes at half size, which differ slightly from the exact ones.
 
     Raises
     ------
     SlideError
         The file is missing, empty, damaged, not a slide, or its scale is unknown.
     """
-    return DirectReader(slide)
+    return DirectReader(slide, halve=halve)
 
 
 def slide_fingerprint(slide: Slide) -> str:

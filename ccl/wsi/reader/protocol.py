@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.ImageCms import ImageCmsProfile
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Level:
     height: int
     downsample: float
     """Level-0 pixels per pixel of this level; 1 for level 0."""
+    halved: bool = False
+    """Whether its pixels are those of a stored level that is decoded at half size."""
 
 
 class SlideReader(Protocol):
@@ -43,6 +46,16 @@ class SlideReader(Protocol):
     @property
     def notes(self) -> Sequence[str]:
         """What is doubtful about the scale, for the contact sheet."""
+        ...
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """OpenSlide's properties of the file."""
+        ...
+
+    @property
+    def profile(self) -> ImageCmsProfile | None:
+        """The slide's ICC colour profile, if it has one; regions are not converted by it."""
         ...
 
     @property

@@ -1,4 +1,4 @@
-"""Filters of patches: out of focus, black, white, and ink."""
+"""Filters of patches: out of focus, black, white, ink, and folds."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ccl.config.sections import TileSettings, TissueSettings
 from ccl.io.formats import Tiles
 from ccl.wsi.reader.patches import patches, thumbnail
 from ccl.wsi.reader.protocol import SlideReader
+from ccl.wsi.tile.folds import fold_mask
 from ccl.wsi.tissue.glass import glass_colour
 from ccl.wsi.tissue.mask import ink_mask
 
@@ -20,7 +21,7 @@ SEEN_UM = 1.0
 """Focus, black and white are measured at this scale (um/px), or at that of coarser patches."""
 
 INK_UM = 8.0
-"""Ink is found at this scale (um/px), as in the tissue stage."""
+"""Ink and folds are found at this scale (um/px), as tissue is."""
 
 BLACK = 0.2
 """Pixels whose channels are all darker (0 to 1) are black."""
@@ -64,8 +65,16 @@ def taken_by_filters(
         found["out of focus"] = focus < settings.min_focus
         found["black"] = black > settings.max_black
         found["white"] = white > settings.max_white
-    if settings.max_ink < 1:
-        found["ink"] = _ink(reader, coords, float(attributes["patch_size_level0"])) > settings.max_ink
+    if settings.max_ink < 1 or settings.max_fold < 1:
+        mpp = max(INK_UM, reader.mpp)
+        seen, side = thumbnail(reader, mpp), float(attributes["patch_size_level0"])
+        if settings.max_ink < 1:
+            inked = ink_mask(seen, TissueSettings(mpp=mpp))
+            found["ink"] = _share(inked, reader.dimensions, coords, side) > settings.max_ink
+        if settings.max_fold < 1:
+            found["fold"] = _share(fold_mask(seen, mpp), reader.dimensions, coords, side) > settings.max_fold
+    if settings.artefacts != "none":
+        found |= _artefacts(reader, coords, float(attributes["patch_size_level0"]), settings)
     before = np.zeros(len(coords), bool)
     for name, taken in found.items():
         found[name] = taken & ~before
@@ -89,15 +98,36 @@ def _measured(
     return focus, black, white
 
 
-def _ink(reader: SlideReader, coords: NDArray[np.int64], side: float) -> Shares:
-    """Return the share of ink in each patch with corner `coords` and `side`, in level-0 pixels."""
-    seen = thumbnail(reader, max(INK_UM, reader.mpp))
-    scale = np.array(reader.dimensions) / seen.shape[1::-1]
-    total = np.pad(ink_mask(seen, TissueSettings(mpp=max(INK_UM, reader.mpp))).astype(np.int64), ((1, 0), (1, 0)))
-    total = total.cumsum(axis=0).cumsum(axis=1)
+def _artefacts(reader: SlideReader, coords: NDArray[np.int64], side: float, settings: TileSettings) -> dict[str, Taken]:
+    """Return which patches the learned segmentation takes, by the class that most of it has."""
+    # Loading torch takes seconds, which a stage without a network need not spend.
+    from ccl.wsi.tile.artefacts import SEGMENTATIONS, artefact_masks, load
+
+    masks = artefact_masks(reader, load(settings), SEGMENTATIONS[settings.artefacts], coords, side)
+    shares = np.stack([_share(mask, reader.dimensions, coords, side) for mask in masks.values()])
+    taken, most = shares.sum(axis=0) > settings.max_artefact, shares.argmax(axis=0)
+    return {f"{settings.artefacts}: {name}": taken & (most == index) for index, name in enumerate(masks)}
+
+
+def _share(mask: Taken, dimensions: tuple[int, int], coords: NDArray[np.int64], side: float) -> Shares:
+    """Return the share of a mask (H, W) of the whole slide in each patch.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, (H, W)
+        At some scale.
+    dimensions : tuple of int
+        Width and height of the slide in level-0 pixels.
+    coords : ndarray of int64, (N, 2)
+        Corners of the patches in level-0 pixels.
+    side : float
+        Side of a patch in level-0 pixels.
+    """
+    scale = np.array(dimensions) / mask.shape[1::-1]
+    total = np.pad(mask.astype(np.int64), ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     first = np.floor(coords / scale).astype(int)
     last = np.maximum(np.ceil((coords + side) / scale).astype(int), first + 1)
-    last = np.minimum(last, np.array(seen.shape[1::-1]))
+    last = np.minimum(last, np.array(mask.shape[1::-1]))
     (left, top), (right, bottom) = first.T, last.T
-    inked = total[bottom, right] - total[top, right] - total[bottom, left] + total[top, left]
-    return np.asarray(inked / ((right - left) * (bottom - top)))
+    within = total[bottom, right] - total[top, right] - total[bottom, left] + total[top, left]
+    return np.asarray(within / ((right - left) * (bottom - top)))

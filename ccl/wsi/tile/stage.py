@@ -6,6 +6,7 @@ import json
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,18 @@ class TileStage(SlideStage):
     def key(self, slide: Slide, upstream: ManifestRow | None) -> str:
         """Return the digest of the outlines and the settings."""
         assert upstream is not None, "tile follows tissue"
-        return digest("tile", VERSION, upstream.key, recorded(self.settings))
+        return digest("tile", VERSION, upstream.key, self._recorded)
+
+    @cached_property
+    def _recorded(self) -> dict[str, Any]:
+        """The settings, with the content of a file in the place of its path."""
+        settings = recorded(self.settings)
+        if self.settings.artefacts == "none":
+            return settings
+        from ccl.wsi.tile.artefacts import segmentation_key
+
+        settings.pop("artefact_sha256", None)
+        return {**settings, "artefact_weights": segmentation_key(self.settings)}
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         """Return the key and the number of patches of a finished slide."""

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ccl.wsi.tissue.glass import glass_colour
+
+WAVELENGTHS = ("hamamatsu.EmissionWaveLength", "hamamatsu.ExcitationWaveLength")
+CHANNELS = ("hamamatsu.Name", "hamamatsu.CubeName", "hamamatsu.EmissionName")
+"""Properties of the shading data of NDPI files."""
 
 DARK = 0.25
 """Brightness (0 to 1) of the background of a fluorescence slide."""
@@ -24,6 +30,23 @@ GREY = 6.0
 
 CONTRAST = 25.0
 """Least range of brightness (0 to 255) of a picture that shows something."""
+
+
+def fluorescence_channel(properties: Mapping[str, str]) -> str:
+    """Return which channel of fluorescence a slide's file says it is, or an empty text.
+
+    Hamamatsu's scanners write an NDPI file for each channel, with the wavelength of its filter.
+
+    Parameters
+    ----------
+    properties : mapping of str to str
+        OpenSlide's properties of the file.
+    """
+    wavelength = next((value for key in WAVELENGTHS if (value := properties.get(key, "").strip().strip("0"))), "")
+    if not wavelength:
+        return ""
+    name = next((value for key in CHANNELS if (value := properties.get(key, "").strip())), "without a name")
+    return f"the file's channel {name}, of fluorescence"
 
 
 def unusable_kind(thumbnail: NDArray[np.uint8]) -> str:

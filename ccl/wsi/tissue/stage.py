@@ -23,7 +23,7 @@ from ccl.wsi.reader.pictures import Picture, overview, refused_picture
 from ccl.wsi.reader.protocol import SlideReader
 from ccl.wsi.tissue import VERSION
 from ccl.wsi.tissue.annotation import annotation_digest, read_annotation
-from ccl.wsi.tissue.kind import unusable_kind
+from ccl.wsi.tissue.kind import fluorescence_channel, unusable_kind
 from ccl.wsi.tissue.mask import tissue_mask
 from ccl.wsi.tissue.outlines import Outlines, pieces_of, stored_outlines, trace
 
@@ -95,8 +95,13 @@ class TissueStage(SlideStage):
     def _outlined(self, slide: Slide) -> tuple[Outlines, Picture]:
         """Return the outlines of a slide, and its picture without them."""
         with open_slide(slide) as reader:
-            seen = thumbnail(reader, self.settings.mpp)
-            polygons = self._tissue(slide, reader, seen)
+            try:
+                seen = thumbnail(reader, self.settings.mpp)
+                polygons = self._tissue(slide, reader, seen)
+            except SlideError as error:
+                # What is doubtful about the scale may be why.
+                error.found = "; ".join([*filter(None, [error.found]), *(f"to check: {note}" for note in reader.notes)])
+                raise
             outlines = Outlines(
                 slide.slide_id,
                 reader.mpp,
@@ -115,7 +120,7 @@ class TissueStage(SlideStage):
         annotated = read_annotation(slide, size, seen_size, self.settings) if slide.annotation else None
         if annotated is not None and self.settings.annotation == "replace":
             return annotated
-        if kind := unusable_kind(seen):
+        if kind := fluorescence_channel(reader.properties) or unusable_kind(seen):
             raise SlideError(
                 "not a slide of stained tissue in bright light",
                 where=f"slide {slide.slide_id}, {slide.path}",

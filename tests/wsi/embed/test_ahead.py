@@ -76,7 +76,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Pretended]]:
     def pretend(read: Callable[[str], None] = lambda slide_id: None) -> list[Pretended]:
         opened: list[Pretended] = []
 
-        def open_pretended(slide: Slide) -> Pretended:
+        def open_pretended(slide: Slide, *, halve: bool) -> Pretended:
             opened.append(Pretended(slide, read))
             return opened[-1]
 

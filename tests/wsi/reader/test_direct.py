@@ -80,7 +80,12 @@ def test_the_reason_is_logged(write_slide, capsys):
 def test_other_pixels_than_openslides_are_not_used(write_slide, monkeypatch, capsys):
     slide = write_slide(tissue_like(600, 600), file_mpp=0.5)
     decode = direct.TiledLevel.decode
-    monkeypatch.setattr(direct.TiledLevel, "decode", lambda *given: decode(*given) ^ 1)
+
+    def changed(level, index, data, into, factor=1):
+        decode(level, index, data, into, factor)
+        into ^= 1
+
+    monkeypatch.setattr(direct.TiledLevel, "decode", changed)
     with OpenSlideReader(slide) as reference, DirectReader(slide) as reader:
         found, expected = (r.read_region(50, 60, width=300, height=300, level=0) for r in (reader, reference))
     np.testing.assert_array_equal(found, expected)

@@ -22,6 +22,7 @@ from ccl.wsi.reader.patches import patches
 from ccl.wsi.tile.stage import TileStage
 from ccl.wsi.tissue.outlines import Outlines
 from ccl.wsi.tissue.stage import TissueStage
+from tests.wsi.tile.test_folds import band, picture, tissue
 
 TISSUE = TissueSettings(mpp=8.0, threshold=0.06, min_area_mm2=0.01, min_hole_mm2=0.01, annotation="restrict")
 # 64 pixels at 2 um/px are 128 um, as 256 pixels at 20x are: slides can be small and still hold many patches.
@@ -304,6 +305,23 @@ def test_a_filter_takes_its_patches_counts_and_shows_them(tmp_path, spoilt, name
     assert (around[..., 0] - around[..., 1:].max(axis=-1)).max() > 100, "a red mark"
 
 
+def test_patches_on_a_fold_are_taken_counted_and_shown(tmp_path, write_slide):
+    where = band(20)
+    slide = write_slide(picture(tissue() * np.where(where, 2, 1)[..., None]), file_mpp=8.0, compression="deflate")
+    coarse = TileSettings(patch_size=20, mpp=8.0)
+    outlined = TissueSettings()
+    (every,) = run(tmp_path / "all", slide, settings=coarse, tissue=outlined)
+    (row,) = run(tmp_path / "some", slide, settings=replace(coarse, max_fold=0.3), tissue=outlined)
+    before, after = (Tiles.read(one.path) for one in (every, row))
+    kept = set(map(tuple, after.coords.tolist()))
+    taken = [corner for corner in map(tuple, before.coords.tolist()) if corner not in kept]
+    assert json.loads(after.attributes["filtered"]) == {"fold": len(taken)}
+    shares = {(x, y): where[y : y + 20, x : x + 20].mean() for x, y in before.coords.tolist()}
+    assert all(shares[corner] > 0.1 for corner in taken)
+    assert sum(share > 0.5 for share in shares.values()) >= 10
+    assert {corner for corner, share in shares.items() if share > 0.5} <= set(taken)
+
+
 def test_filters_that_take_all_are_an_error_that_counts(tmp_path, spoilt):
     with pytest.raises(StageError, match="the filters took all patches") as caught:
         run(tmp_path, spoilt, settings=replace(FINE, min_focus=1e6))
@@ -312,7 +330,9 @@ def test_filters_that_take_all_are_an_error_that_counts(tmp_path, spoilt):
 
 def test_filters_at_their_defaults_change_no_key(tmp_path, spoilt):
     (row,) = run(tmp_path, spoilt, settings=FINE)
-    (same,) = run(tmp_path, spoilt, settings=replace(FINE, min_focus=0.0, max_black=1.0, max_white=1.0, max_ink=1.0))
+    (same,) = run(
+        tmp_path, spoilt, settings=replace(FINE, min_focus=0.0, max_black=1.0, max_white=1.0, max_ink=1.0, max_fold=1.0)
+    )
     (other,) = run(tmp_path, spoilt, settings=replace(FINE, max_black=0.9))
     assert row.key == same.key != other.key
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from shapely.geometry import Point, Polygon, mapping
 
 from ccl.config.sections import TissueSettings
@@ -206,3 +207,45 @@ def test_real_slides(tmp_path, real_data):
         assert not any(polygon.contains(p) for p in outside[row.slide_id] for polygon in outlines.polygons)
         # Judged by eye on the pictures: some 0.64 mm2 each.
         assert sum(outlines.area_mm2(polygon) for polygon in outlines.polygons) == pytest.approx(0.64, abs=0.05)
+
+
+def ndpi(path, text):
+    """Write an NDPI file whose shading data say `text`, and return the row of its sheet."""
+    text = b"Created=2016/01/01\r\n" + text + b"\0"
+    numbers = [(65420, "I", 1, 1, True), (65421, "f", 1, 20.0, True)]
+    offsets = [(tag, "i", 1, 0, True) for tag in (65422, 65423, 65424)]
+    picture = np.full((512, 768, 3), (243, 241, 244), np.uint8)
+    cv2.circle(picture, (384, 256), 200, (205, 130, 180), cv2.FILLED)
+    tifffile.imwrite(
+        path, picture, photometric="ycbcr", compression="jpeg", rowsperstrip=512, metadata=None, software="NDP.scan",
+        extratags=[*numbers, *offsets, (65449, "s", len(text), text, True)],
+        resolution=(2e4, 2e4), resolutionunit="CENTIMETER",
+    )  # fmt: skip
+    return Slide(path.stem, "P", path, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b";NDP Shading Data\r\nName=TxRed\r\nEmissionWaveLength=650\r\n",
+        b";NDP Shading Data\r\nCubeName=TxRed\r\nExcitationWaveLength=560\r\nEmissionWaveLength=\r\n",
+    ],
+)
+def test_an_ndpi_channel_of_fluorescence_says_so(tmp_path, text):
+    with pytest.raises(StageError, match="the file's channel TxRed, of fluorescence"):
+        run(tmp_path, ndpi(tmp_path / "F.ndpi", text))
+
+
+@pytest.mark.parametrize("text", [b"", b"Name=Brightfield\r\nEmissionWaveLength=0\r\nExcitationWaveLength=\r\n"])
+def test_an_ndpi_in_bright_light_is_not_taken_for_fluorescence(tmp_path, text):
+    with pytest.raises(StageError) as caught:
+        run(tmp_path, ndpi(tmp_path / "F.ndpi", text), settings=replace(SETTINGS, min_area_mm2=1e6))
+    assert "fluorescence" not in str(caught.value)
+
+
+def test_a_refused_slide_says_what_is_doubtful_about_its_scale(tmp_path, write_slide):
+    blank = np.full((700, 900, 3), (243, 241, 244), np.uint8)
+    with pytest.raises(StageError) as caught:
+        run(tmp_path, write_slide(blank, file_mpp=2.0, sheet_mpp=1.0))
+    assert "no tissue on the slide" in str(caught.value)
+    assert "to check: the sample sheet says 1 um/px, the file's metadata 2" in str(caught.value)
