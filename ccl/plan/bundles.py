@@ -13,7 +13,7 @@ from ccl.plan.cohorts import Cohort
 from ccl.plan.tilings import DEFAULT, Tilings
 from ccl.predict.card import Card, read_card
 
-FREE = {"tissue": set(keys_of(sections.TissueSettings)), "cluster": {"k"}}
+FREE = {"tissue": set(keys_of(sections.TissueSettings)), "tile": {"artefact_weights"}, "cluster": {"k"}}
 """Keys that may differ from the bundle's: other slides may need other tissue settings, and the bundle has its own k."""
 
 
@@ -108,7 +108,7 @@ def _differences(
             tiling = tilings.of[card.encoder]
             own, place, cls = tiling.values, tiling.section, sections.TileSettings
         for key, info in keys_of(cls).items():
-            here, there = own[key], card.preprocessing[section].get(key, default_of(info))
+            here, there = (found.get(key, default_of(info)) for found in (own, card.preprocessing[section]))
             if key not in FREE.get(section, ()) and _listed(here) != _listed(there):
                 yield place, key, here, there
     if "tile" in card.preprocessing and cohort.entry.features is None:

@@ -95,7 +95,7 @@ class Tilings:
 
     def _make(self, name: str, values: Mapping[str, Any]) -> Tiling:
         own = {"patch_size": sections.PATCH_SIZE, "mpp": sections.MPP, **values}
-        weights = own["artefact_weights"]
+        weights = own.get("artefact_weights")
         listed = {key: tuple(value) if isinstance(value, list) else value for key, value in own.items()}
         return Tiling(name, listed, weights and self.config.path(weights))
 
