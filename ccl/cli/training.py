@@ -64,6 +64,7 @@ def train(overrides: str, **options: Any) -> None:
 @click.option("--folds", type=PATH, required=True, help="folds.csv of the cohort stage")
 @stage_files
 @click.option("--preprocessing", default="{}", help="sections of the config that made these files, as JSON")
+@click.option("--tissue", type=PATH, multiple=True, help="manifest of outlined slides, for their colour (repeat)")
 @click.option("--out", type=PATH, required=True, help="folder of the bundle")
 @settings_options(BundleSettings)
 def bundle(runs: tuple[Path, ...], preprocessing: str, **options: Any) -> None:

@@ -20,6 +20,7 @@ from ccl.config.keys import LATER, REQUIRED, Different, Name, Text, key, keys_of
 from ccl.io.sheets import OnBadSlide
 
 Device = Literal["auto", "cpu", "cuda"]
+Expression = Literal["as-is", "z-score", "quantiles"]
 Track = Literal["unified", "native"]
 
 
@@ -115,7 +116,18 @@ class Label:
 
 
 @section
-class CohortSettings(Label, FoldDraw, FollowUpColumns):
+class Purpose:
+    """Whether models are trained on a cohort."""
+
+    external: Annotated[bool, LATER] = key(
+        False,
+        "true for a cohort that only validates bundles: no model is trained on it, and no folds are drawn; needs"
+        " `predict_with`",
+    )
+
+
+@section
+class CohortSettings(Purpose, Label, FoldDraw, FollowUpColumns):
     """How the user's tables are read, and how folds are drawn if none are given."""
 
 
@@ -371,17 +383,27 @@ class Source:
 
 
 @section
-class Cohort(Label, FollowUpColumns):
+class TrainedHere:
+    """``predict_with: <name>``: a bundle of a model that the same config trains."""
+
+    cohort: Name = key(REQUIRED, "cohort that the model is trained on")
+    model: Name = key(REQUIRED, "name of the model in `models`")
+    encoder: Name = key("none", "encoder of the features; none for a model that reads no slides")
+
+
+@section
+class Cohort(Purpose, Label, FollowUpColumns):
     """``cohorts: <name>``."""
 
     patients: Text | None = key(None, "table with one row per patient (or slide): follow-up in months and censorship")
     from_: Source | None = key(
         None, "public download, which is read instead of `patients`, `omics` and `clinical: table`", alias="from"
     )
-    predict_with: dict[Name, Text] | None = key(
+    predict_with: dict[Name, Text | TrainedHere] | None = key(
         None,
         "bundles that predict the risk of this cohort's patients: folders by name, where the name becomes the folder of"
-        " the results; such a cohort needs no follow-up",
+        " the results, or a model of this config (`{cohort: ..., model: ..., encoder: ...}`); with follow-up, each bundle"
+        " is also validated",
         min_length=1,
     )
     slides: Text | None = key(
@@ -429,6 +451,10 @@ class Cohort(Label, FollowUpColumns):
             self._check_source()
         elif self.clinical and not self.clinical.table and not self.patients:
             raise PydanticCustomError("incomplete", "`clinical` needs `table`, as there is no table of `patients`")
+        if self.external and not (self.predict_with and (self.patients or self.from_)):
+            raise PydanticCustomError("incomplete", "`external` needs follow-up and `predict_with` beside it")
+        if self.external and (self.folds or self.held_out):
+            raise PydanticCustomError("incomplete", "`external` draws no folds; take `folds` and `held_out` out")
         if not self.patients and not self.from_ and not self.predict_with:
             raise PydanticCustomError(
                 "incomplete", "name the table of `patients`, a download `from`, or bundles to `predict_with`"
@@ -697,12 +723,17 @@ class EvaluateSettings:
 
 @section
 class BundleSettings:
-    """``bundle``: the terms of use of a bundle."""
+    """``bundle``: the terms of use of a bundle, and what it tells of its training patients."""
 
     licence: Text = key("not stated", "licence of the bundles; written into each")
     intended_use: Text = key(
         "research only; not a medical device, so no decision about a patient may rest on it",
         "intended use of the bundles; written into each",
+    )
+    fingerprints: Annotated[bool, LATER] = key(
+        True,
+        "keep hashes of the training patients' names and genes in the bundles, by which a validation finds patients of"
+        " the training; false where even a hash of a name must not leave the house",
     )
 
 
@@ -714,6 +745,22 @@ class PredictSettings:
         (),
         "times at which the survival of new patients is predicted; empty uses those of 12, 36 and 60 that lie within"
         " the follow-up of the training cohort",
+    )
+    expression: Annotated[Expression, LATER] = key(
+        "as-is",
+        "scale of the new patients' expression: as-is if it is that of the training cohort; z-score standardises each"
+        " gene within the new cohort; quantiles maps its quantiles to those of the training patients",
+    )
+
+
+@section
+class ValidateSettings:
+    """``validate``: how bundles are validated on cohorts with follow-up."""
+
+    shared_patients: Literal["fail", "exclude", "keep"] = key(
+        "fail",
+        "treatment of patients whom the bundle was trained on, by name or by equal genes; fail names them and stops,"
+        " exclude leaves them out, keep scores them too",
     )
 
 
@@ -795,6 +842,7 @@ class Config:
     evaluate: EvaluateSettings = subsection(EvaluateSettings)
     bundle: BundleSettings = subsection(BundleSettings)
     predict: PredictSettings = subsection(PredictSettings)
+    validate: ValidateSettings = subsection(ValidateSettings)
     explain: ExplainSettings = subsection(ExplainSettings)
     report: ReportSettings = subsection(ReportSettings)
 

@@ -10,6 +10,7 @@ rule bundle_model:
         unpack(plan.inputs.bundle),
         slides=ancient(plan.inputs.model_sheet),
         manifests=plan.inputs.model_manifests,
+        tissue=plan.inputs.model_tissue,
     output:
         card="<results>/{cohort}/bundle/{encoder}/{model}/bundle.json",
         weights="<results>/{cohort}/bundle/{encoder}/{model}/model.safetensors",
@@ -47,6 +48,7 @@ rule predict_cohort:
         manifests=plan.inputs.bundle_manifests,
     output:
         risk="<results>/{cohort}/predict/{bundle}/risk.csv",
+        survival="<results>/{cohort}/predict/{bundle}/survival.csv",
         left_out="<results>/{cohort}/predict/{bundle}/left_out.csv",
         facts="<results>/{cohort}/predict/{bundle}/predict.json",
     log:
