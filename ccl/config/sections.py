@@ -402,8 +402,8 @@ class Cohort(Purpose, Label, FollowUpColumns):
     predict_with: dict[Name, Text | TrainedHere] | None = key(
         None,
         "bundles that predict the risk of this cohort's patients: folders by name, where the name becomes the folder of"
-        " the results, or a model of this config (`{cohort: ..., model: ..., encoder: ...}`); with follow-up, each bundle"
-        " is also validated",
+        " the results, or a model of this config (`{cohort: ..., model: ..., encoder: ...}`); with follow-up, each"
+        " bundle is also validated",
         min_length=1,
     )
     slides: Text | None = key(

@@ -1,9 +1,9 @@
 """Intercept and slope of the calibration of predicted survival at one time.
 
 Let L = log(-log S(t)) be the predicted log cumulative hazard of each patient at time t.  In a Cox model with baseline
-H0 and the log-hazard b L, perfect calibration means H0(t) = 1 and b = 1.  The slope is the estimate of b.  The intercept
-is log H0(t) with b held at 1 (Breslow's estimate), so a positive intercept means that more patients die than predicted
-(van Houwelingen, Statistics in Medicine 2000; Austin, Harrell and van Klaveren, Statistics in Medicine 2020).
+H0 and the log-hazard b L, perfect calibration means H0(t) = 1 and b = 1.  The slope is the estimate of b.  The
+intercept is log H0(t) with b held at 1 (Breslow's estimate), so a positive intercept means that more patients die than
+predicted (van Houwelingen, Statistics in Medicine 2000; Austin, Harrell and van Klaveren, same journal, 2020).
 Follow-up ends at t, so later hazards do not matter.
 """
 

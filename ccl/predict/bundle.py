@@ -12,25 +12,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import save
 from numpy.typing import NDArray
+from safetensors.torch import save
 from torch import Tensor
 
 from ccl import __version__
 from ccl.config.sections import BundleSettings
 from ccl.data.fold import Fold, Inputs, load_fold
 from ccl.data.tables import Tables
-from ccl.io.covariates import Clinical
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.io.bags import read_members
-from ccl.io.formats import ManifestRow
 from ccl.io.checksums import sha256
+from ccl.io.covariates import Clinical
 from ccl.io.errors import InputError
 from ccl.io.files import atomic_path, read_table
+from ccl.io.formats import ManifestRow
 from ccl.predict.card import WEIGHTS, Card
+from ccl.predict.ensemble import GENE_PARTS
 from ccl.predict.expression import GeneSummary
 from ccl.predict.patients import mean_patches, source_of
-from ccl.predict.ensemble import GENE_PARTS
 from ccl.predict.ranges import QUANTILE, FeatureRange, GeneRange, scales_of
 from ccl.predict.training import (
     describe_covariates,

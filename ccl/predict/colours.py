@@ -14,9 +14,9 @@ from ccl.wsi.tissue.outlines import Outlines
 
 
 def tissue_colours(manifests: Sequence[Path], slides: Sequence[str]) -> NDArray[np.float64]:
-    """Return the mean red, green and blue (S, 3; 0 to 255) of the tissue of some slides, by the tissue stage's pictures.
+    """Return the mean red, green and blue (S, 3; 0 to 255) of the tissue of some slides.
 
-    Slides without tissue or picture are left out.
+    They are read from the pictures of the tissue stage.  Slides without tissue or picture are left out.
 
     Parameters
     ----------

@@ -22,7 +22,6 @@ from ccl.predict.expression import GeneSummary
 from ccl.predict.ranges import FeatureRange, GeneRange
 from ccl.train.store import build_model, read_tensors
 
-
 GENE_PARTS = ("mean", "scale", "quantiles")
 """Tensors of the distribution of a gene family in training."""
 

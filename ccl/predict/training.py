@@ -80,7 +80,7 @@ def follow_up(outcomes: pd.DataFrame) -> dict[str, float]:
 
 
 def measured_concordance(risks: pd.DataFrame) -> dict[str, float | None]:
-    """Return ``c_index`` of some patients, and its standard error ``se`` over resamples of them; None if not defined."""
+    """Return ``c_index`` of some patients, and its standard error ``se`` over resamples; None if not defined."""
     columns = risks["months"], risks["censorship"], risks["risk"]
     found = concordance_index(*columns)
     error = float(np.nanstd(resampled_concordance(*columns, resample(len(risks))), ddof=1)) if found == found else 0.0

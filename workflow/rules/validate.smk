@@ -36,9 +36,11 @@ rule validate_bundle:
         folder=plan.options.bundle_folder,
         owners=plan.options.owners_of_bundle,
         inputs=plan.options.validate_inputs,
+        label=plan.options.label,
         months=plan.options.section("evaluate"),
         flags=plan.options.section("validate"),
         out=subpath(output.facts, parent=True),
     shell:
-        "ccl validate {params.out:q} --bundle {params.folder:q} {params.inputs} {params.months} {params.flags}"
+        "ccl validate {params.out:q} --bundle {params.folder:q} --cohort {wildcards.cohort} --name {wildcards.bundle}"
+        " {params.inputs} {params.label} {params.months} {params.flags}"
         " > {log:q} 2>&1"
