@@ -73,6 +73,7 @@ def train(overrides: str, **options: Any) -> None:
 @stage_files
 @click.option("--preprocessing", default="{}", help="sections of the config that made these files, as JSON")
 @click.option("--tissue", type=PATH, multiple=True, help="manifest of outlined slides, for their colour (repeat)")
+@click.option("--about", default="", help="whose patients these are, for readers")
 @click.option("--out", type=PATH, required=True, help="folder of the bundle")
 @settings_options(BundleSettings)
 def bundle(runs: tuple[Path, ...], preprocessing: str, **options: Any) -> None:
@@ -105,6 +106,7 @@ def predict(**options: Any) -> None:
 @click.option("--patients", type=PATH, required=True, help="patients.csv of the new cohort's cohort stage")
 @stage_files
 @click.option("--tissue", type=PATH, multiple=True, help="manifest of outlined slides, for their colour (repeat)")
+@click.option("--about", default="", help="whose patients these are, for readers")
 @click.option("--cohort", required=True, help="name of the new cohort")
 @click.option("--name", required=True, help="name of the bundle")
 @click.option("--synthetic/--real", default=False, help="whether the cohort is synthetic")

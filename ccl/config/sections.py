@@ -418,6 +418,11 @@ class Cohort(Purpose, Label, FollowUpColumns):
         " slides",
         min_length=1,
     )
+    about: Annotated[Text | None, LATER] = key(
+        None,
+        "whose patients these are, in a sentence or two: where, when, who was included, which scanner; shown on model"
+        " cards and in validations",
+    )
     endpoint_table: Annotated[Text | None, LATER] = key(
         None, "table of the endpoint; where absent, the table of `patients`, which else only lists the patients"
     )
@@ -798,6 +803,11 @@ class Demo:
 class DemoSettings(Demo):
     """The contents of the synthetic cohort."""
 
+    hospital: Annotated[Literal["first", "second"], LATER] = key(
+        "first",
+        "first is the usual cohort; second has the same biology in other patients, with another scanner, stain, scale"
+        " of expression and censoring, and a risk that a model of the first predicts worse",
+    )
     bags: bool = key(False, "write patch features instead of slides: hundreds of patients in seconds")
     shuffle_risk: bool = key(False, "give each patient the follow-up of another at random: a cohort without any signal")
 

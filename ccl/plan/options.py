@@ -82,6 +82,11 @@ class Options:
         """Return the option that says whether a cohort is synthetic."""
         return "--synthetic" if self._cohort(wildcards).entry.synthetic else "--real"
 
+    def about(self, wildcards: Wildcards) -> str:
+        """Return the option that tells readers whose patients these are, or an empty text."""
+        about = self._cohort(wildcards).entry.about
+        return f"--about {shlex.quote(about)}" if about else ""
+
     def owners(self, wildcards: Wildcards) -> str:
         """Return a digest of the patient of each slide."""
         return self._cohort(wildcards).owners

@@ -54,6 +54,7 @@ def make_bundle(
     settings: BundleSettings,
     preprocessing: Mapping[str, Any],
     tissue: Sequence[Path] = (),
+    about: str = "",
 ) -> None:
     """Write ``model.safetensors`` and ``bundle.json``: all networks of the folds, and all that is needed to use them.
 
@@ -69,6 +70,8 @@ def make_bundle(
         Sections of the config that made the inputs, for the record.
     tissue : sequence of Path
         Manifests of the tissue stage, if the colour of the slides should be recorded.
+    about : str
+        Whose patients these are, for readers.
 
     Raises
     ------
@@ -125,6 +128,7 @@ def make_bundle(
         sha256=digest,
         covariates=[asdict(covariate) for covariate in tables.clinical.covariates] if tables.clinical else (),
         training={
+            "about": about,
             **_training(folds, inputs, patients, slides, tissue),
             "distances": None if distances is None else describe_distances(distances),
             "fingerprints": fingerprints(tables, patients, digest) if settings.fingerprints else None,

@@ -42,6 +42,7 @@ def validate_bundle(
     cohort: str,
     name: str,
     synthetic: bool,
+    about: str = "",
     settings: ValidateSettings,
     months: Sequence[float] = (),
     genomics: Path | None = None,
@@ -65,6 +66,8 @@ def validate_bundle(
         Names of the new cohort and of the bundle.
     synthetic : bool
         Whether the new patients are synthetic.
+    about : str
+        Whose patients these are, for readers.
     settings : ValidateSettings
         Treatment of patients of the training.
     months : sequence of float
@@ -102,6 +105,7 @@ def validate_bundle(
     facts = {
         "cohort": cohort,
         "bundle": name,
+        "about": about,
         **{key: getattr(card, key) for key in ("model", "method", "encoder", "weights")},
         "synthetic": synthetic or card.synthetic,
         "trained_on": {"cohort": card.cohort, "n_patients": card.n_patients, "n_events": card.n_events},

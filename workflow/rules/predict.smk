@@ -28,11 +28,12 @@ rule bundle_model:
         owners=plan.options.owners_of_model,
         inputs=plan.options.network_inputs,
         preprocessing=plan.options.preprocessing,
+        about=plan.options.about,
         flags=plan.options.section("bundle"),
         out=subpath(output.card, parent=True),
     shell:
         "ccl bundle {params.inputs} --preprocessing {params.preprocessing:q} --out {params.out:q}"
-        " {params.flags} > {log:q} 2>&1"
+        " {params.about} {params.flags} > {log:q} 2>&1"
 
 
 rule predict:

@@ -37,10 +37,11 @@ rule validate_bundle:
         owners=plan.options.owners_of_bundle,
         inputs=plan.options.validate_inputs,
         label=plan.options.label,
+        about=plan.options.about,
         months=plan.options.section("evaluate"),
         flags=plan.options.section("validate"),
         out=subpath(output.facts, parent=True),
     shell:
         "ccl validate {params.out:q} --bundle {params.folder:q} --cohort {wildcards.cohort} --name {wildcards.bundle}"
-        " {params.inputs} {params.label} {params.months} {params.flags}"
+        " {params.inputs} {params.label} {params.about} {params.months} {params.flags}"
         " > {log:q} 2>&1"
