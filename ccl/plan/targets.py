@@ -69,6 +69,10 @@ class Targets:
             if self.plan.cohorts[cohort].is_followed
         ]
 
+    def validation_table(self) -> list[str]:
+        """Return the report's table of all :meth:`validations`; nothing if there are none."""
+        return ["<results>/report/tables/validation.csv"] if self.validations() else []
+
     def validate(self, report: Sequence[str]) -> Callable[[Wildcards], list[str]]:
         """Return the input function of `snakemake validate`: the evaluations, and the report if a model is trained."""
 

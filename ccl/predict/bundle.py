@@ -30,6 +30,7 @@ from ccl.io.formats import ManifestRow
 from ccl.predict.card import WEIGHTS, Card
 from ccl.predict.ensemble import GENE_PARTS
 from ccl.predict.expression import GeneSummary
+from ccl.predict.model_card import write_model_card
 from ccl.predict.patients import mean_patches, source_of
 from ccl.predict.ranges import QUANTILE, FeatureRange, GeneRange, scales_of
 from ccl.predict.training import (
@@ -57,6 +58,8 @@ def make_bundle(
     about: str = "",
 ) -> None:
     """Write ``model.safetensors`` and ``bundle.json``: all networks of the folds, and all that is needed to use them.
+
+    A model card beside them tells readers what the model is.
 
     Parameters
     ----------
@@ -104,7 +107,7 @@ def make_bundle(
             save({name: value.contiguous() for name, value in (tensors | ranges).items()}, {"ccl": "{}"})
         )
         digest = sha256(temporary)
-    Card(
+    card = Card(
         **{name: facts[name] for name in ("model", "method", "seeds", "encoder", "weights", "cohort", "synthetic")},
         hyper=metadata["hyper"],
         shape=metadata["shape"],
@@ -133,7 +136,9 @@ def make_bundle(
             "distances": None if distances is None else describe_distances(distances),
             "fingerprints": fingerprints(tables, patients, digest) if settings.fingerprints else None,
         },
-    ).write(out)
+    )
+    card.write(out)
+    write_model_card(out, card)
 
 
 def _training(

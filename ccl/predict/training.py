@@ -100,6 +100,7 @@ def added_results(risks: pd.DataFrame, clinical: Clinical) -> dict[str, Any]:
         "arms": arms,
         "covariates": [covariate.name for covariate in clinical.covariates],
         "groups": records(found.tables["groups"]),
+        "tests": [row for row in records(found.tables["interactions"]) if row["p"] is not None],
     }
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from ccl.evaluate.words import calibration_sentence
 from ccl.io.files import records
 from ccl.pages.html import render
+from ccl.pages.numbers import plural
 from ccl.pages.provenance import provenance
 from ccl.pages.style import caveats, house_style, inline, to_svg
 from ccl.predict.expression import WORDS
@@ -36,8 +38,8 @@ def render_validation(facts: Mapping[str, Any], tables: Mapping[str, pd.DataFram
         synthetic=[facts["cohort"]] * facts["synthetic"],
         random_weights=[facts["encoder"]] * (facts["weights"] == "random"),
         sentences=headline(facts),
-        calibration=words.calibration_sentence(facts["calibration"]),
-        recalibrated=words.calibration_sentence(facts["recalibrated"]["calibration"] or ()),
+        calibration=calibration_sentence(facts["calibration"]),
+        recalibrated=calibration_sentence(facts["recalibrated"]["calibration"] or ()),
         shift=words.shift_sentences(facts["shift"]),
         expression=WORDS[facts["expression"]],
         groups=records(tables["groups"]),
@@ -51,6 +53,14 @@ def headline(facts: Mapping[str, Any]) -> list[str]:
     """Return the results that a reader needs first."""
     makers = (words.c_index_sentence, words.drop_sentence, words.groups_sentence, words.added_sentence)
     return [make(facts) for make in makers]
+
+
+def for_model_card(facts: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what a model card says of a validation: sentences by cohort."""
+    who = f"{plural(facts['n_patients'], 'patient')}, {plural(facts['n_events'], 'death')}. {facts['about']}".strip()
+    shift = words.shift_sentences(facts["shift"])
+    found = [who, *headline(facts), calibration_sentence(facts["calibration"]), *shift, *facts["warnings"]]
+    return {facts["cohort"]: found}
 
 
 def _figures(facts: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> dict[str, Markup]:

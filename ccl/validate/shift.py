@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ccl.data.tables import kind_of
 from ccl.io.bags import read_members
 from ccl.io.covariates import Clinical
 from ccl.predict.card import Card
@@ -92,21 +93,21 @@ def compare_genes(bundle: Bundle, patients: Patients) -> pd.DataFrame | None:
     Returns
     -------
     DataFrame
-        ``family``, ``name``, ``internal`` and ``external`` (means), ``difference`` (of means, in standard deviations of
+        ``name``, ``internal`` and ``external`` (means), ``difference`` (of means, in standard deviations of
         the training), ``spread`` (deviation here by that of the training), ``missing`` (share of the patients); None if
         the bundle reads no genes or does not record its training.
     """
     if not bundle.trained_genes:
         return None
     parts = []
-    families = zip(bundle.card.families.items(), patients.genomics, bundle.trained_genes, strict=True)
-    for (family, columns), values, trained in families:
+    for columns, values, trained in zip(
+        bundle.card.families.values(), patients.genomics, bundle.trained_genes, strict=True
+    ):
         own = GeneSummary.fit(values)
         difference = (own.scaler.mean - trained.scaler.mean) / trained.scaler.scale
         parts.append(
             pd.DataFrame(
                 {
-                    "family": family,
                     "name": list(columns),
                     "internal": trained.scaler.mean,
                     "external": own.scaler.mean,
@@ -120,24 +121,24 @@ def compare_genes(bundle: Bundle, patients: Patients) -> pd.DataFrame | None:
 
 
 def summarise_genes(genes: pd.DataFrame | None) -> dict[str, Any] | None:
-    """Return for each family how far its genes lie from the training, and the genes that lie farthest."""
+    """Return for each kind of omics how far its columns lie from the training, and the columns that lie farthest."""
     if genes is None:
         return None
-    families = [
+    once = genes.drop_duplicates("name")
+    kinds = [
         {
-            "family": str(family),
+            "kind": str(kind),
             "columns": len(rows),
             "absent": int((rows["missing"] == 1).sum()),
             "median_difference": _number(rows["difference"].abs().median()),
             "large": float((rows["difference"].abs() > LARGE).mean()),
             "median_spread": _number(rows["spread"].median()),
         }
-        for family, rows in genes.groupby("family", sort=False)
+        for kind, rows in once.groupby(once["name"].map(kind_of), sort=False)
     ]
-    once = genes.drop_duplicates("name").dropna(subset="difference")
-    order = once["difference"].abs().sort_values(ascending=False, kind="stable").index[:MOST]
+    order = once["difference"].abs().sort_values(ascending=False, kind="stable").dropna().index[:MOST]
     names = ["name", "internal", "external", "difference", "spread"]
-    return {"families": families, "farthest": once.loc[order, names].to_dict("records")}
+    return {"kinds": kinds, "farthest": once.loc[order, names].to_dict("records")}
 
 
 def compare_features(bundle: Bundle, patients: Patients) -> dict[str, Any] | None:

@@ -16,8 +16,9 @@ from ccl.io.files import write_json, write_table, write_text
 from ccl.pages.numbers import plural
 from ccl.predict.card import Card
 from ccl.predict.ensemble import Bundle, load_bundle
+from ccl.predict.model_card import write_model_card
 from ccl.predict.patients import Patients, match_patients, read_new
-from ccl.validate.page import render_validation
+from ccl.validate.page import for_model_card, render_validation
 from ccl.validate.patients import Scored, check_deaths, read_scored
 from ccl.validate.scores import add_to_covariates, drop, score
 from ccl.validate.shared import find_shared, refuse_shared
@@ -53,6 +54,8 @@ def validate_bundle(
     tissue: Sequence[Path] = (),
 ) -> None:
     """Score the predictions of a bundle, and write ``evaluation.json``, its tables and ``validation.html`` beside them.
+
+    The model card is written there too, with the results of this validation.
 
     Parameters
     ----------
@@ -127,6 +130,7 @@ def validate_bundle(
     for table_name, table in written.items():
         write_table(prediction / f"{table_name}.csv", table, checksum=True)
     write_text(prediction / "validation.html", page)
+    write_model_card(prediction, card, for_model_card(facts))
     write_json(prediction / "evaluation.json", facts, checksum=True)
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from ccl.added.words import Reads, listed, sentence
+from ccl.added.words import listed, sentence
 from ccl.pages.numbers import digits_for, number, percent, plural, signed
+from ccl.predict.model_card import reads_of
 from ccl.validate.shift import LARGE
 
-
-def reads_of(facts: Mapping[str, Any]) -> Reads:
-    """Return whether the model reads the covariates, and whether it reads anything else."""
-    if "clinical" not in facts["reads"]:
-        return "other"
-    return "covariates alone" if facts["reads"] == ["clinical"] else "covariates too"
+MANY = 0.5
+"""A kind of omics is told if a larger share of its columns differs."""
 
 
 def c_index_sentence(facts: Mapping[str, Any]) -> str:
@@ -44,35 +41,6 @@ def drop_sentence(facts: Mapping[str, Any]) -> str:
     )
 
 
-def calibration_sentence(found: Sequence[Mapping[str, Any]]) -> str:
-    """Return how predicted survival is calibrated at the last time with an intercept."""
-    known = [row for row in found if row["intercept"] is not None]
-    if not known:
-        reasons = list(dict.fromkeys(row["reason"] for row in found if row["reason"]))
-        return f"Calibration is not known: {reasons[0] if reasons else 'there is no time within follow-up'}."
-    row = known[-1]
-    text = (
-        f"At {row['months']:g} months, {percent(row['predicted'], 0)} are predicted to be alive and"
-        f" {percent(row['observed'], 0)} are."
-    )
-    low, high = row["intercept_lower"], row["intercept_upper"]
-    text += f" The intercept is {number(row['intercept'], 2)} ({number(low, 2)} to {number(high, 2)}): "
-    text += (
-        "more patients die than predicted." if low > 0
-        else "fewer patients die than predicted." if high < 0
-        else "no clear difference on average."
-    )  # fmt: skip
-    if row["slope"] is None:
-        return text
-    low, high = row["slope_lower"], row["slope_upper"]
-    text += f" The slope is {number(row['slope'], 2)} ({number(low, 2)} to {number(high, 2)}): "
-    return text + (
-        "predictions are too extreme." if high < 1
-        else "predictions are too alike." if low > 1
-        else "no clear difference from 1."
-    )  # fmt: skip
-
-
 def groups_sentence(facts: Mapping[str, Any]) -> str:
     """Return the hazard ratio of the groups."""
     found = facts["groups"]
@@ -87,7 +55,7 @@ def added_sentence(facts: Mapping[str, Any]) -> str:
     """Return what the model adds to the covariates in the new cohort."""
     if facts["added"] is None:
         return "The new cohort has no covariates, so what the model adds to them is not known."
-    return sentence(facts["model"], facts["added"]["covariates"], facts["added"], reads_of(facts))
+    return sentence(facts["model"], facts["added"]["covariates"], facts["added"], reads_of(facts["reads"]))
 
 
 def shift_sentences(shift: Mapping[str, Any]) -> list[str]:
@@ -115,10 +83,12 @@ def _genes(shift: Mapping[str, Any]) -> list[str]:
     genes = shift["genes"]
     if not genes:
         return []
-    columns = sum(row["columns"] for row in genes["families"])
-    share = sum(row["large"] * row["columns"] for row in genes["families"]) / columns
-    words = [f"The means of {percent(share, 0)} of the gene columns differ by more than {LARGE} standard deviations."]
-    return words if share > 0.5 else []
+    return [
+        f"The means of {percent(row['large'], 0)} of the {row['columns']} columns of {row['kind']} differ by more than"
+        f" {LARGE} standard deviations."
+        for row in genes["kinds"]
+        if row["large"] > MANY
+    ]
 
 
 def _slides(slides: Mapping[str, Any] | None) -> list[str]:

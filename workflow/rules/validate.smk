@@ -22,6 +22,7 @@ rule validate_bundle:
             caption="../report/validation.rst",
             category="External validation",
         ),
+        cards=expand("<results>/{{cohort}}/predict/{{bundle}}/model_card.{end}", end=["html", "md"]),
     log:
         "<logs>/validate/{cohort}/{bundle}.log",
     benchmark:
