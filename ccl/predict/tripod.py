@@ -47,7 +47,7 @@ def _methods(card: Card) -> dict[str, str]:
     reads = {
         "clusters": "slides, as clusters of patches",
         "bags": "slides, as patches",
-        "genomics": f"{genes} columns of omics in {plural(len(card.families), 'family').replace('familys', 'families')}",
+        "genomics": f"{genes} columns of omics, in gene families ({len(card.families)})",
         "clinical": f"covariates: {covariates}",
     }
     seeds = plural(len(card.seeds), "seed")
