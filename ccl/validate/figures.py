@@ -64,7 +64,7 @@ def _calibration(table: pd.DataFrame, title: str, notes: list[str]) -> Figure:
             rows = known[(known["months"] == month) & (known["version"] == version)]
             if rows.empty:
                 continue
-            errors = [rows["observed"] - rows["lower"], rows["upper"] - rows["observed"]]
+            errors = [(rows["observed"] - rows["lower"]).to_numpy(), (rows["upper"] - rows["observed"]).to_numpy()]
             axes.errorbar(
                 rows["predicted"], rows["observed"], yerr=errors, color=colour, marker=marker, markersize=5,
                 linestyle=dashes, linewidth=1.2, elinewidth=0.8, capsize=2, label=label,
