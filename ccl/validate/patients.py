@@ -24,7 +24,7 @@ FOLDS = 5
 
 SEED = 0
 
-NO_FOLLOW_UP, NOT_PREDICTED = "no follow-up", "not predicted"
+NO_FOLLOW_UP, NOT_PREDICTED = "no follow-up", "not predicted: in no table that the model reads"
 
 ENTRIES = ("bundle_sha256", "expression", "cut")
 """Entries of ``predict.json`` that a validation needs."""

@@ -108,7 +108,7 @@ def test_who_is_not_scored_is_listed_with_the_reason(project: Project, snn: Path
     checksum_file(path).unlink(missing_ok=True)
     genomics = project.omics(lambda own: own.drop("P02"))
     facts = read(validate(snn, genomics=genomics))
-    assert facts["left_out"] == {"P01": "no follow-up", "P02": "no row in the omics tables"}
+    assert facts["left_out"] == {"P01": "no follow-up", "P02": "not predicted: in no table that the model reads"}
 
 
 def test_predictions_of_another_bundle_are_refused(project: Project, snn: Path, validate: Validate) -> None:
