@@ -14,7 +14,10 @@ rule bundle_model:
     output:
         card="<results>/{cohort}/bundle/{encoder}/{model}/bundle.json",
         weights="<results>/{cohort}/bundle/{encoder}/{model}/model.safetensors",
-        pages=expand("<results>/{{cohort}}/bundle/{{encoder}}/{{model}}/model_card.{end}", end=["html", "md"]),
+        pages=expand(
+            "<results>/{{cohort}}/bundle/{{encoder}}/{{model}}/model_card.{end}",
+            end=["html", "md"],
+        ),
     log:
         "<logs>/bundle/{cohort}/{encoder}/{model}.log",
     benchmark:

@@ -15,14 +15,25 @@ rule validate_bundle:
         facts="<results>/{cohort}/predict/{bundle}/evaluation.json",
         tables=expand(
             "<results>/{{cohort}}/predict/{{bundle}}/{name}.csv",
-            name=["risks", "curves", "calibration", "benefit", "groups", "interactions", "shift"],
+            name=[
+                "risks",
+                "curves",
+                "calibration",
+                "benefit",
+                "groups",
+                "interactions",
+                "shift",
+            ],
         ),
         page=report(
             "<results>/{cohort}/predict/{bundle}/validation.html",
             caption="../report/validation.rst",
             category="External validation",
         ),
-        cards=expand("<results>/{{cohort}}/predict/{{bundle}}/model_card.{end}", end=["html", "md"]),
+        cards=expand(
+            "<results>/{{cohort}}/predict/{{bundle}}/model_card.{end}",
+            end=["html", "md"],
+        ),
     log:
         "<logs>/validate/{cohort}/{bundle}.log",
     benchmark:
