@@ -22,7 +22,7 @@ PAGE, MARKDOWN = "model_card.html", "model_card.md"
 
 LIMITS = (
     "The model orders patients by risk. It does not say which treatment helps.",
-    "A patient unlike those of the training gets a number too. `ccl predict` warns of many such patients, not of all.",
+    "A patient unlike those of the training gets a number too. ccl predict warns of many such patients, not of all.",
     "The spread between networks is not a confidence interval.",
 )
 
@@ -183,7 +183,7 @@ def _licences(card: Card) -> Section:
         ("ccl", "Apache-2.0"),
         (f"method {card.method}", get_method(card.method).citation),
         (WEIGHTS, f"sha256 {card.sha256}"),
-        (CARD, "its entry `key` is the sha256 of all its other entries"),
+        (CARD, "its entry key is the sha256 of all its other entries"),
         ("versions", ", ".join(f"{name} {number}" for name, number in card.versions.items())),
     ]
     return Section("Licences and hashes", header=("What", "Licence, source or hash"), rows=[row for row in rows if row])

@@ -15,7 +15,7 @@ OPEN = "Open: only the developers know this."
 ITEMS: Mapping[str, str] = {
     "1": "Title", "2": "Abstract", "3": "Background", "4": "Objectives", "5": "Sources of data and dates",
     "6": "Participants: setting, eligibility, treatments", "7": "Data preparation", "8": "Outcome", "9": "Predictors",
-    "10": "Sample size", "11": "Missing data", "12": "Analytical methods", "13": "Class imbalance", "14": "Fairness",
+    "10": "Sample size", "11": "Missing data", "12": "Analytical methods", "13": f"{percent(card.n_events / card.n_patients, 0)} of the patients died." if card.n_patients else "", "14": "Fairness",
     "15": "Model output", "16": "Training versus evaluation", "17": "Ethical approval", "18a": "Funding",
     "18b": "Conflicts of interest", "18c": "Protocol", "18d": "Registration", "18e": "Data sharing",
     "18f": "Code sharing", "19": "Patient and public involvement", "20": "Participants: results",
@@ -52,9 +52,9 @@ def _methods(card: Card) -> dict[str, str]:
     }
     seeds = plural(len(card.seeds), "seed")
     return {
-        "1": f"A {card.method} model that predicts the risk of death, trained on {card.cohort}.",
-        "5": about and f"{about} Whether the dates are there: see this sentence.",
-        "6": about,
+        "1": f"A model ({card.method}) that predicts the risk of death, trained on {card.cohort}.",
+        "5": about,
+        "6": about and "As far as item 5 says.",
         "7": f"Slides were prepared with {dict(card.preprocessing)}." if card.preprocessing else "",
         "8": "The time to death, or to the event that the training config names as its endpoint, in months; else the"
         " time of last follow-up. How deaths were found out is open.",
@@ -64,8 +64,8 @@ def _methods(card: Card) -> dict[str, str]:
         + ("; patients without slides or omics are predicted too." if card.incomplete else "; patients who lack a"
            " whole part that the model reads were left out."),
         "12": f"{plural(len(card.folds), 'fold')} of cross-validation, {seeds} each; a risk is the mean of all"
-        f" {card.networks} networks. Scaling and survival intervals come from training patients alone.",
-        "13": "Censored patients count by the likelihood of their follow-up; classes are not balanced.",
+        f" {card.networks} networks. Scaling comes from training patients alone.",
+        "13": f"{percent(card.n_events / card.n_patients, 0)} of the patients died." if card.n_patients else "",
         "14": "See the sub-groups above." if (training.get("internal") or {}).get("added") else "",
         "15": f"A risk without unit; survival in months; high risk above {card.cut:.4g}, the median in training.",
         "16": "In cross-validation, patients of one cohort; outside, see above.",
