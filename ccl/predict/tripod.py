@@ -15,7 +15,7 @@ OPEN = "Open: only the developers know this."
 ITEMS: Mapping[str, str] = {
     "1": "Title", "2": "Abstract", "3": "Background", "4": "Objectives", "5": "Sources of data and dates",
     "6": "Participants: setting, eligibility, treatments", "7": "Data preparation", "8": "Outcome", "9": "Predictors",
-    "10": "Sample size", "11": "Missing data", "12": "Analytical methods", "13": f"{percent(card.n_events / card.n_patients, 0)} of the patients died." if card.n_patients else "", "14": "Fairness",
+    "10": "Sample size", "11": "Missing data", "12": "Analytical methods", "13": "Class imbalance", "14": "Fairness",
     "15": "Model output", "16": "Training versus evaluation", "17": "Ethical approval", "18a": "Funding",
     "18b": "Conflicts of interest", "18c": "Protocol", "18d": "Registration", "18e": "Data sharing",
     "18f": "Code sharing", "19": "Patient and public involvement", "20": "Participants: results",
@@ -75,7 +75,7 @@ def _methods(card: Card) -> dict[str, str]:
 
 def _results(card: Card, *, outside: bool) -> dict[str, str]:
     internal = (card.training or {}).get("internal")
-    scripts = "See Table 1 above." if (card.training or {}).get("covariates") else ""
+    table = "See Table 1 above." if (card.training or {}).get("covariates") else ""
     followed = internal and internal["follow_up"]
     followed_text = (
         f"Median follow-up {followed['median_months']:.1f} months; {percent(followed['censored'], 0)} censored. "
@@ -83,7 +83,7 @@ def _results(card: Card, *, outside: bool) -> dict[str, str]:
         else ""
     )
     return {
-        "20": f"{followed_text}{scripts}".strip(),
+        "20": f"{followed_text}{table}".strip(),
         "21": f"{plural(card.n_patients, 'patient')}, {plural(card.n_events, 'death')}.",
         "22": f"bundle.json and model.safetensors (sha256 {card.sha256}).",
         "23": "See above: inside" + (" and outside." if outside else "; outside is open.") if internal else "",
