@@ -8,8 +8,8 @@ from typing import Any
 from ccl.pages.numbers import number, percent
 
 
-def calibration_sentence(found: Sequence[Mapping[str, Any]]) -> str:
-    """Return how predicted survival is calibrated at the last time with an intercept.
+def calibration_sentences(found: Sequence[Mapping[str, Any]]) -> str:
+    """Return how predicted survival is calibrated at each time with an intercept.
 
     Parameters
     ----------
@@ -17,10 +17,13 @@ def calibration_sentence(found: Sequence[Mapping[str, Any]]) -> str:
         As :func:`ccl.evaluate.calibration.calibrate` returns them, in order of time.
     """
     known = [row for row in found if row["intercept"] is not None]
-    if not known:
-        reasons = list(dict.fromkeys(row["reason"] for row in found if row["reason"]))
-        return f"Calibration is not known: {reasons[0] if reasons else 'there is no time within follow-up'}."
-    row = known[-1]
+    if known:
+        return " ".join(map(_at, known))
+    reasons = list(dict.fromkeys(row["reason"] for row in found if row["reason"]))
+    return f"Calibration is not known: {reasons[0] if reasons else 'there is no time within follow-up'}."
+
+
+def _at(row: Mapping[str, Any]) -> str:
     low, high = row["intercept_lower"], row["intercept_upper"]
     average = (
         "more patients die than predicted" if low > 0

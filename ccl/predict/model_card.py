@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ccl.added.words import Reads, for_whom, sentence
-from ccl.evaluate.words import calibration_sentence
+from ccl.evaluate.words import calibration_sentences
 from ccl.io.files import write_text
 from ccl.methods import get_method
 from ccl.pages.html import render
@@ -145,7 +145,7 @@ def _inside(card: Card, internal: Mapping[str, Any] | None) -> Section:
     )
     header = ("Months", "Dead / alive then", "AUC", "Brier score", "One curve for all")
     return Section(
-        title, [method, c_index, curve, calibration_sentence(internal["calibration"])], header=header, rows=rows
+        title, [method, c_index, curve, calibration_sentences(internal["calibration"])], header=header, rows=rows
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from ccl.evaluate.words import calibration_sentence
+from ccl.evaluate.words import calibration_sentences
 from ccl.io.files import records
 from ccl.pages.html import render
 from ccl.pages.numbers import plural
@@ -38,8 +38,8 @@ def render_validation(facts: Mapping[str, Any], tables: Mapping[str, pd.DataFram
         synthetic=[facts["cohort"]] * facts["synthetic"],
         random_weights=[facts["encoder"]] * (facts["weights"] == "random"),
         sentences=headline(facts),
-        calibration=calibration_sentence(facts["calibration"]),
-        recalibrated=calibration_sentence(facts["recalibrated"]["calibration"] or ()),
+        calibration=calibration_sentences(facts["calibration"]),
+        recalibrated=calibration_sentences(facts["recalibrated"]["calibration"] or ()),
         shift=words.shift_sentences(facts["shift"]),
         expression=WORDS[facts["expression"]],
         groups=records(tables["groups"]),
@@ -59,7 +59,7 @@ def for_model_card(facts: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return what a model card says of a validation: sentences by cohort."""
     who = f"{plural(facts['n_patients'], 'patient')}, {plural(facts['n_events'], 'death')}. {facts['about']}".strip()
     shift = words.shift_sentences(facts["shift"])
-    found = [who, *headline(facts), calibration_sentence(facts["calibration"]), *shift, *facts["warnings"]]
+    found = [who, *headline(facts), calibration_sentences(facts["calibration"]), *shift, *facts["warnings"]]
     return {facts["cohort"]: found}
 
 
