@@ -12,17 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ccl.added import ARMS, Arm
-from ccl.added.arms import Prediction
-from ccl.added.patients import Patients
 from ccl.evaluate.censoring import survived_share
 
 THRESHOLDS = np.arange(1, 100) / 100
 
 LEAST_ABOVE = 10
 """Curves end at the last threshold with at least this many patients above it in one of the arms."""
-
-COLUMNS = ["months", "threshold", *ARMS, "all", "none"]
 
 
 def net_benefit(
@@ -57,11 +52,31 @@ def net_benefit(
     return (1 - alive) * treated - alive * treated * threshold / (1 - threshold)
 
 
-def decision_curves(patients: Patients, arms: Mapping[Arm, Prediction], at: NDArray[np.float64]) -> pd.DataFrame:
-    """Return the net benefit of each arm, of treating all and of treating nobody, at each time and threshold."""
-    death = {str(arm): 1 - prediction.survival(at) for arm, prediction in arms.items()}
-    everybody = np.ones(len(patients.months))
-    follow_up = patients.months, ~patients.dead
+def decision_curves(
+    months: NDArray[np.float64],
+    dead: NDArray[np.bool_],
+    survival: Mapping[str, NDArray[np.float64]],
+    at: NDArray[np.float64],
+) -> pd.DataFrame:
+    """Return the net benefit of each prediction, of treating all and of treating nobody, at each time and threshold.
+
+    Parameters
+    ----------
+    months, dead : ndarray, shape (P,)
+        Follow-up, and whether it ended in death.
+    survival : mapping
+        By name of the prediction: predicted survival (P, T) at the times.
+    at : ndarray, shape (T,)
+        The times (months).
+
+    Returns
+    -------
+    DataFrame
+        ``months``, ``threshold``, a column for each prediction, ``all``, ``none``.
+    """
+    death = {name: 1 - values for name, values in survival.items()}
+    everybody = np.ones(len(months))
+    follow_up = months, ~dead
     rows = []
     for place, month in enumerate(at.tolist()):
         predicted = {arm: values[:, place] for arm, values in death.items()}
@@ -71,4 +86,4 @@ def decision_curves(patients: Patients, arms: Mapping[Arm, Prediction], at: NDAr
             treated = {**predicted, "all": everybody}
             benefit = {name: net_benefit(*follow_up, values, month, threshold) for name, values in treated.items()}
             rows.append({"months": month, "threshold": threshold, **benefit, "none": 0.0})
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=["months", "threshold", *survival, "all", "none"])

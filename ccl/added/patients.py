@@ -29,6 +29,8 @@ class Patients:
     """``patient_id`` (sorted), ``fold``, ``months``, ``censorship``, ``risk``."""
     repeated: tuple[Patients, ...] = ()
     """In repeated cross-validation, the same patients with the folds and risks of each repeat."""
+    one_scale: bool = False
+    """Whether the same networks predicted all folds, as on another hospital's patients."""
 
     @property
     def repeats(self) -> tuple[Patients, ...]:
@@ -70,11 +72,12 @@ class Patients:
         """The risk (P,) with mean 0 and deviation 1 within each fold; 0 in a fold where it is constant.
 
         The networks of two folds may have different scales.  The scale comes from the test patients of the fold,
-        because only they have a risk from its network.  It does not use follow-up.
+        because only they have a risk from its network.  It does not use follow-up.  Risks on one scale are standardised
+        over all patients.
         """
         scaled = np.zeros(len(self.risk))
-        for fold in self.folds:
-            here = self.fold == fold
+        groups = [np.ones(len(self.risk), dtype=bool)] if self.one_scale else [self.fold == f for f in self.folds]
+        for here in groups:
             if not self._constant(here):
                 scaled[here] = (self.risk[here] - self.risk[here].mean()) / self.risk[here].std()
         return scaled

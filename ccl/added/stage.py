@@ -116,11 +116,13 @@ def judge_protocol(patients: Patients, months: Sequence[float], *, groups: bool)
         "differences": differences(concordance),
         **associate(patients),
     }
+    at = chosen_months(months, patients.months)
+    survival = {str(arm): arms[arm].survival(at) for arm in ARMS}
     log_hazards = patients.table[["fold", "patient_id"]].assign(**{arm: arms[arm].risk for arm in ARMS})
     tables = {
         "log_hazards": log_hazards,
         "calibration": pd.concat([_timed(patients, arms, arm, months)[1].assign(arm=arm) for arm in ARMS]),
-        "benefit": decision_curves(patients, arms, chosen_months(months, patients.months)),
+        "benefit": decision_curves(patients.months, patients.dead, survival, at),
     }
     if groups:
         tables["groups"], tables["interactions"] = judge_groups(patients)

@@ -72,6 +72,7 @@ def compare(clinical: Path | None, out: Path, **options: Any) -> None:
 @click.option("--components", type=PATH, multiple=True, help="components.json of an evaluation (repeat)")
 @click.option("--added", type=PATH, multiple=True, help="added.json of an evaluation (repeat)")
 @click.option("--characteristics", type=PATH, multiple=True, help="characteristics.csv of a cohort (repeat)")
+@click.option("--validations", type=PATH, multiple=True, help="evaluation.json of a validated bundle (repeat)")
 @settings_options(ReportSettings)
 def report(evaluations: tuple[Path, ...], config: str, **options: Any) -> None:
     """Write the report on EVALUATIONS."""

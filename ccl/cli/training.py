@@ -11,7 +11,15 @@ import click
 
 from ccl.cli.options import DEVICE, PATH, THREADS
 from ccl.config.options import key_option, settings_options
-from ccl.config.sections import BundleSettings, Model, PredictSettings, Train, TrainSettings
+from ccl.config.sections import (
+    BundleSettings,
+    EvaluateSettings,
+    Model,
+    PredictSettings,
+    Train,
+    TrainSettings,
+    ValidateSettings,
+)
 
 
 def stage_files(command: Any) -> Any:
@@ -64,6 +72,8 @@ def train(overrides: str, **options: Any) -> None:
 @click.option("--folds", type=PATH, required=True, help="folds.csv of the cohort stage")
 @stage_files
 @click.option("--preprocessing", default="{}", help="sections of the config that made these files, as JSON")
+@click.option("--tissue", type=PATH, multiple=True, help="manifest of outlined slides, for their colour (repeat)")
+@click.option("--about", default="", help="whose patients these are, for readers")
 @click.option("--out", type=PATH, required=True, help="folder of the bundle")
 @settings_options(BundleSettings)
 def bundle(runs: tuple[Path, ...], preprocessing: str, **options: Any) -> None:
@@ -90,4 +100,23 @@ def predict(**options: Any) -> None:
     predict_patients(**options)
 
 
-COMMANDS = (train, bundle, predict)
+@click.command("validate")
+@click.argument("prediction", type=PATH)
+@click.option("--bundle", type=PATH, required=True, help="folder of the bundle that made the predictions")
+@click.option("--patients", type=PATH, required=True, help="patients.csv of the new cohort's cohort stage")
+@stage_files
+@click.option("--tissue", type=PATH, multiple=True, help="manifest of outlined slides, for their colour (repeat)")
+@click.option("--about", default="", help="whose patients these are, for readers")
+@click.option("--cohort", required=True, help="name of the new cohort")
+@click.option("--name", required=True, help="name of the bundle")
+@click.option("--synthetic/--real", default=False, help="whether the cohort is synthetic")
+@key_option(EvaluateSettings, "months")
+@settings_options(ValidateSettings)
+def validate(**options: Any) -> None:
+    """Score the predictions of a bundle in the folder PREDICTION by the patients' follow-up."""
+    from ccl.validate.stage import validate_bundle
+
+    validate_bundle(**options)
+
+
+COMMANDS = (train, bundle, predict, validate)

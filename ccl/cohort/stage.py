@@ -52,7 +52,7 @@ def make_cohort(
     endpoint_table : Path, optional
         Table of the endpoint, if it is not `patients`.
     folds : sequence of Path
-        Files of folds in order; drawn where empty.
+        Files of folds in order; drawn where empty, unless the cohort is external, which has none.
     held_out : Path, optional
         List of patients or sites that are in no fold.
 
@@ -61,14 +61,16 @@ def make_cohort(
     InputError, ConfigError
         As the readers say; or a slide belongs to a patient without follow-up.
     """
-    follow_up = _follow_up(patients, endpoint_table, settings, drawn=not folds)
+    follow_up = _follow_up(patients, endpoint_table, settings, drawn=not (folds or settings.external))
     sheet = read_slide_sheet(slides) if slides else []
     without = {patient for patients in follow_up.left_out.values() for patient in patients}
     _check_owners(sheet, {*follow_up.table["patient_id"], *without}, slides)
-    kept_out = _held_out(held_out, follow_up.table, without, settings, drawn=not folds)
+    kept_out = _held_out(held_out, follow_up.table, without, settings, drawn=not (folds or settings.external))
     validation = follow_up.table[follow_up.table["patient_id"].isin(kept_out)]
     follow_up = follow_up.take(~follow_up.table["patient_id"].isin(kept_out))
-    if folds:
+    if settings.external:
+        split = pd.DataFrame(columns=["fold", "patient_id", "role"])
+    elif folds:
         split, follow_up = _given_folds(folds, follow_up, [*without, *kept_out])
     else:
         split = draw_folds(follow_up.table, settings)

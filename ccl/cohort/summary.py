@@ -86,7 +86,7 @@ def _held_out(patients: pd.DataFrame) -> dict[str, Any]:
 
 def _imbalance(patients: pd.DataFrame, folds: pd.DataFrame, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield a sentence for each way in which a fold's test patients are unlike the others."""
-    for key, what in (("test", "test patients"), ("test_events", "events among its test patients")):
+    for key, what in (("test", "test patients"), ("test_events", "events among its test patients")) if rows else ():
         mean = sum(row[key] for row in rows) / len(rows)
         for row in rows:
             if abs(row[key] - mean) > UNEQUAL * mean:

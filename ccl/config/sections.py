@@ -20,6 +20,7 @@ from ccl.config.keys import LATER, REQUIRED, Different, Name, Text, key, keys_of
 from ccl.io.sheets import OnBadSlide
 
 Device = Literal["auto", "cpu", "cuda"]
+Expression = Literal["as-is", "z-score", "quantiles"]
 Track = Literal["unified", "native"]
 
 
@@ -115,7 +116,18 @@ class Label:
 
 
 @section
-class CohortSettings(Label, FoldDraw, FollowUpColumns):
+class Purpose:
+    """Whether models are trained on a cohort."""
+
+    external: Annotated[bool, LATER] = key(
+        False,
+        "true for a cohort that only validates bundles: no model is trained on it, and no folds are drawn; needs"
+        " `predict_with`",
+    )
+
+
+@section
+class CohortSettings(Purpose, Label, FoldDraw, FollowUpColumns):
     """How the user's tables are read, and how folds are drawn if none are given."""
 
 
@@ -371,17 +383,27 @@ class Source:
 
 
 @section
-class Cohort(Label, FollowUpColumns):
+class TrainedHere:
+    """``predict_with: <name>``: a bundle of a model that the same config trains."""
+
+    cohort: Name = key(REQUIRED, "cohort that the model is trained on")
+    model: Name = key(REQUIRED, "name of the model in `models`")
+    encoder: Name = key("none", "encoder of the features; none for a model that reads no slides")
+
+
+@section
+class Cohort(Purpose, Label, FollowUpColumns):
     """``cohorts: <name>``."""
 
     patients: Text | None = key(None, "table with one row per patient (or slide): follow-up in months and censorship")
     from_: Source | None = key(
         None, "public download, which is read instead of `patients`, `omics` and `clinical: table`", alias="from"
     )
-    predict_with: dict[Name, Text] | None = key(
+    predict_with: dict[Name, Text | TrainedHere] | None = key(
         None,
         "bundles that predict the risk of this cohort's patients: folders by name, where the name becomes the folder of"
-        " the results; such a cohort needs no follow-up",
+        " the results, or a model of this config (`{cohort: ..., model: ..., encoder: ...}`); with follow-up, each"
+        " bundle is also validated",
         min_length=1,
     )
     slides: Text | None = key(
@@ -395,6 +417,11 @@ class Cohort(Label, FollowUpColumns):
         "folders of feature files by encoder name, as TRIDENT, CLAM or STAMP wrote them; they are read instead of the"
         " slides",
         min_length=1,
+    )
+    about: Annotated[Text | None, LATER] = key(
+        None,
+        "whose patients these are, in a sentence or two: where, when, who was included, which scanner; shown on model"
+        " cards and in validations",
     )
     endpoint_table: Annotated[Text | None, LATER] = key(
         None, "table of the endpoint; where absent, the table of `patients`, which else only lists the patients"
@@ -429,6 +456,10 @@ class Cohort(Label, FollowUpColumns):
             self._check_source()
         elif self.clinical and not self.clinical.table and not self.patients:
             raise PydanticCustomError("incomplete", "`clinical` needs `table`, as there is no table of `patients`")
+        if self.external and not (self.predict_with and (self.patients or self.from_)):
+            raise PydanticCustomError("incomplete", "`external` needs follow-up and `predict_with` beside it")
+        if self.external and (self.folds or self.held_out):
+            raise PydanticCustomError("incomplete", "`external` draws no folds; take `folds` and `held_out` out")
         if not self.patients and not self.from_ and not self.predict_with:
             raise PydanticCustomError(
                 "incomplete", "name the table of `patients`, a download `from`, or bundles to `predict_with`"
@@ -807,12 +838,17 @@ class EvaluateSettings:
 
 @section
 class BundleSettings:
-    """``bundle``: the terms of use of a bundle."""
+    """``bundle``: the terms of use of a bundle, and what it tells of its training patients."""
 
     licence: Text = key("not stated", "licence of the bundles; written into each")
     intended_use: Text = key(
         "research only; not a medical device, so no decision about a patient may rest on it",
         "intended use of the bundles; written into each",
+    )
+    fingerprints: Annotated[bool, LATER] = key(
+        True,
+        "keep hashes of the training patients' names and genes in the bundles, by which a validation finds patients of"
+        " the training; false where even a hash of a name must not leave the house",
     )
 
 
@@ -824,6 +860,22 @@ class PredictSettings:
         (),
         "times at which the survival of new patients is predicted; empty uses those of 12, 36 and 60 that lie within"
         " the follow-up of the training cohort",
+    )
+    expression: Annotated[Expression, LATER] = key(
+        "as-is",
+        "scale of the new patients' expression: as-is if it is that of the training cohort; z-score standardises each"
+        " gene within the new cohort; quantiles maps its quantiles to those of the training patients",
+    )
+
+
+@section
+class ValidateSettings:
+    """``validate``: how bundles are validated on cohorts with follow-up."""
+
+    shared_patients: Literal["fail", "exclude", "keep"] = key(
+        "fail",
+        "treatment of patients whom the bundle was trained on, by name or by equal genes; fail names them and stops,"
+        " exclude leaves them out, keep scores them too",
     )
 
 
@@ -861,6 +913,11 @@ class Demo:
 class DemoSettings(Demo):
     """The contents of the synthetic cohort."""
 
+    hospital: Annotated[Literal["first", "second"], LATER] = key(
+        "first",
+        "first is the usual cohort; second has the same biology in other patients, with another scanner, stain, scale"
+        " of expression and censoring, and a risk that a model of the first predicts worse",
+    )
     bags: bool = key(False, "write patch features instead of slides: hundreds of patients in seconds")
     shuffle_risk: bool = key(False, "give each patient the follow-up of another at random: a cohort without any signal")
 
@@ -906,6 +963,7 @@ class Config:
     evaluate: EvaluateSettings = subsection(EvaluateSettings)
     bundle: BundleSettings = subsection(BundleSettings)
     predict: PredictSettings = subsection(PredictSettings)
+    validate: ValidateSettings = subsection(ValidateSettings)
     explain: ExplainSettings = subsection(ExplainSettings)
     report: ReportSettings = subsection(ReportSettings)
 

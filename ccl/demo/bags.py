@@ -39,17 +39,20 @@ PATIENT_SCATTER = 0.3
 """Standard deviation of the shift that all patches of a patient share without any risk, such as stain."""
 
 
-def make_bags(out: Path, slides: Sequence[str], *, latents: pd.DataFrame, seed: Sequence[int]) -> None:
+def make_bags(
+    out: Path, slides: Sequence[str], *, latents: pd.DataFrame, seed: Sequence[int], patients: Sequence[int] = ()
+) -> None:
     """Write ``features/{slide}.h5`` for each row of `latents`, and the phenotype of each patch.
 
     The features are float32, (60 to 200, 128), of the encoder ``planted``; ``truth/patches.csv`` lists the phenotypes.
+    The looks of the phenotypes are drawn from `seed`, the patches from `seed` and the words of `patients`.
     """
     rng = np.random.default_rng(seed)
     prototypes = rng.normal(0, 1.2, (len(PHENOTYPES), DIMENSION))
     directions = rng.standard_normal((len(PHENOTYPES), DIMENSION))
     truth = []
     for number, slide_id in enumerate(progress(slides, "demo", unit="slide")):
-        own = np.random.default_rng([*seed, number])
+        own = np.random.default_rng([*seed, *patients, number])
         effect = np.zeros(len(PHENOTYPES))
         for latent, phenotype in CARRIED.items():
             effect[PHENOTYPES.index(phenotype)] = latents[latent].iloc[number]
@@ -62,7 +65,7 @@ def make_bags(out: Path, slides: Sequence[str], *, latents: pd.DataFrame, seed: 
         coords, attributes = _grid(count, path)
         with new_h5(path) as file:
             Features(features, coords, "planted", "synthetic", attributes).fill(
-                file, digest("demo", VERSION, *seed, number), path
+                file, digest("demo", VERSION, *seed, *patients, number), path
             )
         names = [PHENOTYPES[i] for i in shown]
         truth.append(pd.DataFrame({"slide_id": slide_id, "patch": range(count), "phenotype": names}))

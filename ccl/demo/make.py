@@ -10,6 +10,7 @@ import pandas as pd
 from ccl.config.sections import DemoSettings
 from ccl.demo.bags import make_bags
 from ccl.demo.clinical import draw_clinical
+from ccl.demo.hospital import HOSPITALS
 from ccl.demo.omics import Omics, draw_omics
 from ccl.demo.plan import (
     FINISHED,
@@ -48,30 +49,34 @@ def make_demo(out: Path, settings: DemoSettings) -> None:
     if is_made(out, settings):
         return
     write_json(out / UNFINISHED, demo_record(settings))
-    names = patient_names(settings)
-    risk = draw_risk(settings.patients, _rng(settings, LATENTS_STREAM))
-    omics = draw_omics(risk.latents, _rng(settings, OMICS_STREAM))
+    names, hospital = patient_names(settings), HOSPITALS[settings.hospital]
+    risk = draw_risk(settings.patients, _rng(settings, LATENTS_STREAM), hospital)
+    of_patients = _rng(settings, OMICS_STREAM) if hospital.streams else None
+    genes = np.random.default_rng([settings.seed, OMICS_STREAM])
+    omics = draw_omics(risk.latents, genes, patients=of_patients, expression=hospital.expression)
     _write_patients(out, settings, names, risk)
     _write_omics(out, names, omics)
     if settings.bags:
         sheet = bag_sheet(names)
-        make_bags(out, list(sheet["slide_id"]), latents=risk.latents, seed=(settings.seed, BAGS_STREAM))
+        seed = settings.seed, BAGS_STREAM
+        make_bags(out, list(sheet["slide_id"]), latents=risk.latents, seed=seed, patients=hospital.streams)
     else:
-        plans = plan_slides(names)
+        plans = plan_slides(names, hospital)
         sheet = slide_sheet(plans, names)
-        make_slides(out, plans, latents=risk.latents, seed=(settings.seed, SLIDES_STREAM))
+        make_slides(out, plans, latents=risk.latents, seed=(settings.seed, SLIDES_STREAM, *hospital.streams))
     write_table(out / "slides.csv", sheet)
     write_text(out / "README.md", _readme(settings))
     (out / UNFINISHED).replace(out / FINISHED)
 
 
 def _rng(settings: DemoSettings, stream: int) -> np.random.Generator:
-    return np.random.default_rng([settings.seed, stream])
+    """Return the generator of a kind of draw for the patients of the hospital."""
+    return np.random.default_rng([settings.seed, stream, *HOSPITALS[settings.hospital].streams])
 
 
 def _write_patients(out: Path, settings: DemoSettings, names: list[str], risk: Risk) -> None:
     """Write the follow-up, with age and sex, which do not affect the risk, the covariates, and the truth."""
-    follow_up = draw_follow_up(risk.log_risk, _rng(settings, FOLLOW_UP_STREAM))
+    follow_up = draw_follow_up(risk.log_risk, _rng(settings, FOLLOW_UP_STREAM), HOSPITALS[settings.hospital])
     owners = np.arange(len(names))
     if settings.shuffle_risk:
         owners = _rng(settings, SHUFFLE_STREAM).permutation(owners)
@@ -104,6 +109,8 @@ def _readme(settings: DemoSettings) -> str:
         if settings.shuffle_risk
         else "An oracle that knows the log-risk reaches a C-index of about 0.9; half of the patients are censored."
     )
+    differences = HOSPITALS[settings.hospital].differences
+    planted = f"\nThis is the second hospital. Its differences from the first: {'; '.join(differences)}.\n"
     return (
         f"# A synthetic cohort\n\nNo real data: `ccl demo` drew {settings.patients} patients with {pictures} and "
         f"genes (`rna.csv`, `cnv.csv`, `snv.csv`, `families.gmt`) from seed {settings.seed}. The log-risk is a sum of "
@@ -112,4 +119,6 @@ def _readme(settings: DemoSettings) -> str:
         f"shows in genes, neither of which matters by itself. {follow_up} In `clinical.csv`, the stage carries "
         "a part of `shared` and the grade a part of `pathology`; age, sex and laterality do not matter. `truth/` holds "
         "the factors and parts of each patient, the factor of each gene, and the truth about the pictures.\n"
+        + planted
+        * bool(differences)
     )

@@ -50,11 +50,29 @@ class Omics:
     ``loading_snv``."""
 
 
-def draw_omics(latents: pd.DataFrame, rng: np.random.Generator) -> Omics:
+def draw_omics(
+    latents: pd.DataFrame,
+    rng: np.random.Generator,
+    *,
+    patients: np.random.Generator | None = None,
+    expression: tuple[float, float] = (1.0, 0.0),
+) -> Omics:
     """Draw the three tables from the latents that show in genes.
 
     Every carrier shows its latent in expression, every second one also in copy number, and every fourth in mutations.
+
+    Parameters
+    ----------
+    latents : DataFrame
+        (P, 5) latents of the patients.
+    rng : Generator
+        Draws which genes carry a latent.
+    patients : Generator, optional
+        Draws the patients' values; `rng` goes on where absent.
+    expression : (float, float)
+        Factor and shift of the table of expression.
     """
+    drawn = rng if patients is None else patients
     families = _families()
     genes = _genes(families, rng)
     carried = latents.reindex(columns=genes["factor"], fill_value=0.0).to_numpy()
@@ -63,11 +81,11 @@ def draw_omics(latents: pd.DataFrame, rng: np.random.Generator) -> Omics:
     def signal(kind: str) -> NDArray[np.float64]:
         return np.asarray(carried * genes[f"loading_{kind}"].to_numpy())
 
-    rna = signal("rna") + rng.normal(0, RNA_NOISE, shape)
-    cnv = np.clip(np.rint(signal("cnv") + rng.normal(0, CNV_NOISE, shape)), -2, 2).astype(int)
-    snv = (rng.uniform(size=shape) < 1 / (1 + np.exp(-SNV_BASELINE - signal("snv")))).astype(int)
+    rna = signal("rna") + drawn.normal(0, RNA_NOISE, shape)
+    cnv = np.clip(np.rint(signal("cnv") + drawn.normal(0, CNV_NOISE, shape)), -2, 2).astype(int)
+    snv = (drawn.uniform(size=shape) < 1 / (1 + np.exp(-SNV_BASELINE - signal("snv")))).astype(int)
     names = list(genes["gene"])
-    tables = {"rna": rna.round(4), "cnv": cnv, "snv": snv}
+    tables = {"rna": (rna * expression[0] + expression[1]).round(4), "cnv": cnv, "snv": snv}
     return Omics(
         **{kind: pd.DataFrame(values, columns=names) for kind, values in tables.items()},
         families=families,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ccl.config.keys import recorded
 from ccl.config.sections import DemoSettings
 from ccl.demo import VERSION
+from ccl.demo.hospital import GLASS, HOSPITALS, Hospital
 from ccl.io.errors import InputError
 from ccl.io.files import read_json
 from ccl.io.sheets import Slide
@@ -32,9 +34,6 @@ PENS = {
 USED_PENS = ("blue", "green", "black")
 """The markers on the slides of a cohort, in turn."""
 
-GLASS = (244.0, 242.0, 245.0)
-"""Red, green and blue of empty glass."""
-
 
 @dataclass(frozen=True)
 class SlidePlan:
@@ -51,6 +50,8 @@ class SlidePlan:
     """Whether the scale is in the sample sheet, because the file has none."""
     glass: tuple[float, float, float] = GLASS
     """Colour of empty glass; it tints the whole slide."""
+    stains: tuple[float, float] = (1.0, 1.0)
+    """Factors of haematoxylin and eosin."""
 
     @property
     def path(self) -> str:
@@ -61,14 +62,15 @@ class SlidePlan:
 def patient_names(settings: DemoSettings) -> list[str]:
     """Return the identifiers of the patients, sorted."""
     width = max(3, len(str(settings.patients)))
-    return [f"DEMO-{number:0{width}d}" for number in range(1, settings.patients + 1)]
+    prefix = HOSPITALS[settings.hospital].prefix
+    return [f"{prefix}-{number:0{width}d}" for number in range(1, settings.patients + 1)]
 
 
-def plan_slides(patients: Sequence[str]) -> list[SlidePlan]:
+def plan_slides(patients: Sequence[str], hospital: Hospital = HOSPITALS["first"]) -> list[SlidePlan]:
     """Assign special properties by position, so a small cohort already has each of them.
 
     One of 20 patients has a 40x slide, every fifth patient has two slides, every sixth slide has a pen mark, and every
-    seventh a fold.  The fourth patient's file has no scale.
+    seventh a fold.  The fourth patient's file has no scale.  Another hospital has one scanner.
     """
     plans: list[SlidePlan] = []
     for patient, name in enumerate(patients):
@@ -78,10 +80,12 @@ def plan_slides(patients: Sequence[str]) -> list[SlidePlan]:
                 SlidePlan(
                     slide_id=f"{name}-{letter}",
                     patient=patient,
-                    mpp=0.25 if patient % 20 == 1 else 0.5,
+                    mpp=0.25 if patient % 20 == 1 and not hospital.streams else hospital.mpp,
                     pen=USED_PENS[number // 6 % len(USED_PENS)] if number % 6 == 3 else None,
                     fold=number % 7 == 5,
                     scale_in_sheet=patient == 3,
+                    glass=hospital.glass,
+                    stains=hospital.stains,
                 )
             )
     return plans
@@ -106,7 +110,7 @@ def bag_sheet(patients: Sequence[str]) -> pd.DataFrame:
 def demo_slides(out: Path, settings: DemoSettings) -> list[Slide]:
     """Return the slides of a cohort with slides in `out`, as its sample sheet will list them."""
     patients = patient_names(settings)
-    rows = _rows(plan_slides(patients), patients)
+    rows = _rows(plan_slides(patients, HOSPITALS[settings.hospital]), patients)
     return [Slide(slide, patient, out / path, mpp) for slide, patient, path, mpp in rows]
 
 
@@ -116,13 +120,13 @@ def demo_files(out: Path, settings: DemoSettings) -> list[Path]:
     if settings.bags:
         pictures = [f"features/{slide}.h5" for slide in bag_sheet(patients)["slide_id"]]
     else:
-        pictures = [plan.path for plan in plan_slides(patients)]
+        pictures = [plan.path for plan in plan_slides(patients, HOSPITALS[settings.hospital])]
     return [out / name for name in (*TABLES, *pictures)]
 
 
 def demo_record(settings: DemoSettings) -> dict[str, Any]:
     """Return the content of ``demo.json``."""
-    return {"synthetic": True, "version": VERSION, "settings": asdict(settings)}
+    return {"synthetic": True, "version": VERSION, "settings": recorded(settings)}
 
 
 def is_made(out: Path, settings: DemoSettings) -> bool:

@@ -68,7 +68,7 @@ def render(
         strew(nuclei, scatter, angles, rng)
     np.maximum(haematoxylin, nuclei, out=haematoxylin)
     eosin *= 1 - 0.35 * np.clip(nuclei, 0, 1)
-    stains = rng.normal(1.0, 0.04, 2).astype(np.float32)
+    stains = rng.normal(1.0, 0.04, 2).astype(np.float32) * np.array(plan.stains, np.float32)
     ink = _enlarge(_edge(anatomy.pen), side) * (0.9 + 0.06 * _enlarge(grain, side)) if plan.pen else None
     return _develop(haematoxylin * thick * stains[0], eosin * thick * stains[1], ink, plan, rng)
 

@@ -9,17 +9,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import expon, norm
 
+from ccl.demo.hospital import HOSPITALS, Hospital
+
 LATENTS = ("shared", "pathology", "genomics", "synergy_slide", "synergy_gene")
 """``shared`` shows in slides and genes, ``pathology`` and ``synergy_slide`` in slides, the others in genes."""
-
-WEIGHTS = {"shared": 1.7, "pathology": 0.9, "genomics": 1.6, "synergy": 0.9}
-"""Weight of each part in the log-risk; the parts have unit variance."""
 
 WEIBULL_SHAPE = 2.5
 """Weibull shape of the times of death; it sets their spread, and does not change their order."""
 
 STUDY_MONTHS = 84.0
 """Administrative end of follow-up, counted from the entry of the first patient."""
+
+FIRST = HOSPITALS["first"]
 
 CANDIDATES = 256
 """Number of draws of the latents; the least correlated draw is kept."""
@@ -32,7 +33,8 @@ class Risk:
     latents: pd.DataFrame
     """(P, 5) one column per name in :data:`LATENTS`; each holds the P normal scores in some order."""
     parts: pd.DataFrame
-    """(P, 4) weighted parts of the log-risk: ``shared``, ``pathology``, ``genomics``, ``synergy``."""
+    """(P, 4) weighted parts of the log-risk: ``shared``, ``pathology``, ``genomics``, ``synergy``; and ``unseen`` in a
+    hospital that has it."""
 
     @property
     def log_risk(self) -> NDArray[np.float64]:
@@ -40,8 +42,8 @@ class Risk:
         return self.parts.sum(axis=1).to_numpy()
 
 
-def draw_risk(patients: int, rng: np.random.Generator) -> Risk:
-    """Draw the latents and weigh them into the four parts of the log-risk.
+def draw_risk(patients: int, rng: np.random.Generator, hospital: Hospital = FIRST) -> Risk:
+    """Draw the latents and weigh them into the parts of the log-risk.
 
     Each latent is a permutation of the normal scores, so even a small cohort covers the whole range.  Of many
     permutations, the one is kept in which the latents and the product of the two synergy latents correlate least.
@@ -61,16 +63,20 @@ def draw_risk(patients: int, rng: np.random.Generator) -> Risk:
     sources = latents[["shared", "pathology", "genomics"]].assign(
         synergy=latents["synergy_slide"] * latents["synergy_gene"]
     )
-    return Risk(latents, sources * pd.Series(WEIGHTS))
+    parts = sources * pd.Series(hospital.weights)
+    if hospital.unseen:
+        parts["unseen"] = hospital.unseen * rng.permutation(scores)
+    return Risk(latents, parts)
 
 
-def draw_follow_up(log_risk: NDArray[np.float64], rng: np.random.Generator) -> pd.DataFrame:
-    """Draw times of death from a Weibull law, and censor half of the patients.
+def draw_follow_up(log_risk: NDArray[np.float64], rng: np.random.Generator, hospital: Hospital = FIRST) -> pd.DataFrame:
+    """Draw times of death from a Weibull law, and censor half of the patients, or as many as the hospital has.
 
     As with the latents, the cumulative hazards at death are the exponential law's quantiles in some order.
     Patients enter evenly over the first 70 % of the study and some drop out early.  A patient's time at risk is
     ``c`` times the length of the study, so death is observed if the study is longer than ``death / c``.  The
     median of these ratios is the length at which half of the deaths are observed; it becomes :data:`STUDY_MONTHS`.
+    In another hospital the same time stays one month, and its own study is as long as its share of deaths needs.
 
     Returns
     -------
@@ -81,7 +87,9 @@ def draw_follow_up(log_risk: NDArray[np.float64], rng: np.random.Generator) -> p
     hazard = expon.ppf((rng.permutation(patients) + 0.5) / patients)
     death = (hazard / np.exp(log_risk)) ** (1 / WEIBULL_SHAPE)
     at_risk = np.minimum(rng.uniform(0.3, 1.0, patients), rng.exponential(3.0, patients))
-    study = np.median(death / at_risk)
-    months = np.minimum(death, study * at_risk) * STUDY_MONTHS / study
+    usual = np.median(death / at_risk)
+    death = death * hospital.hazard ** (-1 / WEIBULL_SHAPE)
+    study = np.quantile(death / at_risk, hospital.observed)
+    months = np.minimum(death, study * at_risk) * STUDY_MONTHS / usual
     censorship = (death > study * at_risk).astype(int)
     return pd.DataFrame({"months": months.round(1).clip(0.1), "censorship": censorship})

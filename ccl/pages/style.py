@@ -140,13 +140,19 @@ def set_heading(figure: Figure, title: str, notes: Sequence[str]) -> None:
 
 def save(figure: Figure, folder: Path, name: str) -> str:
     """Write ``{name}.svg`` and ``{name}.png`` (300 dpi) into `folder`, and return the SVG."""
-    text, pixels = io.StringIO(), io.BytesIO()
-    figure.savefig(text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    text, pixels = to_svg(figure), io.BytesIO()
     figure.set_layout_engine("none")  # the layout is known; computing it again would double the time
     figure.savefig(pixels, format="png", dpi=PNG_DPI, metadata={"Software": None})
-    write_text(folder / f"{name}.svg", text.getvalue())
+    write_text(folder / f"{name}.svg", text)
     with atomic_path(folder / f"{name}.png") as temporary:
         temporary.write_bytes(pixels.getvalue())
+    return text
+
+
+def to_svg(figure: Figure) -> str:
+    """Return a figure as SVG, for :func:`inline`."""
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     return text.getvalue()
 
 

@@ -3,69 +3,115 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ccl.config import sections
 from ccl.config.keys import default_of, keys_of
 from ccl.io.errors import ConfigError
+from ccl.methods.declaration import Method
 from ccl.plan.cohorts import Cohort
+from ccl.plan.models import Run
 from ccl.plan.tilings import DEFAULT, Tilings
 from ccl.predict.card import Card, read_card
+
+if TYPE_CHECKING:
+    from ccl.plan.plan import Plan
 
 FREE = {"tissue": set(keys_of(sections.TissueSettings)), "tile": {"artefact_weights"}, "cluster": {"k"}}
 """Keys that may differ from the bundle's: other slides may need other tissue settings, and the bundle has its own k."""
 
 
-def bundle_folder(cohort: Cohort, bundle: str) -> Path:
-    """Return the folder of a bundle."""
-    assert cohort.entry.predict_with is not None
-    return Path(cohort.config.path(cohort.entry.predict_with[bundle]))
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle as far as the plan knows it; one of a model of the same config does not exist yet."""
+
+    folder: Path
+    method: Method
+    encoder: str
+    clusters: int | None
+    """Clusters of each patient that it reads."""
+    incomplete: bool
+    """Whether it predicts patients who have slides or genes, but not both."""
+    card: Card | None = None
+    """Its ``bundle.json``; None for a bundle that this config makes."""
+
+    @classmethod
+    def of_card(cls, folder: Path, card: Card) -> Bundle:
+        """Return a bundle that exists."""
+        return cls(folder, card.declared, card.encoder, card.shape.get("clusters"), card.incomplete, card)
 
 
-def read_cards(
-    cohorts: Mapping[str, Cohort], values: Mapping[str, Any], tilings: Tilings
-) -> dict[tuple[str, str], Card]:
-    """Return the card of each bundle, by cohort and the bundle's name.
+def read_bundles(plan: Plan) -> dict[tuple[str, str], Bundle]:
+    """Return each bundle that a cohort is predicted with, by cohort and the bundle's name.
 
     Raises
     ------
     InputError
         A bundle is missing or was changed.
     ConfigError
-        A bundle needs data that a cohort does not have, or its slides or omics were prepared differently.
+        A bundle needs data that a cohort does not have, its slides or omics were prepared differently, or no such model
+        is trained.
     """
-    cards: dict[tuple[str, str], Card] = {}
-    for name, cohort in cohorts.items():
-        for bundle in cohort.entry.predict_with or {}:
-            card = read_card(bundle_folder(cohort, bundle))
-            _check_card(card, cohort, values, tilings, place=f"cohorts: {name}: predict_with: {bundle}")
-            cards[name, bundle] = card
-    return cards
+    found: dict[tuple[str, str], Bundle] = {}
+    for name, cohort in plan.cohorts.items():
+        for given, source in (cohort.entry.predict_with or {}).items():
+            place = f"cohorts: {name}: predict_with: {given}"
+            if isinstance(source, sections.TrainedHere):
+                bundle = _trained_here(plan, source, place=place)
+            else:
+                folder = Path(cohort.config.path(source))
+                bundle = Bundle.of_card(folder, read_card(folder))
+            _check_data(bundle, cohort, place=place)
+            if bundle.card is not None:
+                _check_card(bundle.card, cohort, plan.values, plan.tilings, place=place)
+            found[name, given] = bundle
+    return found
 
 
-def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], tilings: Tilings, *, place: str) -> None:
-    lacking = cohort.lacks(card.declared)
-    enough = card.incomplete and "clinical" not in lacking and not {"slides", "omics"} <= set(lacking)
+def _trained_here(plan: Plan, source: sections.TrainedHere, *, place: str) -> Bundle:
+    """Return the bundle that the rule ``bundle_model`` will make."""
+    run = Run(source.cohort, source.encoder, source.model)
+    if run not in plan.runs:
+        raise ConfigError(
+            "no such model is trained by this config",
+            where=f"config, {place}",
+            found=f"cohort {run.cohort}, model {run.model}, encoder {run.encoder}",
+            expected="; ".join(f"cohort {c}, model {m}, encoder {e}" for c, e, m in plan.runs) or "`models` to train",
+            todo="name one of them, or the folder of a bundle",
+        )
+    model = plan.models[run.model]
+    folder = Path(plan.config.results) / run.cohort / "bundle" / run.encoder / run.model
+    clusters = model.k if "clusters" in model.reads else None
+    return Bundle(folder, model.method, run.encoder, clusters, plan.config.train.incomplete == "keep")
+
+
+def _check_data(bundle: Bundle, cohort: Cohort, *, place: str) -> None:
+    lacking = cohort.lacks(bundle.method)
+    enough = bundle.incomplete and "clinical" not in lacking and not {"slides", "omics"} <= set(lacking)
     if lacking and not enough:
         raise ConfigError(
             "a bundle needs data that a cohort does not have",
             where=f"config, {place}",
             found=f"no {' and no '.join(lacking)}",
-            expected=f"what {card.method} reads",
+            expected=f"what {bundle.method.name} reads",
             todo=f"give {cohort.name} the data, or remove the bundle",
         )
-    _check_transforms(card, cohort, place=place)
-    if not card.reads_slides or "slides" in lacking:
-        return
-    if card.encoder not in cohort.encoders:
+    if bundle.method.reads_slides and "slides" not in lacking and bundle.encoder not in cohort.encoders:
         raise ConfigError(
             "a bundle was trained with another encoder",
             where=f"config, {place}",
             found=", ".join(cohort.encoders),
-            expected=card.encoder,
+            expected=bundle.encoder,
             todo="name it in `embed: encoders`, or in the cohort's `features`",
         )
+
+
+def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], tilings: Tilings, *, place: str) -> None:
+    _check_transforms(card, cohort, place=place)
+    if not card.reads_slides or "slides" in cohort.lacks(card.declared):
+        return
     for section, key, here, there in _differences(card, cohort, values, tilings):
         raise ConfigError(
             "the config prepares slides differently from those that a bundle was trained on",

@@ -81,7 +81,8 @@ def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
         yield f"{place}: clinical: table", path
     for key in ("features", "predict_with"):
         for name, path in (getattr(entry, key) or {}).items():
-            yield f"{place}: {key}: {name}", cohort.config.path(path)
+            if isinstance(path, str):
+                yield f"{place}: {key}: {name}", cohort.config.path(path)
     if entry.reads_slides:
         for encoder in cohort.encoders:
             if path := cohort.config.weights_file(encoder):

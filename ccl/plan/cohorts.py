@@ -137,8 +137,13 @@ class Cohort:
 
     @property
     def is_followed(self) -> bool:
-        """Whether there is follow-up, so that models are trained on the cohort."""
+        """Whether there is follow-up."""
         return self.entry.patients is not None or bool(self.entry.from_ and self.entry.endpoint)
+
+    @property
+    def is_trained_on(self) -> bool:
+        """Whether models are trained on the cohort."""
+        return self.is_followed and not self.entry.external
 
     @property
     def encoders(self) -> list[str]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ccl.paper import ablations
-from ccl.plan.bundles import bundle_folder
+from ccl.plan.bundles import Bundle
 from ccl.plan.cohorts import Cohort
 from ccl.plan.models import Model, Run
-from ccl.predict.card import CARD, WEIGHTS, Card
+from ccl.predict.card import CARD, WEIGHTS
 
 if TYPE_CHECKING:
     from ccl.plan.plan import Plan
@@ -27,6 +27,9 @@ Files = dict[str, str | list[str]]
 
 NETWORK = ("model.safetensors", "run.json", "predictions.csv")
 """The files that training writes for a fold."""
+
+PREDICTION = ("predict.json", "risk.csv", "survival.csv", "left_out.csv")
+"""The files that a prediction writes."""
 
 
 CLINICAL = "<results>/{cohort}/clinical/clinical.csv"
@@ -79,7 +82,8 @@ class Inputs:
         cohort = self._cohort(wildcards)
         files: Files = {"table": cohort.clinical_table}
         if cohort.is_followed:
-            files |= {name: f"<results>/{{cohort}}/cohort/{name}.csv" for name in ("patients", "folds")}
+            names = ("patients", "folds") if cohort.is_trained_on else ("patients",)
+            files |= {name: f"<results>/{{cohort}}/cohort/{name}.csv" for name in names}
         return files
 
     def slide_sheet(self, wildcards: Wildcards) -> list[str]:
@@ -203,25 +207,47 @@ class Inputs:
         return {**self.components(wildcards), "outcomes": self.train(wildcards)["patients"]}
 
     def bundle(self, wildcards: Wildcards) -> Files:
-        """Return the networks of a run, and the tables that they were trained on."""
-        return {"models": self._networks(wildcards), **self.train(wildcards)}
+        """Return the networks of a run, the tables that they were trained on, and the covariates if there are any."""
+        described: Files = {"clinical": CLINICAL} if self._cohort(wildcards).entry.clinical else {}
+        return {"models": self._networks(wildcards), **self.train(wildcards), **described}
+
+    def model_tissue(self, wildcards: Wildcards) -> list[str]:
+        """Return the manifests of the outlined slides for a model that reads slides, else nothing."""
+        return self._tissue(wildcards) if self._model(wildcards).reads_slides else []
+
+    def _tissue(self, wildcards: Wildcards) -> list[str]:
+        cohort = self._cohort(wildcards)
+        return cohort.manifests("tissue") if cohort.entry.reads_slides else []
 
     def predict(self, wildcards: Wildcards) -> Files:
         """Return the files of a bundle, and the tables of the new patients that its method reads and they have."""
-        card, cohort = self._card(wildcards), self._cohort(wildcards)
-        folder = bundle_folder(cohort, wildcards.bundle)
-        lacks = cohort.lacks(card.declared)
-        files: Files = {"bundle": [str(folder / CARD), str(folder / WEIGHTS)]}
-        if "genomics" in card.reads and "omics" not in lacks:
+        bundle, cohort = self._bundle(wildcards), self._cohort(wildcards)
+        lacks, reads = cohort.lacks(bundle.method), bundle.method.reads
+        files: Files = {"bundle": [str(bundle.folder / CARD), str(bundle.folder / WEIGHTS)]}
+        if "genomics" in reads and "omics" not in lacks:
             files["genomics"] = "<results>/{cohort}/genomics/genomics.h5"
-        if "clusters" in card.reads and "slides" not in lacks:
-            files["clusters"] = f"<results>/{{cohort}}/cluster/{card.encoder}/k{card.shape['clusters']}.h5"
-        if "clinical" in card.reads:
+        if "clusters" in reads and "slides" not in lacks:
+            files["clusters"] = f"<results>/{{cohort}}/cluster/{bundle.encoder}/k{bundle.clusters}.h5"
+        if "clinical" in reads:
             files["clinical"] = CLINICAL
         return files
 
-    def _card(self, wildcards: Wildcards) -> Card:
-        return self.plan.cards[wildcards.cohort, wildcards.bundle]
+    def validate(self, wildcards: Wildcards) -> Files:
+        """Return the predictions of a bundle, what they were made from, the follow-up, and the covariates if any."""
+        described: Files = {"clinical": CLINICAL} if self._cohort(wildcards).entry.clinical else {}
+        return {
+            "prediction": [f"<results>/{{cohort}}/predict/{{bundle}}/{name}" for name in PREDICTION],
+            "patients": "<results>/{cohort}/cohort/patients.csv",
+            **self.predict(wildcards),
+            **described,
+        }
+
+    def bundle_tissue(self, wildcards: Wildcards) -> list[str]:
+        """Return the manifests of the new patients' outlined slides for a bundle that reads slides, else nothing."""
+        return self._tissue(wildcards) if self._slides_are_read(wildcards) else []
+
+    def _bundle(self, wildcards: Wildcards) -> Bundle:
+        return self.plan.bundles[wildcards.cohort, wildcards.bundle]
 
     def bundle_sheet(self, wildcards: Wildcards) -> list[str]:
         """Return the slide sheet of the new patients for a bundle that reads slides, else nothing."""
@@ -229,13 +255,13 @@ class Inputs:
 
     def bundle_manifests(self, wildcards: Wildcards) -> list[str]:
         """Return the manifests of the new patients' features for a bundle that reads slides, else nothing."""
-        card = self._card(wildcards)
+        encoder = self._bundle(wildcards).encoder
         manifests = self._cohort(wildcards).feature_manifests if self._slides_are_read(wildcards) else []
-        return [path.replace("{encoder}", card.encoder) for path in manifests]
+        return [path.replace("{encoder}", encoder) for path in manifests]
 
     def _slides_are_read(self, wildcards: Wildcards) -> bool:
-        card = self._card(wildcards)
-        return card.reads_slides and "slides" not in self._cohort(wildcards).lacks(card.declared)
+        method = self._bundle(wildcards).method
+        return method.reads_slides and "slides" not in self._cohort(wildcards).lacks(method)
 
     def ablations(self, wildcards: Wildcards) -> list[str]:
         """Return the evaluations of every point of all tables, and of the default model."""

@@ -13,7 +13,6 @@ from ccl.config import sections
 from ccl.config.keys import stated
 from ccl.config.options import to_flags
 from ccl.io.files import digest
-from ccl.plan.bundles import bundle_folder
 from ccl.plan.cohorts import Cohort
 from ccl.plan.inputs import Wildcards
 from ccl.plan.models import Model
@@ -63,6 +62,10 @@ class Options:
         """Return the inputs of a prediction as options; the bundle is named by its folder."""
         return input_options(input, without=("bundle",))
 
+    def validate_inputs(self, wildcards: Wildcards, input: Any) -> str:
+        """Return the inputs of a validation as options; bundle and prediction are named by their folders."""
+        return input_options(input, without=("bundle", "prediction"))
+
     def report_inputs(self, wildcards: Wildcards, input: Any) -> str:
         """Return the inputs of the report as options; evaluations are arguments."""
         return input_options(input, without=("evaluations",))
@@ -80,6 +83,11 @@ class Options:
         """Return the option that says whether a cohort is synthetic."""
         return "--synthetic" if self._cohort(wildcards).entry.synthetic else "--real"
 
+    def about(self, wildcards: Wildcards) -> str:
+        """Return the option that tells readers whose patients these are, or an empty text."""
+        about = self._cohort(wildcards).entry.about
+        return f"--about {shlex.quote(about)}" if about else ""
+
     def owners(self, wildcards: Wildcards) -> str:
         """Return a digest of the patient of each slide."""
         return self._cohort(wildcards).owners
@@ -90,8 +98,8 @@ class Options:
 
     def owners_of_bundle(self, wildcards: Wildcards) -> str:
         """Return the same for a bundle that reads slides, else an empty text."""
-        card = self.plan.cards[wildcards.cohort, wildcards.bundle]
-        return self.owners(wildcards) if card.reads_slides else ""
+        bundle = self.plan.bundles[wildcards.cohort, wildcards.bundle]
+        return self.owners(wildcards) if bundle.method.reads_slides else ""
 
     def owners_of_bags(self, wildcards: Wildcards) -> str:
         """Return the same for a model that reads all patches, else an empty text: clusters are already by patient."""
@@ -111,7 +119,7 @@ class Options:
 
     def bundle_folder(self, wildcards: Wildcards) -> str:
         """Return the folder of a bundle."""
-        return str(bundle_folder(self._cohort(wildcards), wildcards.bundle))
+        return str(self.plan.bundles[wildcards.cohort, wildcards.bundle].folder)
 
     def gpus(self, stage: str) -> int:
         """Return the number of GPUs that a job of a stage takes from ``--resources gpu=``."""

@@ -15,7 +15,7 @@ from ccl.config import sections
 from ccl.config.check import check_config, filled
 from ccl.paper import ablations
 from ccl.paper.figures import check_names
-from ccl.plan.bundles import read_cards
+from ccl.plan.bundles import Bundle, read_bundles
 from ccl.plan.checks import check_cohort_names, check_models, check_sources
 from ccl.plan.cohorts import Cohort
 from ccl.plan.demo import Demo, declared_demo
@@ -25,7 +25,6 @@ from ccl.plan.options import Options
 from ccl.plan.replaced import check_replaced
 from ccl.plan.targets import Targets
 from ccl.plan.tilings import Tilings, check_tilings
-from ccl.predict.card import Card
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ class Plan:
 
     @property
     def followed(self) -> dict[str, Cohort]:
-        """The cohorts with follow-up, on which models are trained."""
-        return {name: cohort for name, cohort in self.cohorts.items() if cohort.is_followed}
+        """The cohorts on which models are trained."""
+        return {name: cohort for name, cohort in self.cohorts.items() if cohort.is_trained_on}
 
     @cached_property
     def base(self) -> dict[str, Any]:
@@ -89,9 +88,9 @@ class Plan:
         ]
 
     @cached_property
-    def cards(self) -> dict[tuple[str, str], Card]:
-        """The card of each bundle that a cohort is predicted with, by cohort and the bundle's name."""
-        return read_cards(self.cohorts, self.values, self.tilings)
+    def bundles(self) -> dict[tuple[str, str], Bundle]:
+        """Each bundle that a cohort is predicted with, by cohort and the bundle's name."""
+        return read_bundles(self)
 
     @property
     def encoders(self) -> list[str]:
@@ -164,6 +163,6 @@ def make_plan(values: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Pl
     check_names((run.encoder, run.model) for run in plan.runs)
     for cohort in plan.cohorts.values():
         _ = cohort.shards, cohort.downloads, cohort.fold_files, cohort.public_download
-    _ = plan.cards
+    _ = plan.bundles
     check_replaced(plan)
     return plan

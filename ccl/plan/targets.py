@@ -41,15 +41,16 @@ class Targets:
         All files of the report are requested.  A new model in the config adds new files.  If only the page were
         requested, Snakemake would find it and not run the job again, because the new files have no record yet.
         """
+        others = [*self.predictions(), *self.validations(), *self.contact_sheets()]
         if self.plan.runs:
-            return [*report, *self.predictions(), *self.contact_sheets()]
+            return [*report, *others]
         features = [
             path.format(cohort=cohort.name, encoder=encoder)
             for cohort in self.plan.cohorts.values()
             for encoder in cohort.encoders
             for path in cohort.feature_manifests
         ]
-        return [*features, *self.predictions(), *self.contact_sheets()]
+        return [*features, *others]
 
     def contact_sheets(self) -> list[str]:
         """Return the pages on the slides of each cohort whose slides are read."""
@@ -74,11 +75,33 @@ class Targets:
 
     def predictions(self) -> list[str]:
         """Return the predicted risks of every cohort, for every bundle that it names."""
-        return [f"<results>/{cohort}/predict/{bundle}/risk.csv" for cohort, bundle in self.plan.cards]
+        return [f"<results>/{cohort}/predict/{bundle}/risk.csv" for cohort, bundle in self.plan.bundles]
+
+    def validations(self) -> list[str]:
+        """Return the evaluations of every bundle on the cohorts that have follow-up."""
+        return [
+            f"<results>/{cohort}/predict/{bundle}/evaluation.json"
+            for cohort, bundle in self.plan.bundles
+            if self.plan.cohorts[cohort].is_followed
+        ]
+
+    def validation_table(self) -> list[str]:
+        """Return the report's table of all :meth:`validations`; nothing if there are none."""
+        return ["<results>/report/tables/validation.csv"] if self.validations() else []
+
+    def validate(self, report: Sequence[str]) -> Callable[[Wildcards], list[str]]:
+        """Return the input function of `snakemake validate`: the evaluations, and the report if a model is trained."""
+
+        def files(wildcards: Wildcards) -> list[str]:
+            if not self.validations():
+                raise _nothing("validate", "validate", "a cohort with `predict_with` and follow-up")
+            return [*self.validations(), *(report if self.plan.runs else [])]
+
+        return files
 
     def predict(self, wildcards: Wildcards) -> list[str]:
         """Return what `snakemake predict` makes."""
-        if not self.plan.cards:
+        if not self.plan.bundles:
             raise _nothing("predict", "predict", "a cohort with `predict_with`")
         return self.predictions()
 

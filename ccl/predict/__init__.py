@@ -6,5 +6,5 @@ one model, and ``bundle.json`` (:class:`ccl.predict.card.Card`) has all that is 
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 """Raise it when the output of the stage changes for the same input."""

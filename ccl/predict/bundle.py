@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor
 
@@ -22,11 +23,23 @@ from ccl.data.tables import Tables
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.io.bags import read_members
 from ccl.io.checksums import sha256
+from ccl.io.covariates import Clinical
 from ccl.io.errors import InputError
 from ccl.io.files import atomic_path, read_table
+from ccl.io.formats import ManifestRow
 from ccl.predict.card import WEIGHTS, Card
+from ccl.predict.ensemble import GENE_PARTS
+from ccl.predict.expression import GeneSummary
+from ccl.predict.model_card import write_model_card
 from ccl.predict.patients import mean_patches, source_of
-from ccl.predict.ranges import FeatureRange, GeneRange, scales_of
+from ccl.predict.ranges import QUANTILE, FeatureRange, GeneRange, scales_of
+from ccl.predict.training import (
+    describe_covariates,
+    describe_distances,
+    describe_slides,
+    fingerprints,
+    internal_results,
+)
 from ccl.train.store import read_tensors
 from ccl.wsi.encoders import ENCODERS
 
@@ -41,8 +54,12 @@ def make_bundle(
     out: Path,
     settings: BundleSettings,
     preprocessing: Mapping[str, Any],
+    tissue: Sequence[Path] = (),
+    about: str = "",
 ) -> None:
     """Write ``model.safetensors`` and ``bundle.json``: all networks of the folds, and all that is needed to use them.
+
+    A model card beside them tells readers what the model is.
 
     Parameters
     ----------
@@ -50,9 +67,14 @@ def make_bundle(
         The fold folders of one model, in any order; every fold and seed becomes a network of the bundle.
     inputs : Inputs
         The files that these folds were trained on.  The ranges of the training data are computed from them.  With
-        slides and manifests, the scales of the slides are recorded, even if the method reads no slides.
+        slides and manifests, the scales of the slides are recorded, even if the method reads no slides; likewise
+        what covariates the patients have.
     preprocessing : mapping
         Sections of the config that made the inputs, for the record.
+    tissue : sequence of Path
+        Manifests of the tissue stage, if the colour of the slides should be recorded.
+    about : str
+        Whose patients these are, for readers.
 
     Raises
     ------
@@ -76,24 +98,25 @@ def make_bundle(
         learnt_from |= set(fold.train.patients)
     tables = inputs.tables(reads, incomplete=settings_of.get("incomplete") == "keep")
     patients = sorted(learnt_from)
-    ranges, limit = _ranges(tables, patients)
+    ranges, distances = _ranges(tables, patients)
     outcomes = read_table(inputs.patients, text=("patient_id",)).set_index("patient_id").loc[patients]
     bags = read_members(inputs.slides, inputs.manifests).bags if inputs.slides else {}
+    slides = [row for patient in patients for row in bags.get(patient, ())]
     encoders = (facts["encoder"], source_of(tables).encoder)
     with atomic_path(out / WEIGHTS) as temporary:
         temporary.write_bytes(
             save({name: value.contiguous() for name, value in (tensors | ranges).items()}, {"ccl": "{}"})
         )
         digest = sha256(temporary)
-    Card(
+    card = Card(
         **{name: facts[name] for name in ("model", "method", "seeds", "encoder", "weights", "cohort", "synthetic")},
         hyper=metadata["hyper"],
         shape=metadata["shape"],
         folds=[{"fold": run.fold, "interval_edges": run.facts["interval_edges"]} for run in folds],
         families=facts["families"],
         features_encoder=encoders[1],
-        scales=scales_of(row for patient in patients for row in bags.get(patient, ())),
-        distance_limit=limit,
+        scales=scales_of(slides),
+        distance_limit=None if distances is None else float(np.quantile(distances, QUANTILE)),
         cut=_median_risk(folds),
         n_patients=len(patients),
         n_events=int((outcomes["censorship"] == 0).sum()),
@@ -108,7 +131,31 @@ def make_bundle(
         },
         sha256=digest,
         covariates=[asdict(covariate) for covariate in tables.clinical.covariates] if tables.clinical else (),
-    ).write(out)
+        training={
+            "about": about,
+            **_training(folds, inputs, patients, slides, tissue),
+            "distances": None if distances is None else describe_distances(distances),
+            "fingerprints": fingerprints(tables, patients, digest) if settings.fingerprints else None,
+        },
+    )
+    card.write(out)
+    write_model_card(out, card)
+
+
+def _training(
+    folds: Sequence[FoldRun],
+    inputs: Inputs,
+    patients: Sequence[str],
+    slides: Sequence[ManifestRow],
+    tissue: Sequence[Path],
+) -> dict[str, Any]:
+    """Return results in cross-validation, and numbers about the training patients."""
+    clinical = Clinical.read(inputs.clinical) if inputs.clinical else None
+    return {
+        "internal": internal_results(folds, clinical),
+        "covariates": None if clinical is None else describe_covariates(clinical, patients),
+        "slides": describe_slides(slides, tissue) if slides else None,
+    }
 
 
 def _check_inputs(run: FoldRun, fold: Fold, tensors: Mapping[str, Tensor]) -> None:
@@ -140,20 +187,24 @@ def _check_inputs(run: FoldRun, fold: Fold, tensors: Mapping[str, Tensor]) -> No
         )
 
 
-def _ranges(tables: Tables, patients: Sequence[str]) -> tuple[dict[str, Tensor], float | None]:
-    """Return the ranges of the training data, and the limit of the distance of features from their mean."""
+def _ranges(tables: Tables, patients: Sequence[str]) -> tuple[dict[str, Tensor], NDArray[np.float64] | None]:
+    """Return ranges and distributions of the training data, and each patient's distance from the mean features."""
     ranges: dict[str, Tensor] = {}
     for family, own in zip(tables.families, tables.genes_of(patients), strict=True):
         found = GeneRange.fit(own)
         for end, values in (("low", found.low), ("high", found.high)):
             ranges[f"range/genes/{family.name}/{end}"] = torch.from_numpy(values)
+        summary = GeneSummary.fit(own)
+        for part, tensor in zip(GENE_PARTS, summary.tensors(), strict=True):
+            ranges[f"training/genes/{family.name}/{part}"] = tensor
     if tables.clusters is None and tables.members is None:
         return ranges, None
     with_slides = np.array(patients)[tables.with_slides(patients)].tolist()
-    features = FeatureRange.fit(mean_patches(tables, with_slides))
+    means = mean_patches(tables, with_slides)
+    features = FeatureRange.fit(means)
     for part, values in (("mean", features.scaler.mean), ("scale", features.scaler.scale)):
         ranges[f"range/features/{part}"] = torch.from_numpy(values)
-    return ranges, features.limit
+    return ranges, features.distance(means)
 
 
 def _median_risk(folds: Sequence[FoldRun]) -> float:

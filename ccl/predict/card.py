@@ -18,11 +18,14 @@ from ccl.methods import get_method
 from ccl.methods.declaration import Method
 from ccl.wsi.encoders.published import departure
 
-VERSION = 1
+VERSION = 2
 """Version of bundles: raise it when the output of ``ccl bundle`` changes for the same input."""
 
 FORMAT = 1
 """Format of the folder; a bundle of another format is refused."""
+
+OPTIONAL = {"covariates", "training"}
+"""Entries that a bundle may lack."""
 
 CARD, WEIGHTS = "bundle.json", "model.safetensors"
 
@@ -69,6 +72,8 @@ class Card:
 
     covariates: Sequence[Mapping[str, Any]] = ()
     """Covariates of the training (:class:`ccl.io.covariates.Covariate`); the file omits the entry if there are none."""
+    training: Mapping[str, Any] | None = None
+    """What :mod:`ccl.predict.training` tells of the training; None in a bundle of an earlier version."""
 
     @property
     def declared(self) -> Method:
@@ -111,8 +116,9 @@ class Card:
     def write(self, folder: Path) -> None:
         """Write ``bundle.json``, with a key over all its entries."""
         entries = {"format": FORMAT, **asdict(self)}
-        if not self.covariates:
-            del entries["covariates"]
+        for name in OPTIONAL:
+            if not entries[name]:
+                del entries[name]
         write_json(folder / CARD, {**entries, "key": digest(entries)})
 
 
@@ -127,7 +133,7 @@ def read_card(folder: Path) -> Card:
     path = folder / CARD
     entries = read_json(existing(path))
     names = {"format", "key", *(item.name for item in fields(Card))}
-    if not isinstance(entries, dict) or entries.get("format") != FORMAT or set(entries) | {"covariates"} != names:
+    if not isinstance(entries, dict) or entries.get("format") != FORMAT or set(entries) | OPTIONAL != names:
         raise _misformed(path, f"format {entries.get('format')}" if isinstance(entries, dict) else "no JSON object")
     key = entries.pop("key")
     if key != digest(entries):

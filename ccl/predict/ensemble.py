@@ -18,8 +18,12 @@ from ccl.data.scaling import Scaler, Scalers
 from ccl.io.errors import CclError, InputError, ModelError
 from ccl.methods.interface import SurvivalModel
 from ccl.predict.card import Card, check_weights, read_card
+from ccl.predict.expression import GeneSummary
 from ccl.predict.ranges import FeatureRange, GeneRange
 from ccl.train.store import build_model, read_tensors
+
+GENE_PARTS = ("mean", "scale", "quantiles")
+"""Tensors of the distribution of a gene family in training."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,16 @@ class Bundle:
     genes: tuple[GeneRange, ...]
     """One for each gene family."""
     features: FeatureRange | None
+    trained_genes: tuple[GeneSummary, ...] | None
+    """The distribution of each gene family in training; None in a bundle of an earlier version."""
+
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """(T,) months, from 0 to the end of the shortest curve, between which the mean survival is linear."""
+        edges = [network.edges[1:] for network in self.networks]
+        corners = np.unique(np.concatenate([[0.0], *edges]))
+        within: NDArray[np.float64] = corners[corners <= min(own[-1] for own in edges)]
+        return within
 
     def logits(self, data: PatientData) -> Tensor:
         """Return the predictions of E networks for P patients with unscaled genes, (E, P, n).
@@ -91,6 +105,7 @@ def load_bundle(folder: Path, device: torch.device) -> Bundle:
             GeneRange(*(tensors[f"range/genes/{family}/{end}"].numpy() for end in ("low", "high")))
             for family in card.families
         )
+        trained = _trained_genes(card, tensors) if card.training else None
         features = None
         if card.distance_limit is not None:
             scaler = Scaler(*(tensors[f"range/features/{part}"].numpy() for part in ("mean", "scale")))
@@ -103,7 +118,15 @@ def load_bundle(folder: Path, device: torch.device) -> Bundle:
             expected=f"networks of {card.method} as in ccl {card.versions.get('ccl')}",
             todo="use that version of ccl, or make the bundle again",
         ) from error
-    return Bundle(card, networks, genes, features)
+    return Bundle(card, networks, genes, features, trained)
+
+
+def _trained_genes(card: Card, tensors: Mapping[str, Tensor]) -> tuple[GeneSummary, ...]:
+    found = []
+    for family in card.families:
+        mean, scale, quantiles = (tensors[f"training/genes/{family}/{part}"].numpy() for part in GENE_PARTS)
+        found.append(GeneSummary(Scaler(mean, scale), quantiles))
+    return tuple(found)
 
 
 def _network(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ccl.config.sections import Expression
 from ccl.data.bags import check_bags
 from ccl.data.patients import read_patients
 from ccl.data.tables import Tables, kind_of, read_tables
@@ -18,6 +19,7 @@ from ccl.io.covariates import Clinical, Covariate
 from ccl.io.errors import InputError, ModelError
 from ccl.io.formats import Clusters, Family, FeaturesHead, Genomics
 from ccl.predict.card import Card
+from ccl.predict.expression import GeneSummary, check_expression, to_training_scale
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,29 @@ def match_patients(tables: Tables, card: Card) -> Patients:
             todo="check that the tables and the sample sheet name the patients alike",
         )
     return Patients(kept, tables, dict(sorted(left_out.items())), absent)
+
+
+def on_training_scale(patients: Patients, trained: Sequence[GeneSummary] | None, how: Expression) -> Patients:
+    """Return the patients with their expression on the scale of the training (:func:`to_training_scale`).
+
+    Raises
+    ------
+    ConfigError
+        The bundle or the patients do not allow it.
+    """
+    genomics = patients.tables.genomics
+    if genomics is None or how == "as-is":
+        return patients
+    rows = np.isin(genomics.patients, patients.names)
+    check_expression(how, int(rows.sum()), recorded=trained is not None)
+    families = tuple(
+        replace(family, values=to_training_scale(family.values[rows], family.columns, summary, how))
+        for family, summary in zip(genomics.families, trained or (), strict=True)
+    )
+    names = tuple(np.array(genomics.patients)[rows].tolist())
+    return replace(
+        patients, tables=replace(patients.tables, genomics=replace(genomics, patients=names, families=families))
+    )
 
 
 def _without_a_family(tables: Tables, names: Sequence[str]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from ccl.io.devices import pick_device
 from ccl.io.files import write_json, write_table
 from ccl.methods.interface import risk, survival
 from ccl.predict.ensemble import Bundle, load_bundle, mean_survival
-from ccl.predict.patients import Patients, match_patients, mean_patches, read_new
+from ccl.predict.patients import Patients, match_patients, mean_patches, on_training_scale, read_new
 from ccl.predict.ranges import WARN_ABOVE, other_scales
 
 
@@ -38,7 +38,7 @@ def predict_patients(
     device: str,
     threads: int,
 ) -> None:
-    """Write ``risk.csv``, ``left_out.csv`` and ``predict.json`` as docs/formats.md describes them.
+    """Write ``risk.csv``, ``survival.csv``, ``left_out.csv`` and ``predict.json`` as docs/formats.md describes them.
 
     Parameters
     ----------
@@ -53,7 +53,8 @@ def predict_patients(
     InputError
         The bundle was changed, or the features, genes or covariates are of another kind than in training.
     ConfigError
-        A file that the method reads is not given, or a month is not above 0.
+        A file that the method reads is not given, a month is not above 0, or expression cannot be brought to the scale
+        of the training.
     ModelError
         No patient has what the method reads.
     """
@@ -62,11 +63,14 @@ def predict_patients(
     loaded = load_bundle(bundle, torch_device)
     card = loaded.card
     tables = read_new(card, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests, clinical=clinical)
-    patients = match_patients(tables, card)
+    patients = on_training_scale(match_patients(tables, card), loaded.trained_genes, settings.expression)
     logits = loaded.logits(read_patients(patients.tables, patients.names, device=torch_device))
     risks = risk(logits).double().numpy()
     months = settings.months or _usual_months(loaded)
-    curve = mean_survival(survival(logits).double().numpy(), [network.edges for network in loaded.networks], months)
+    functions, edges = survival(logits).double().numpy(), [network.edges for network in loaded.networks]
+    curve = mean_survival(functions, edges, months)
+    corners = loaded.corners.tolist()
+    whole = pd.DataFrame(mean_survival(functions, edges, corners), columns=[f"{month:.10g}" for month in corners])
     slides_of = read_members(slides, manifests).bags if slides else {}
     lacking = [patients.lacking.get(name, "") for name in patients.names]
     found = (
@@ -87,6 +91,8 @@ def predict_patients(
         table["lacks"] = lacking
     table["warnings"] = ["; ".join(each) for each in warnings]
     write_table(out / "risk.csv", table, checksum=True)
+    whole.insert(0, "patient_id", patients.names)
+    write_table(out / "survival.csv", whole, checksum=True)
     write_table(
         out / "left_out.csv",
         pd.DataFrame(list(patients.left_out.items()), columns=["patient_id", "reason"]),
@@ -103,6 +109,7 @@ def predict_patients(
             "n_left_out": len(patients.left_out),
             **({"n_incomplete": len(patients.lacking)} if card.incomplete else {}),
             "absent_columns": list(patients.absent),
+            "expression": settings.expression,
             "intended_use": card.intended_use,
             "versions": {"ccl": __version__, "bundle": card.versions["ccl"]},
         },

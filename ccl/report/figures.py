@@ -78,7 +78,7 @@ def draw_calibration(evaluation: Evaluation) -> Figure | None:
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
     for (months, rows), colour, marker in zip(table.groupby("months"), cycle(COLOURS), cycle(MARKERS), strict=False):
-        errors = [rows["observed"] - rows["lower"], rows["upper"] - rows["observed"]]
+        errors = [(rows["observed"] - rows["lower"]).to_numpy(), (rows["upper"] - rows["observed"]).to_numpy()]
         axes.errorbar(
             rows["predicted"], rows["observed"], yerr=errors, color=colour, marker=marker, markersize=5, linewidth=1.2,
             elinewidth=0.8, capsize=2, label=f"{months:g} months",

@@ -23,6 +23,7 @@ from ccl.report.added import describe
 from ccl.report.characteristics import Characteristics
 from ccl.report.comparisons import ALL_PAIRS_OF
 from ccl.report.components import components
+from ccl.report.external import Validation
 from ccl.report.figures import figure_name
 from ccl.report.latex import cell
 from ccl.report.patients import Explained
@@ -42,6 +43,7 @@ def render_report(
     settings: ReportSettings,
     explained: Sequence[Explained] = (),
     characteristics: Sequence[Characteristics] = (),
+    external: Sequence[Validation] = (),
     folder: Path,
 ) -> str:
     """Return the whole page.
@@ -62,6 +64,8 @@ def render_report(
         Single patients, as :func:`ccl.report.patients.read_explained` reads them.
     characteristics : sequence of Characteristics
         Of cohorts, as :func:`ccl.report.characteristics.read_characteristics` reads them.
+    external : sequence of Validation
+        Bundles validated on other cohorts.
     folder : Path
         Folder of the page, from which other pages are linked.
     """
@@ -91,6 +95,7 @@ def render_report(
         left_out=_left_out(tables["left_out_patients"]),
         tested=_tested(cohorts, tables),
         explained=explained,
+        external=[one.shown(folder) for one in external],
         inputs=tables["inputs"].to_dict("records"),
         citations=_citations(evaluations),
         config=yaml.safe_dump(config, sort_keys=False, allow_unicode=True) if config else "",

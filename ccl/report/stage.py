@@ -18,6 +18,7 @@ from ccl.pages.style import house_style, inline, save
 from ccl.report import figures
 from ccl.report.added_figures import draw_added
 from ccl.report.characteristics import read_characteristics
+from ccl.report.external import read_validations, validation_table
 from ccl.report.latex import latex_tables
 from ccl.report.page import render_report
 from ccl.report.patients import read_explained
@@ -37,6 +38,7 @@ def write_report(
     components: Sequence[Path] = (),
     added: Sequence[Path] = (),
     characteristics: Sequence[Path] = (),
+    validations: Sequence[Path] = (),
 ) -> None:
     """Write ``report.html``, ``tables/*.csv`` and ``*.tex``, and ``figures/*.{svg,png}``.
 
@@ -60,6 +62,8 @@ def write_report(
         ``added.json`` of those evaluations that have one.
     characteristics : sequence of Path
         ``characteristics.csv`` of those cohorts that have covariates.
+    validations : sequence of Path
+        ``evaluation.json`` of each bundle that was validated on another cohort.
 
     Raises
     ------
@@ -69,7 +73,10 @@ def write_report(
     cohorts = gather(evaluations, components, added)
     patients = read_explained(explained, out=out)
     described = [read_characteristics(path) for path in characteristics]
+    external = read_validations(validations)
     tables = make_tables(cohorts) | {one.name: one.table for one in described}
+    if external:
+        tables["validation"] = validation_table(external)
     drawn = _draw(cohorts, out / "figures")
     for name, table in tables.items():
         write_table(out / "tables" / f"{name}.csv", table)
@@ -85,6 +92,7 @@ def write_report(
         settings=settings,
         explained=patients,
         characteristics=described,
+        external=external,
         folder=out.absolute(),
     )
     write_text(out / "report.html", page)

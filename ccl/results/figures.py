@@ -50,6 +50,27 @@ def kaplan_meier_panel(place: FigureBase, evaluation: Evaluation, protocol: Prot
     risks = evaluation.risks[evaluation.risks["protocol"] == protocol]
     curves = evaluation.curves[evaluation.curves["protocol"] == protocol]
     test = evaluation.facts["protocols"][protocol]["kaplan_meier"]
+    return survival_of_groups(place, risks, curves, test["log_rank_p"], small=small)
+
+
+def survival_of_groups(
+    place: FigureBase, risks: pd.DataFrame, curves: pd.DataFrame, log_rank_p: float | None, *, small: bool = False
+) -> Axes:
+    """Draw survival of the groups ``high`` and ``low`` of patients, as :func:`kaplan_meier_panel` does.
+
+    Parameters
+    ----------
+    place : FigureBase
+        Where to draw.
+    risks : DataFrame
+        ``months``, ``censorship`` and ``group`` of the patients.
+    curves : DataFrame
+        ``group``, and the columns of :func:`ccl.evaluate.survival.kaplan_meier`.
+    log_rank_p : float, optional
+        p-value of the log-rank test between the groups.
+    small : bool
+        Whether the panel names neither groups nor test.
+    """
     axes: Axes
     axes, below = place.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [2.7 if small else 5.2, 1]})
     present = [group for group in GROUPS if group in set(curves["group"])]
@@ -60,7 +81,7 @@ def kaplan_meier_panel(place: FigureBase, evaluation: Evaluation, protocol: Prot
     axes.xaxis.set_major_locator(MaxNLocator(4 if small else 6, steps=[1, 2, 2.5, 3, 5, 6, 10]))
     axes.tick_params(labelbottom=True)
     axes.set_xlabel("Months")
-    p = f"p = {format_p(test['log_rank_p'])}"
+    p = f"p = {format_p(log_rank_p)}"
     if small:
         axes.legend(handles=[Line2D([], [], linestyle="none", label=p)], loc="best", handlelength=0, handletextpad=0)
     else:

@@ -47,7 +47,8 @@ def test_curves_end_where_few_are_above_and_agree_where_all_are(draw):
     patients = drawn.patients(drawn.hidden)
     arms = predict_arms(patients)
     at = np.array([12.0, 36.0])
-    table = decision_curves(patients, arms, at)
+    survival = {arm: own.survival(at) for arm, own in arms.items()}
+    table = decision_curves(patients.months, patients.dead, survival, at)
     for place, (_, rows) in enumerate(table.groupby("months")):
         end = rows["threshold"].max()
         above = [(1 - arm.survival(at)[:, place] > end).sum() for arm in arms.values()]

@@ -133,7 +133,7 @@ def test_patches_are_compared_with_those_of_the_bundle_s_encoder(bundled: Make) 
 
 def test_a_bundle_of_other_patches_than_published_says_so_beside_its_numbers(bundled: Make) -> None:
     recorded = {"tile": {**TILE, "mpp": 1.0}, "cluster": CLUSTER}
-    made = bundled(recorded, tile={"mpp": 1.0}).cards["fresh", "ours"]
+    made = bundled(recorded, tile={"mpp": 1.0}).bundles["fresh", "ours"].card
     assert made.caveats == ["encoder with random weights"]
     assert replace(made, features_encoder="conch").caveats[1:] == [
         "encoder reads patches of 256 px at 1 um/px (published: 512 px at 0.5 um/px)"

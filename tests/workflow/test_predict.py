@@ -74,3 +74,10 @@ def test_slides_go_through_every_stage_to_a_prediction(packed: Path) -> None:
     apart = (risks["risk"] - tested["risk"]).abs()
     assert len(apart) == 8
     np.testing.assert_allclose(apart, risks["spread"], atol=1e-5)
+
+
+def test_a_second_hospital_is_validated_by_a_model_of_the_same_config(workspace: Workspace) -> None:
+    external = {**newcomers("bags"), "patients": "bags/patients.csv", "external": True}
+    workspace.config["cohorts"]["south"] = {**external, "predict_with": {"ours": {"cohort": "bags", "model": "snn"}}}
+    new = {"cohort": 1, "genomics": 1, "bundle_model": 1, "predict_cohort": 1, "validate_bundle": 1}
+    assert workspace.planned("validate") == {**new, "report": 1, "validate": 1}

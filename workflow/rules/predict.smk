@@ -10,9 +10,14 @@ rule bundle_model:
         unpack(plan.inputs.bundle),
         slides=ancient(plan.inputs.model_sheet),
         manifests=plan.inputs.model_manifests,
+        tissue=plan.inputs.model_tissue,
     output:
         card="<results>/{cohort}/bundle/{encoder}/{model}/bundle.json",
         weights="<results>/{cohort}/bundle/{encoder}/{model}/model.safetensors",
+        pages=expand(
+            "<results>/{{cohort}}/bundle/{{encoder}}/{{model}}/model_card.{end}",
+            end=["html", "md"],
+        ),
     log:
         "<logs>/bundle/{cohort}/{encoder}/{model}.log",
     benchmark:
@@ -27,11 +32,12 @@ rule bundle_model:
         owners=plan.options.owners_of_model,
         inputs=plan.options.network_inputs,
         preprocessing=plan.options.preprocessing,
+        about=plan.options.about,
         flags=plan.options.section("bundle"),
         out=subpath(output.card, parent=True),
     shell:
         "ccl bundle {params.inputs} --preprocessing {params.preprocessing:q} --out {params.out:q}"
-        " {params.flags} > {log:q} 2>&1"
+        " {params.about} {params.flags} > {log:q} 2>&1"
 
 
 rule predict:
@@ -47,6 +53,7 @@ rule predict_cohort:
         manifests=plan.inputs.bundle_manifests,
     output:
         risk="<results>/{cohort}/predict/{bundle}/risk.csv",
+        survival="<results>/{cohort}/predict/{bundle}/survival.csv",
         left_out="<results>/{cohort}/predict/{bundle}/left_out.csv",
         facts="<results>/{cohort}/predict/{bundle}/predict.json",
     log:

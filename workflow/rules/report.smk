@@ -5,6 +5,7 @@ rule report:
         components=plan.targets.components(),
         added=plan.targets.added(),
         characteristics=plan.targets.characteristics(),
+        validations=plan.targets.validations(),
     output:
         html=report(
             "<results>/report/report.html",
@@ -15,6 +16,11 @@ rule report:
             plan.targets.added_table(),
             caption="../report/added.rst",
             category="What models add",
+        ),
+        validation=report(
+            plan.targets.validation_table(),
+            caption="../report/validation.rst",
+            category="External validation",
         ),
         c_index=report(
             "<results>/report/tables/c_index.csv",
