@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO, cast
 
 from ccl.io.checksums import MEND, check, checksum_file, sha256
-from ccl.io.errors import DamageError, InputError
+from ccl.io.errors import DamageError, InputError, machine_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ BLOCKS = 64
 
 
 @contextmanager
-def atomic_path(path: Path, *, checksum: bool = False) -> Iterator[Path]:
+def atomic_path(path: Path, *, checksum: bool = False, size: int | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and rename it to `path` only if the block succeeds.
 
     A reader therefore never sees half a file, and a failed block leaves what was there before.
@@ -53,7 +53,27 @@ def atomic_path(path: Path, *, checksum: bool = False) -> Iterator[Path]:
     ----------
     checksum : bool
         Record the file's checksum (:mod:`ccl.io.checksums`), as every stage does for the files that it hands on.
+    size : int, optional
+        Bytes that the block will write, if they are known, for the message about a full disk.
+
+    Raises
+    ------
+    MachineError
+        The disk is full, or the system refuses to write there.
     """
+    try:
+        with _renamed(path, checksum=checksum) as temporary:
+            yield temporary
+    except OSError as error:
+        # Writing fails without a name, or with that of the temporary file.
+        own = error.filename is None or Path(error.filename).parent in (path.parent, checksum_file(path).parent)
+        if (failure := machine_error(error, where=str(path), need=size)) and own:
+            raise failure from error
+        raise
+
+
+@contextmanager
+def _renamed(path: Path, *, checksum: bool) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f"{UNFINISHED}{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -78,17 +98,21 @@ def _umask() -> int:
     return mask
 
 
+def write_bytes(path: Path, content: bytes | memoryview, *, checksum: bool = False) -> None:
+    """Write a file as :func:`atomic_path` does."""
+    with atomic_path(path, checksum=checksum, size=len(content)) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any, *, checksum: bool = False) -> None:
     """Write `value` as indented JSON, atomically as :func:`atomic_path`; NaN and infinity are refused."""
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
-    with atomic_path(path, checksum=checksum) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode(), checksum=checksum)
 
 
 def read_json(path: Path, *, required: tuple[str, ...] = (), todo: str = "") -> Any:

@@ -12,6 +12,7 @@ import simplejpeg
 import tifffile
 from numpy.typing import NDArray
 
+from ccl.io.errors import machine_error
 from ccl.io.progress import say
 from ccl.io.sheets import Slide
 from ccl.wsi.reader.by_openslide import OpenSlideReader, damaged_region
@@ -118,6 +119,8 @@ class DirectReader(OpenSlideReader):
             try:
                 tile = tiled.decode(index, self._bytes(tiled.page, index))
             except Exception as error:  # each codec has its own errors
+                if machine_error(error):
+                    raise
                 raise damaged_region(
                     f"slide {self.slide_id}, {self._path}, level {level}, tile {column}, {row}", str(error)
                 ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,8 @@ class TissueStage(SlideStage):
 
     out: Path
     settings: TissueSettings
+    missing: Collection[str] = ()
+    """Slides that were missing before the stage began; any other slide that is missing fails the stage."""
     name: str = field(default="tissue", init=False)
 
     def output(self, slide: Slide) -> Path:
@@ -52,7 +55,20 @@ class TissueStage(SlideStage):
         """Return the digest of the slide's content, the sheet's scale, the settings and the annotation.
 
         How an annotation is used matters only to a slide that has one.
+
+        Raises
+        ------
+        ChangedError
+            The slide was there when the run was planned, and is gone; it may be back at the next run.
+        SlideError
+            It was not there.
         """
+        if slide.slide_id not in self.missing and not slide.path.exists():
+            raise ChangedError(
+                "the slide's file does not exist, and did when the run was planned",
+                where=f"slide {slide.slide_id}, {slide.path}",
+                todo="put the slide back, or correct its path in the sample sheet",
+            )
         settings = recorded(self.settings)
         use = [settings.pop(name) for name in ("annotation", "tissue_classes", "cut_classes") if name in settings]
         annotation = [*use, annotation_digest(slide)] if slide.annotation else []
