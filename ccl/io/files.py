@@ -8,11 +8,12 @@ import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO, cast
@@ -36,8 +37,11 @@ MISSING = frozenset(("", "NA", "N/A", "n/a", "#NA", "#N/A", "#N/A N/A", "<NA>", 
 UNFINISHED = ".ccl-"
 """Start of the name of a file that is being written; a process that is killed leaves it."""
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""The beginning of a cell that a spreadsheet takes for a formula, or of one that was written for it with apostrophes."""
+
+NUMBERS = re.compile(r"[+-]([\d.,eE%()+\- ]|to|inf|nan)*")
+"""A cell that begins like a formula and holds only numbers, such as ``-1.5 (-3 to 2)``."""
 
 BLOCKS = 64
 """Number of blocks of a large file that :func:`fingerprint` samples."""
@@ -155,17 +159,36 @@ def read_json(path: Path, *, required: tuple[str, ...] = (), todo: str = "") -> 
 
 
 def write_table(path: Path, table: pd.DataFrame, *, checksum: bool = False) -> None:
-    """Write `table` without its index, atomically as :func:`atomic_path`; tab separated for ``.tsv``, else CSV."""
-    with atomic_path(path, checksum=checksum) as temporary:
-        table.to_csv(temporary, index=False, sep="\t" if path.suffix == ".tsv" else ",", float_format="%.9g")
+    """Write `table` without its index, atomically as :func:`atomic_path`; tab separated for ``.tsv``, else CSV.
 
-
-def for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table for people whose text no spreadsheet takes for a formula: such a cell begins with an apostrophe.
-
-    Names of genes and levels of covariates are the user's; ``=HYPERLINK(...)`` is a name like any other.
+    People open these files in spreadsheets, and names of genes, levels of covariates and reasons come from the user's
+    tables.  A text such as ``=HYPERLINK(...)`` therefore gets an apostrophe, which :func:`read_table` and
+    :func:`read_rows` take away again.
     """
-    return table.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell)
+    separator = "\t" if path.suffix == ".tsv" else ","
+    with atomic_path(path, checksum=checksum) as temporary:
+        _converted(table, _as_text).to_csv(temporary, index=False, sep=separator, float_format="%.9g")
+
+
+def _converted(table: pd.DataFrame, convert: Callable[[Any], Any]) -> pd.DataFrame:
+    """Return a table with another text in its cells and its header."""
+    found = table.copy()
+    for place, kind in enumerate(table.dtypes):
+        if kind.kind not in "biufc":
+            found.isetitem(place, table.iloc[:, place].map(convert))
+    found.columns = table.columns.map(convert)
+    return found
+
+
+def _as_text(cell: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula."""
+    formula = isinstance(cell, str) and FORMULA.match(cell) and not NUMBERS.fullmatch(cell)
+    return f"'{cell}" if formula else cell
+
+
+def _meant(cell: Any) -> Any:
+    """Return the cell of which :func:`_as_text` made this one."""
+    return cell[1:] if isinstance(cell, str) and cell.startswith("'") and FORMULA.match(cell) else cell
 
 
 def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -188,7 +211,7 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
     """
     import pandas as pd  # imported here, because planning reads no table and pandas takes long to import
 
-    intact(path)
+    ours = check(existing(path))
     separator = _separator(path)
     try:
         _check_no_nul(path)
@@ -211,7 +234,7 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
     for name in text:
         if name in table.columns:
             table[name] = table[name].str.strip()
-    return table
+    return _converted(table, _meant) if ours else table
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -233,15 +256,17 @@ def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str],
     InputError
         As :func:`read_table`.
     """
-    intact(path)
+    ours = check(existing(path))
     try:
         _check_no_nul(path)
         with open_text(path) as text:
             reader = csv.reader(text, delimiter=_separator(path), strict=True)
-            header = next(cells for cells in reader if cells)
-            rows = [Row(reader.line_num, cells) for cells in reader if cells]
-    except (ValueError, *UNREADABLE, StopIteration) as error:
-        raise _no_table(path, str(error) or "nothing") from error
+            lines = [(reader.line_num, [*map(_meant, cells)] if ours else cells) for cells in reader if cells]
+        if not lines:
+            raise ValueError("nothing")
+        (_, header), *rows = (Row(*line) for line in lines)
+    except (ValueError, *UNREADABLE) as error:
+        raise _no_table(path, str(error)) from error
     check_header(path, header, required)
     for number, cells in rows:
         if len(cells) > len(header):
