@@ -38,7 +38,7 @@ UNFINISHED = ".ccl-"
 """Start of the name of a file that is being written; a process that is killed leaves it."""
 
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
-"""The beginning of a cell that a spreadsheet takes for a formula, or of one that was written for it with apostrophes."""
+"""The beginning of a cell that a spreadsheet takes for a formula, also behind apostrophes."""
 
 NUMBERS = re.compile(r"[+-]([\d.,eE%()+\- ]|to|inf|nan)*")
 """A cell that begins like a formula and holds only numbers, such as ``-1.5 (-3 to 2)``."""
@@ -172,10 +172,13 @@ def write_table(path: Path, table: pd.DataFrame, *, checksum: bool = False) -> N
 
 def _converted(table: pd.DataFrame, convert: Callable[[Any], Any]) -> pd.DataFrame:
     """Return a table with another text in its cells and its header."""
-    found = table.copy()
-    for place, kind in enumerate(table.dtypes):
-        if kind.kind not in "biufc":
-            found.isetitem(place, table.iloc[:, place].map(convert))
+    import pandas as pd
+
+    columns = [
+        table.iloc[:, place] if kind.kind in "biufc" else table.iloc[:, place].map(convert)
+        for place, kind in enumerate(table.dtypes)
+    ]
+    found = pd.concat(columns, axis=1) if columns else table.copy()
     found.columns = table.columns.map(convert)
     return found
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-from ccl.io.errors import CclError, ChangedError, ConfigError, MachineError, StageError, machine_error
+from ccl.io.errors import FULL, CclError, ChangedError, ConfigError, MachineError, StageError, machine_error
 from ccl.io.formats import ManifestRow, read_manifest, write_manifest
 from ccl.io.progress import progress
 from ccl.io.sheets import OnBadSlide, Slide
@@ -191,6 +191,8 @@ def _guarded(stage: SlideStage, slide: Slide, work: Callable[[], T]) -> T | Mani
         status, message = "failed", error.line
     except Exception as error:
         if failure := machine_error(error, where=f"slide {slide.slide_id}, {slide.path}"):
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise failure from error  # it concerns all slides
             status, message = "machine", failure.line
         else:
             traceback.print_exc()

@@ -14,7 +14,7 @@ from shapely.geometry import Polygon
 from ccl.config.keys import recorded
 from ccl.config.sections import TissueSettings
 from ccl.io.errors import ChangedError, SlideError
-from ccl.io.files import digest
+from ccl.io.files import digest, write_json
 from ccl.io.formats import ManifestRow
 from ccl.io.shards import SlideStage
 from ccl.io.sheets import Slide
@@ -26,7 +26,7 @@ from ccl.wsi.tissue import VERSION
 from ccl.wsi.tissue.annotation import annotation_digest, read_annotation
 from ccl.wsi.tissue.kind import unusable_kind
 from ccl.wsi.tissue.mask import tissue_mask
-from ccl.wsi.tissue.outlines import Outlines, pieces_of, stored_outlines, trace
+from ccl.wsi.tissue.outlines import Outlines, pieces_of, refused_file, stored_outlines, trace
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,14 @@ class TissueStage(SlideStage):
         ChangedError
             The slide or its annotation was replaced after the stage began.
         """
-        self.refused(slide).unlink(missing_ok=True)
+        refused = refused_file(self.out, slide.slide_id)
+        for path in (self.refused(slide), refused):
+            path.unlink(missing_ok=True)
         try:
             outlines, picture = self._outlined(slide)
         except Exception:
-            # Whoever reads the reason wants to look at the slide.
+            # Whoever reads the reason wants to look at the slide; the plan notices when it is replaced.
+            write_json(refused, {"slide_fingerprint": slide_fingerprint(slide)}, checksum=True)
             if shown := refused_picture(slide):
                 shown.write(self.refused(slide))
             raise
