@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,10 +86,11 @@ def small() -> dict[str, Any]:
 
 def make_inputs(folder: Path, config: Mapping[str, Any]) -> None:
     """Write the inputs of the cohorts and their config."""
-    for name, patients in (("tiny", 6), ("bags", 10)):
+    for name, patients in (("tiny", 8), ("bags", 10)):
         if name in config["cohorts"]:
             make_demo(folder / name, DemoSettings(patients=patients, seed=3, bags=name == "bags", shuffle_risk=False))
     (folder / "families.gmt").write_text(GMT)
+    shutil.rmtree(folder / "portal", ignore_errors=True)
     cbioportal(folder / "portal", Truth(n=12))
     (folder / "config.yaml").write_text(yaml.safe_dump(dict(config)))
 
@@ -149,19 +151,28 @@ def prepare(folder: Path) -> tuple[Path, list[list[str]]]:
 
 
 def _listed(folder: Path) -> list[str]:
-    """Return the commands of the graph in an order in which they can run."""
+    """Return the commands of the graph."""
     shown = must(folder, *TARGETS, "--dry-run", "--forceall", "--printshellcmds")
     return list(dict.fromkeys(re.findall(r"(?:^|Shell command: ) *(ccl .*)$", shown, flags=re.MULTILINE)))
 
 
 def _run(folder: Path, lines: Sequence[str]) -> None:
-    """Run the commands whose results are not there."""
+    """Run the commands whose results are not there; one that lacks its inputs is tried again after the others."""
     log = folder.parent / "first.txt"
-    for line in lines:
-        case = Case(folder, folder, _one_thread(line), np.random.default_rng(0))
-        done = bool(case.outputs) and all((folder / path).exists() for path in case.outputs)
-        if not done and call(case, log):
-            sys.exit(f"{line}\n{log.read_text()}")
+    while lines:
+        left = [line for line in lines if not _is_done(folder, line) and call(_first(folder, line), log)]
+        if len(left) == len(lines):
+            sys.exit(f"{left[-1]}\n{log.read_text()}")
+        lines = left
+
+
+def _first(folder: Path, line: str) -> Case:
+    return Case(folder, folder, _one_thread(line), np.random.default_rng(0))
+
+
+def _is_done(folder: Path, line: str) -> bool:
+    outputs = _first(folder, line).outputs
+    return bool(outputs) and all((folder / path).exists() for path in outputs)
 
 
 def _one_thread(line: str) -> list[str]:
