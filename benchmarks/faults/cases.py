@@ -130,7 +130,7 @@ class Case:
         found = []
         for path in _files(self.finished):
             name = str(path.relative_to(self.finished))
-            if name.startswith(self.areas) and name not in volatile and ".sha256" not in name:
+            if name.startswith(self.areas) and name not in (*volatile, self.victim) and ".sha256" not in name:
                 mine = self.work / name
                 if not mine.is_file() or not (mine.samefile(path) or content(mine) == content(path)):
                     found.append(name)
@@ -219,7 +219,7 @@ def judge(case: Case, code: int | None, log: Path, volatile: Sequence[str] = (),
     if case.elsewhere():
         return "changed elsewhere"
     if code:
-        return "own error" if re.search(r"^(error|Error|Usage): |problem", text, flags=re.MULTILINE) else "traceback"
+        return "own error" if re.search(r"(error|Error|Usage): |problem", text) else "traceback"
     if case.stage == "verify" and case.victim:
         return "silent wrong" if case.ours else "success"
     if not case.differing(volatile):

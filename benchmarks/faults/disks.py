@@ -10,19 +10,25 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.cases import Attack, Case, patched
+from ccl.io.checksums import checksum_file
 
-NOBODY = 65534
 CLONE_NEWNS = 0x00020000
+CAPABILITIES_V3, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 0x20080522, 1, 2
+"""Numbers of Linux: mounts of a process, and what makes root disregard the modes of files."""
+
+
+def _run(*words: str | Path) -> None:
+    subprocess.run([*map(str, words)], check=True, capture_output=True)
 
 
 def _mount(*words: str | Path) -> None:
-    subprocess.run(["mount", *map(str, words)], check=True, capture_output=True)
+    _run("mount", *words)
 
 
 def _own_mounts() -> None:
@@ -46,23 +52,36 @@ def full(case: Case) -> Attack:
     def attack(case: Case) -> Iterator[None]:
         _own_mounts()
         for place in _places(case):
-            whole = sum(
-                path.stat().st_size + 4096 for path in (case.finished / place.relative_to(case.work)).rglob("*")
-            )
-            place.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory() as aside:
-                kept = Path(aside) / "kept"
-                shutil.copytree(place, kept)
-                _mount("-t", "tmpfs", "-o", "size=1g", "tmpfs", place)
-                shutil.copytree(kept, place, dirs_exist_ok=True)
-            disk = os.statvfs(place)
-            used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize
-            room = int(share * max(0, whole - used))
-            _mount("-o", f"remount,size={max(4096, used + room)}", place)
+            written = (case.finished / place.relative_to(case.work)).rglob("*")
+            _small_disk(place, share, sum(path.stat().st_size + 4096 for path in written))
         os.chdir(case.work)
-        yield
+        try:
+            yield
+        finally:
+            for place in _places(case):
+                _moved(place, lambda place: _run("umount", "--lazy", place))
 
     return attack
+
+
+def _small_disk(place: Path, share: float, whole: int) -> None:
+    """Mount a disk at a folder that has room for a share of what the first run wrote there, in bytes."""
+    _moved(place, lambda place: _mount("-t", "tmpfs", "-o", "size=1g", "tmpfs", place))
+    disk = os.statvfs(place)
+    used = (disk.f_blocks - disk.f_bfree) * disk.f_frsize
+    _mount("-o", f"remount,size={max(4096, used + int(share * max(0, whole - used)))}", place)
+
+
+def _moved(place: Path, mount: Callable[[Path], None]) -> None:
+    """Change what is mounted at a folder, and keep the content."""
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as aside:
+        kept = Path(aside) / "kept"
+        shutil.copytree(place, kept)
+        mount(place)
+        for path in place.iterdir():  # links to the files of the first run, which must not change
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.copytree(kept, place, dirs_exist_ok=True)
 
 
 def read_only(case: Case) -> Attack:
@@ -81,21 +100,34 @@ def read_only(case: Case) -> Attack:
     return attack
 
 
+def _give_up_powers() -> None:
+    """Let this process obey the modes of files even if it runs as root."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header, sets = (ctypes.c_uint32 * 2)(CAPABILITIES_V3, 0), (ctypes.c_uint32 * 6)()
+    libc.capget(header, sets)
+    for word in (0, 1):  # effective and permitted
+        sets[word] &= ~(1 << CAP_DAC_OVERRIDE | 1 << CAP_DAC_READ_SEARCH)
+    if libc.capset(header, sets):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
 def refused(case: Case) -> Attack:
-    """Run as a user who may not write the results, or who may not read one input."""
-    case.victim = ""
+    """Forbid to write the results, or to read one input."""
     if case.rng.random() < 0.5:
         victims = case.inputs()
         case.victim = str(victims[int(case.rng.integers(len(victims)))])
         case.replace(case.victim, (case.finished / case.victim).read_bytes())
         (case.work / case.victim).chmod(0)
-        subprocess.run(["chown", "-R", str(NOBODY), *map(str, _places(case))], check=False, capture_output=True)
+        case.ours = checksum_file(case.finished / case.victim).exists()
+    else:
+        for place in _places(case):
+            place.mkdir(parents=True, exist_ok=True)
+            for folder in (place, *(path for path in place.rglob("*") if path.is_dir())):
+                folder.chmod(0o555)
 
     @contextmanager
     def attack(case: Case) -> Iterator[None]:
-        os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        _give_up_powers()
         yield
 
     return attack

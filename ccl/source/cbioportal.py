@@ -105,7 +105,16 @@ def find(folder: Path, source: Source) -> Download:
 
 
 def _read_keys(path: Path) -> dict[str, str]:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "not text in UTF-8",
+            where=str(path),
+            found=str(error),
+            expected="lines of `key: value`, as in a study of cBioPortal",
+            todo="download the file again",
+        ) from error
     pairs = (line.partition(":") for line in lines if ":" in line)
     return {name.strip(): value.strip() for name, _, value in pairs}
 
