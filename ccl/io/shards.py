@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-from ccl.io.errors import FULL, CclError, ChangedError, ConfigError, MachineError, StageError, machine_error
+from ccl.io.checksums import MEND
+from ccl.io.errors import (
+    FULL,
+    CclError,
+    ChangedError,
+    ConfigError,
+    DamageError,
+    MachineError,
+    StageError,
+    machine_error,
+)
 from ccl.io.formats import ManifestRow, read_manifest, write_manifest
 from ccl.io.progress import progress
 from ccl.io.sheets import OnBadSlide, Slide
@@ -25,6 +35,7 @@ TODO = {
     "failed": "fix or remove these slides and run again (only they are repeated), "
     "or set `on_bad_slide: exclude` to go on without them",
     "changed": "put the slides back, or run again with `--forcerun tissue` if they were replaced",
+    "damaged": MEND,
     "machine": "run again once the machine is well; no slide is to blame",
 }
 """What to do about slides that were not made, by the status of their rows; only ``failed`` ones can be excluded."""
@@ -93,8 +104,8 @@ def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
     A bad slide never stops the others.  With ``on_bad_slide="exclude"`` the manifest records the reason and
     the cohort goes on without the slide; with ``"fail"`` no manifest is written and a :class:`StageError`
     names every bad slide, so the next call repeats only those.  What is no slide's own fault fails in any case:
-    a slide that is gone or was replaced since an earlier stage read it, a full memory, a file that the system does not
-    let read, and a cohort of which no slide is left.
+    a slide that is gone or was replaced since an earlier stage read it, a damaged file of that stage, a full memory, a
+    file that the system does not let read, and a cohort of which no slide is left.
 
     Raises
     ------
@@ -187,6 +198,8 @@ def _guarded(stage: SlideStage, slide: Slide, work: Callable[[], T]) -> T | Mani
         raise  # it concerns all slides
     except ChangedError as error:
         status, message = "changed", error.line
+    except DamageError as error:
+        status, message = "damaged", error.line
     except CclError as error:
         status, message = "failed", error.line
     except Exception as error:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl.io.errors import ChangedError, ConfigError, MachineError, SlideError, StageError
+from ccl.io.errors import ChangedError, ConfigError, DamageError, MachineError, SlideError, StageError
 from ccl.io.files import write_bytes
 from ccl.io.formats import ManifestRow, read_manifest
 from ccl.io.shards import Shard, SlideStage, run_shard
@@ -210,6 +210,21 @@ def test_a_slide_that_is_gone_is_not_excluded_and_is_tried_again(tmp_path: Path,
     rows = run_shard(stage, shard(tmp_path, slides, on_bad_slide="exclude"))
     assert [row.status for row in rows] == ["excluded", "ok", "ok"]
     assert stage.made == ["c", "b"]
+
+
+def test_damage_of_an_earlier_stage_excludes_no_slide(tmp_path: Path, slides: list[Slide]) -> None:
+    class Damaged(Copy):
+        def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
+            if slide.slide_id == "b":
+                raise DamageError("a file is damaged, or was changed after ccl wrote it")
+            return super().make(slide, upstream, key)
+
+    stage = Damaged(tmp_path / "out")
+    with pytest.raises(StageError, match=r"b: a file is damaged") as error:
+        run_shard(stage, shard(tmp_path, slides, on_bad_slide="exclude"))
+    assert "ccl verify --mend" in error.value.todo
+    assert not (tmp_path / "m" / "0.tsv").exists()
+    assert stage.made == ["a", "c"]
 
 
 def test_a_cohort_of_which_no_slide_is_left_is_an_error(tmp_path: Path, slides: list[Slide]) -> None:
