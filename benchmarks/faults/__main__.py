@@ -8,14 +8,13 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 
 import benchmarks.faults as package
 from benchmarks.faults import changes, disks, memory
-from benchmarks.faults.cases import Attack, Case, call, judge, volatile_files
+from benchmarks.faults.cases import Case, call, judge, no_attack, volatile_files
 from benchmarks.faults.cohort import prepare
 from benchmarks.faults.damage import damage
 from benchmarks.faults.runs import RUNS
@@ -28,9 +27,7 @@ SECONDS = 4.0
 
 def one(kind: str, case: Case, log: Path, volatile: Sequence[str]) -> tuple[str, str]:
     """Attack a prepared case; return what was done and the class."""
-    attack: Attack = lambda _: nullcontext()  # noqa: E731
-    during = None
-    what = kind
+    attack, during, what = no_attack, None, kind
     if kind == "inputs":
         what = damage(case)
     else:
@@ -42,27 +39,23 @@ def one(kind: str, case: Case, log: Path, volatile: Sequence[str]) -> tuple[str,
         attack = memory.limited(case)
     elif kind == "changes":
         what, during = changes.change(case, SECONDS)
-    elif kind == "together":
-        other = log.with_suffix(".other.txt")
-        codes: list[int | None] = []
-        case.before = case.state()
-        child = os.fork()
-        if not child:
-            codes.append(call(case, other))
-            os._exit(0 if judge(case, codes[0], other, volatile) in ("success", "own error") else 3)
-        code = call(case, log)
-        theirs = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        found = judge(case, code, log, volatile)
-        return what, found if not theirs else judge(case, 1, other, volatile)
     case.before = case.state()
+    if kind == "together":
+        return what, twice(case, log, volatile)
     code = call(case, log, attack, during)
-    if during:
-        case.before = case.state() if not case.elsewhere() else case.before
-        case.before = {name: value for name, value in case.state().items() if name == case.victim} | {
-            name: value for name, value in case.before.items() if name != case.victim
-        }
-        case.ours = case.stage != "tissue"
     return what, judge(case, code, log, volatile, may_die=kind == "memory")
+
+
+def twice(case: Case, log: Path, volatile: Sequence[str]) -> str:
+    """Run the command of a case twice at once and return the worse class."""
+    other = log.with_suffix(".other.txt")
+    child = os.fork()
+    if not child:
+        code = call(case, other)
+        os._exit(255 if code is None else code % 255)
+    codes = [call(case, log), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])]
+    found = [judge(case, code, text, volatile) for code, text in zip(codes, (log, other), strict=True)]
+    return max(found, key=lambda each: (each in KEPT, each == "own error"))
 
 
 def import_all() -> None:

@@ -50,7 +50,10 @@ class Case:
     """The file that is attacked, if it is one."""
     ours: bool = True
     """Whether the command can know that the victim is not what it was."""
+    moving: bool = False
+    """Whether the victim is changed while the command runs."""
     before: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The state of the folder before the command."""
 
     @property
     def stage(self) -> str:
@@ -140,6 +143,7 @@ class Case:
         """Return the files outside of the command's folders that were written or removed."""
         after = self.state()
         changed = {name for name in {*self.before, *after} if self.before.get(name) != after.get(name)}
+        changed -= {self.victim} if self.moving else set()
         return sorted(name for name in changed if not name.startswith(self.areas))
 
 
@@ -155,9 +159,12 @@ def content(path: Path) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def call(
-    case: Case, log: Path, attack: Attack = lambda _: nullcontext(), during: Callable[[], None] | None = None
-) -> int | None:
+def no_attack(case: Case) -> AbstractContextManager[None]:
+    """Leave a command alone."""
+    return nullcontext()
+
+
+def call(case: Case, log: Path, attack: Attack = no_attack, during: Callable[[], None] | None = None) -> int | None:
     """Run the case's command in a copy of this process; return its exit code, or None if it hangs.
 
     A copied process has everything imported, so it takes milliseconds to start.

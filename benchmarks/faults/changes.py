@@ -19,6 +19,7 @@ def change(case: Case, seconds: float) -> tuple[str, Callable[[], None]]:
     slides = [path for path in case.inputs() if path.suffix == ".svs"]
     one, other = case.rng.choice(len(slides), 2, replace=False)
     case.victim = str(slides[one])
+    case.moving, case.ours = True, case.stage in ("tile", "embed")
     kind = ("removed", "replaced", "replaced by an older file")[int(case.rng.integers(3))]
     wait = float(case.rng.random()) * seconds
 
