@@ -124,7 +124,7 @@ def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
     before: Mapping[str, ManifestRow] = (
         {row.slide_id: row for row in read_manifest(shard.upstream)} if shard.upstream else {}
     )
-    planned = [_plan(stage, slide, before.get(slide.slide_id), shard.overwrite) for slide in shard.slides]
+    planned = [_plan(stage, slide, before.get(slide.slide_id), shard) for slide in shard.slides]
     with stage.session([job for job in planned if isinstance(job, Job)]):
         rows = [
             _made(stage, job) if isinstance(job, Job) else job for job in progress(planned, stage.name, unit="slide")
@@ -167,14 +167,20 @@ def _check_some_left(stage: SlideStage, shard: Shard, rows: Sequence[ManifestRow
         )
 
 
-def _plan(stage: SlideStage, slide: Slide, upstream: ManifestRow | None, overwrite: bool) -> Job | ManifestRow:
+def _plan(stage: SlideStage, slide: Slide, upstream: ManifestRow | None, shard: Shard) -> Job | ManifestRow:
     """Return the job that a slide needs, or its row if there is nothing to do."""
     if upstream is not None and upstream.status == "excluded":
         return ManifestRow(slide.slide_id, "excluded", upstream.path, "", 0, upstream.message)
 
     def plan() -> Job | ManifestRow:
+        if shard.upstream and upstream is None:
+            raise ChangedError(
+                "the sample sheet has a slide that the manifest of the previous stage does not list",
+                where=f"slide {slide.slide_id}, {shard.upstream}",
+                todo="run the previous stage again with this sheet, or correct the slide's name",
+            )
         key = stage.key(slide, upstream)
-        stored = None if overwrite else stage.stored(slide)
+        stored = None if shard.overwrite else stage.stored(slide)
         if stored and stored[0] == key:
             return ManifestRow(slide.slide_id, "ok", stage.output(slide), key, stored[1], "")
         return Job(slide, upstream, key)

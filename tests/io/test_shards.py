@@ -212,6 +212,14 @@ def test_a_slide_that_is_gone_is_not_excluded_and_is_tried_again(tmp_path: Path,
     assert stage.made == ["c", "b"]
 
 
+def test_a_slide_that_the_previous_stage_did_not_list_is_named(tmp_path: Path, slides: list[Slide]) -> None:
+    run_shard(Copy(tmp_path / "out"), shard(tmp_path, slides[:2]))
+    after = Shard(slides, tmp_path / "m" / "0.tsv", tmp_path / "n" / "0.tsv", on_bad_slide="exclude")
+    with pytest.raises(StageError, match=r"c: the sample sheet has a slide that the manifest .* does not list"):
+        run_shard(Copy(tmp_path / "after"), after)
+    assert not (tmp_path / "n" / "0.tsv").exists()
+
+
 def test_damage_of_an_earlier_stage_excludes_no_slide(tmp_path: Path, slides: list[Slide]) -> None:
     class Damaged(Copy):
         def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
