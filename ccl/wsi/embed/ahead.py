@@ -160,8 +160,8 @@ class _Reading:
 
     def close(self) -> None:
         """Close the slide, even if it was not read completely."""
-        regions = [region for pending in self.pending for region in pending.regions]
-        wait([task for task in (*regions, self.opened) if not task.cancel()], LONGEST_TASK_S)
+        tasks: list[Future[Any]] = [region for pending in self.pending for region in pending.regions]
+        wait([task for task in (*tasks, self.opened) if not task.cancel()], LONGEST_TASK_S)
         if self.opened.done() and not self.opened.cancelled() and self.opened.exception() is None:
             self.opened.result().reader.close()
 
