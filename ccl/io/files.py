@@ -274,7 +274,7 @@ def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str],
     for number, cells in rows:
         if len(cells) > len(header):
             raise _no_table(path, f"{len(cells)} cells in row {number}, but {len(header)} columns")
-    return header, rows
+    return header, [Row(number, cells + [""] * (len(header) - len(cells))) for number, cells in rows]
 
 
 class Row(NamedTuple):

@@ -137,6 +137,12 @@ def test_no_text_of_a_table_is_a_formula_in_a_spreadsheet_and_readers_find_what_
     assert [row.cells[0] for row in read_rows(path)[1]] == cells
 
 
+def test_cells_that_a_row_lacks_are_empty(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1\n2,3\n")
+    assert [row.cells for row in read_rows(tmp_path / "t.csv")[1]] == [["1", ""], ["2", "3"]]
+    assert read_table(tmp_path / "t.csv").isna().to_numpy().tolist() == [[False, True], [False, False]]
+
+
 def test_a_users_own_table_is_read_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a\n'=x\n")
     assert read_table(tmp_path / "t.csv")["a"].tolist() == ["'=x"]
