@@ -39,6 +39,7 @@ check-gpu: install
 
 bench: demo
 	for script in benchmarks/*.py; do PYTHONPATH="$(CURDIR)" python "$$script" || exit 1; done
+	for kind in inputs disks memory changes together; do python -m benchmarks.faults $$kind || exit 1; done
 
 clean:
 	rm -rf results/demo data/demo .snakemake

@@ -11,7 +11,7 @@ import click
 
 from ccl import __version__
 from ccl.cli import cohort, results, slides, tools, training
-from ccl.io.errors import FULL, CclError, disk_full
+from ccl.io.errors import CclError, machine_error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,14 +29,14 @@ for module in (cohort, slides, training, results, tools):
 
 
 def main() -> None:
-    """Run the command line; ccl's own errors and a full disk print one message and exit with 1."""
+    """Run the command line; ccl's own errors and failures of the machine print one message and exit with 1."""
     try:
         cli()
-    except CclError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
-    except OSError as error:
-        if error.errno not in FULL:
+    except Exception as error:
+        if failure := machine_error(error):
+            click.echo(f"error: {' '.join(sys.argv[1:2])}: {failure}", err=True)
+        elif isinstance(error, CclError):
+            click.echo(f"error: {error}", err=True)
+        else:
             raise
-        click.echo(f"error: {disk_full(sys.argv[1], error.filename or '', error)}", err=True)
         sys.exit(1)

@@ -60,12 +60,13 @@ def download(settings: DownloadSettings, out: Path, slides: Path, files: Path, c
 @click.command("tissue")
 @shard_options
 @click.option("--upstream", type=PATH, help="the shard's manifest of `download`, if its slides are downloaded")
+@click.option("--missing", multiple=True, help="slide known to be missing, which may be excluded (repeat)")
 @settings_options(TissueSettings)
-def tissue(settings: TissueSettings, out: Path, **shard: Any) -> None:
+def tissue(settings: TissueSettings, out: Path, missing: tuple[str, ...], **shard: Any) -> None:
     """Outline the tissue of slides."""
     from ccl.wsi.tissue.stage import TissueStage
 
-    run_slide_stage(TissueStage(out, settings), **shard)
+    run_slide_stage(TissueStage(out, settings, missing), **shard)
 
 
 @click.command("tile")

@@ -35,7 +35,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     try:
         values = yaml.safe_load(existing(path).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         raise ConfigError(
             "the config is not YAML",

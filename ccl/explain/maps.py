@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from ccl.explain.explanation import Explanation
 from ccl.io.bags import read_features
-from ccl.io.errors import SlideError
+from ccl.io.errors import ChangedError, SlideError
 from ccl.io.files import write_text
 from ccl.io.formats import Clusters, Features, ManifestRow, Tiles
 from ccl.io.sheets import Slide
-from ccl.wsi.reader.opening import open_slide
+from ccl.wsi.reader.opening import check_outlined, open_slide
 from ccl.wsi.reader.patches import patches
 from ccl.wsi.reader.pictures import Picture, overview
 from ccl.wsi.reader.protocol import SlideReader
@@ -166,12 +166,13 @@ def _locate(stored: Features, slide: Slide) -> tuple[Places | None, Picture | No
     if not slide.path.name or not (slide.path.is_file() or slide.path.with_suffix("").is_dir()):
         return Places(stored.coords, stored.attributes, stored.sizes), None, (NO_SLIDE,)
     try:
+        check_outlined(slide, str(stored.attributes.get("slide_fingerprint", "")))
         with open_slide(slide) as reader:
             # Features of other tools lack some of these attributes.
             width, height = reader.dimensions
             own = {"level0_width": width, "level0_height": height, "level0_mpp": reader.mpp}
             return Places(stored.coords, {**own, **stored.attributes}, stored.sizes), overview(reader), ()
-    except SlideError as error:
+    except (ChangedError, SlideError) as error:
         note = f"the slide cannot be shown: {error.line}"
         return Places(stored.coords, stored.attributes, stored.sizes), None, (note,)
 

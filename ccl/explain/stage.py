@@ -25,7 +25,7 @@ from ccl.explain.maps import Examples, SlideMap, make_maps, write_geojson
 from ccl.explain.page import render_patient
 from ccl.io.bags import read_members
 from ccl.io.errors import ConfigError
-from ccl.io.files import for_spreadsheets, read_table, write_json, write_table, write_text
+from ccl.io.files import read_table, write_json, write_table, write_text
 from ccl.io.progress import progress
 from ccl.io.sheets import read_slide_sheet
 from ccl.pages.style import caveats, house_style, inline, save
@@ -107,7 +107,7 @@ def _write(
 ) -> None:
     """Write the folder of one patient, the page last."""
     write_table(folder / "attention.csv", attention_table(explanation, tables))
-    write_table(folder / "attributions.csv", for_spreadsheets(explanation.attributions))
+    write_table(folder / "attributions.csv", explanation.attributions)
     write_table(folder / "survival.csv", survival_table(case, explanation))
     for slide in maps:
         if slide.places is not None:

@@ -8,6 +8,7 @@
     │   ├── ChangedError a slide that an earlier stage read is gone, or is another one
     │   ├── DamageError  a file that ccl wrote is no longer what it wrote
     │   └── SlideError   one slide: unreadable, no scale, no tissue, too few patches
+    ├── MachineError     the machine, no file and no key: a full disk or memory, a refused file
     ├── ModelError       a method asked for data it cannot use, or training that diverged
     └── StageError       a stage that finished with bad slides or patients; lists all of them
 
@@ -19,9 +20,16 @@ is a defect of ccl and keeps its traceback.
 from __future__ import annotations
 
 import errno
+import re
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """Error numbers of the system for a full disk or quota."""
+
+NO_MEMORY = re.compile(
+    "OutOfMemoryError|can't allocate memory|Insufficient memory|Cannot allocate memory|can't start new thread"
+    "|TerminatedWorkerError"
+)
+"""What libraries say if memory is full: torch, OpenCV, the system, Python's threads, and joblib of a killed process."""
 
 
 class CclError(Exception):
@@ -89,6 +97,10 @@ class SlideError(InputError):
     """One slide cannot be used; the others go on."""
 
 
+class MachineError(CclError):
+    """The machine failed, and no file, slide or key is to blame; the same command may succeed later."""
+
+
 class ModelError(CclError):
     """A method was asked for data it cannot use, or its training diverged."""
 
@@ -97,12 +109,44 @@ class StageError(CclError):
     """A stage finished its good slides or patients, and others failed."""
 
 
-def disk_full(stage: str, where: str, error: OSError) -> StageError:
-    """Return the error that ends a stage whose results no longer fit on the disk."""
-    return StageError(
-        f"{stage}: the disk is full",
+def machine_error(error: BaseException, *, where: str = "", need: int | None = None) -> MachineError | None:
+    """Return the error for a failure of the machine, or None if `error` says that something else is wrong.
+
+    Parameters
+    ----------
+    error : BaseException
+        What the system or a library raised.
+    where : str
+        The file that was read or written; by default the one that `error` names.
+    need : int, optional
+        Bytes that were to be written, if they are known.
+    """
+    if isinstance(error, MachineError):
+        return error
+    if isinstance(error, MemoryError) or NO_MEMORY.search(f"{type(error).__name__}: {error}"):
+        return MachineError(
+            "the memory is full",
+            where=where,
+            found=" ".join(str(error).split())[:300] or type(error).__name__,
+            todo="end other programs, or give the job more memory (`mem_mb`) or fewer threads, and run again; "
+            "what is finished stays",
+        )
+    if not isinstance(error, OSError) or error.errno is None:
+        return None
+    where = where or str(error.filename or "")
+    said = error.strerror or str(error)
+    if error.errno in FULL:
+        return MachineError(
+            "the disk is full",
+            where=where,
+            found=f"{said}; {need:,} bytes were to be written" if need else said,
+            todo="free some space, or set `results` to another disk, and run again; "
+            "what is finished stays, and nothing is half-written",
+        )
+    return MachineError(
+        "the system refuses a file or folder",
         where=where,
-        found=str(error),
-        todo="free some space, or set `results` to another disk, and run again; "
-        "what is finished stays, and nothing is half-written",
+        found=said,
+        todo="mend that (permissions, a disk that is read-only or was disconnected), and run again; "
+        "what is finished stays",
     )

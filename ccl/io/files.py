@@ -8,17 +8,18 @@ import hashlib
 import io
 import json
 import os
+import re
 import tempfile
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO, cast
 
 from ccl.io.checksums import MEND, check, checksum_file, sha256
-from ccl.io.errors import DamageError, InputError
+from ccl.io.errors import DamageError, InputError, machine_error
 from ccl.io.headers import check_delimiter, check_repeated, check_width
 
 if TYPE_CHECKING:
@@ -40,15 +41,18 @@ MISSING = frozenset(("", "NA", "N/A", "n/a", "#NA", "#N/A", "#N/A N/A", "<NA>", 
 UNFINISHED = ".ccl-"
 """Start of the name of a file that is being written; a process that is killed leaves it."""
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""The beginning of a cell that a spreadsheet takes for a formula, also behind apostrophes."""
+
+NUMBERS = re.compile(r"[+-]([\d.,eE%()+\- ]|to|inf|nan)*")
+"""A cell that begins like a formula and holds only numbers, such as ``-1.5 (-3 to 2)``."""
 
 BLOCKS = 64
 """Number of blocks of a large file that :func:`fingerprint` samples."""
 
 
 @contextmanager
-def atomic_path(path: Path, *, checksum: bool = False) -> Iterator[Path]:
+def atomic_path(path: Path, *, checksum: bool = False, size: int | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and rename it to `path` only if the block succeeds.
 
     A reader therefore never sees half a file, and a failed block leaves what was there before.
@@ -57,7 +61,27 @@ def atomic_path(path: Path, *, checksum: bool = False) -> Iterator[Path]:
     ----------
     checksum : bool
         Record the file's checksum (:mod:`ccl.io.checksums`), as every stage does for the files that it hands on.
+    size : int, optional
+        Bytes that the block will write, if they are known, for the message about a full disk.
+
+    Raises
+    ------
+    MachineError
+        The disk is full, or the system refuses to write there.
     """
+    try:
+        with _renamed(path, checksum=checksum) as temporary:
+            yield temporary
+    except OSError as error:
+        # Writing fails without a name, or with that of the temporary file.
+        own = error.filename is None or Path(error.filename).parent in (path.parent, checksum_file(path).parent)
+        if (failure := machine_error(error, where=str(path), need=size)) and own:
+            raise failure from error
+        raise
+
+
+@contextmanager
+def _renamed(path: Path, *, checksum: bool) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f"{UNFINISHED}{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -82,17 +106,21 @@ def _umask() -> int:
     return mask
 
 
+def write_bytes(path: Path, content: bytes | memoryview, *, checksum: bool = False) -> None:
+    """Write a file as :func:`atomic_path` does."""
+    with atomic_path(path, checksum=checksum, size=len(content)) as temporary:
+        temporary.write_bytes(content)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any, *, checksum: bool = False) -> None:
     """Write `value` as indented JSON, atomically as :func:`atomic_path`; NaN and infinity are refused."""
     text = json.dumps(value, indent=2, allow_nan=False) + "\n"
-    with atomic_path(path, checksum=checksum) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode(), checksum=checksum)
 
 
 def read_json(path: Path, *, required: tuple[str, ...] = (), todo: str = "") -> Any:
@@ -135,17 +163,39 @@ def read_json(path: Path, *, required: tuple[str, ...] = (), todo: str = "") -> 
 
 
 def write_table(path: Path, table: pd.DataFrame, *, checksum: bool = False) -> None:
-    """Write `table` without its index, atomically as :func:`atomic_path`; tab separated for ``.tsv``, else CSV."""
-    with atomic_path(path, checksum=checksum) as temporary:
-        table.to_csv(temporary, index=False, sep="\t" if path.suffix == ".tsv" else ",", float_format="%.9g")
+    """Write `table` without its index, atomically as :func:`atomic_path`; tab separated for ``.tsv``, else CSV.
 
-
-def for_spreadsheets(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table for people whose text no spreadsheet takes for a formula: such a cell begins with an apostrophe.
-
-    Names of genes and levels of covariates are the user's; ``=HYPERLINK(...)`` is a name like any other.
+    People open these files in spreadsheets, and names of genes, levels of covariates and reasons come from the user's
+    tables.  A text such as ``=HYPERLINK(...)`` therefore gets an apostrophe, which :func:`read_table` and
+    :func:`read_rows` take away again.
     """
-    return table.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell)
+    separator = "\t" if path.suffix == ".tsv" else ","
+    with atomic_path(path, checksum=checksum) as temporary:
+        _converted(table, _as_text).to_csv(temporary, index=False, sep=separator, float_format="%.9g")
+
+
+def _converted(table: pd.DataFrame, convert: Callable[[Any], Any]) -> pd.DataFrame:
+    """Return a table with another text in its cells and its header."""
+    import pandas as pd
+
+    columns = [
+        table.iloc[:, place] if kind.kind in "biufc" else table.iloc[:, place].map(convert)
+        for place, kind in enumerate(table.dtypes)
+    ]
+    found = pd.concat(columns, axis=1) if columns else table.copy()
+    found.columns = table.columns.map(convert)
+    return found
+
+
+def _as_text(cell: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula."""
+    formula = isinstance(cell, str) and FORMULA.match(cell) and not NUMBERS.fullmatch(cell)
+    return f"'{cell}" if formula else cell
+
+
+def _meant(cell: Any) -> Any:
+    """Return the cell of which :func:`_as_text` made this one."""
+    return cell[1:] if isinstance(cell, str) and cell.startswith("'") and FORMULA.match(cell) else cell
 
 
 def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -168,7 +218,7 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
     """
     import pandas as pd  # imported here, because planning reads no table and pandas takes long to import
 
-    intact(path)
+    ours = check(existing(path))
     separator = _separator(path)
     try:
         # The header is read separately: pandas renames a repeated column, and takes the first column of a table whose
@@ -190,7 +240,7 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
     for name in text:
         if name in table.columns:
             table[name] = table[name].str.strip()
-    return table
+    return _converted(table, _meant) if ours else table
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -212,19 +262,21 @@ def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str],
     InputError
         As :func:`read_table`.
     """
-    intact(path)
+    ours = check(existing(path))
     try:
         with open_text(path) as text:
             reader = csv.reader(text, delimiter=_separator(path), strict=True)
-            header = next(cells for cells in reader if cells)
-            rows = [Row(reader.line_num, cells) for cells in reader if cells]
-    except (ValueError, *UNREADABLE, StopIteration) as error:
-        raise _no_table(path, str(error) or "nothing") from error
+            lines = [(reader.line_num, [*map(_meant, cells)] if ours else cells) for cells in reader if cells]
+        if not lines:
+            raise ValueError("nothing")
+        (_, header), *rows = (Row(*line) for line in lines)
+    except (ValueError, *UNREADABLE) as error:
+        raise _no_table(path, str(error)) from error
     check_header(path, header, required)
     for number, cells in rows:
         if len(cells) > len(header):
             raise _no_table(path, f"{len(cells)} cells in row {number}, but {len(header)} columns")
-    return header, rows
+    return header, [Row(number, cells + [""] * (len(header) - len(cells))) for number, cells in rows]
 
 
 class Row(NamedTuple):

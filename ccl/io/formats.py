@@ -22,8 +22,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ccl.io.checksums import MEND
-from ccl.io.errors import CclError, DamageError, InputError
-from ccl.io.files import atomic_path, existing, intact, read_rows, write_table
+from ccl.io.errors import CclError, DamageError, InputError, machine_error
+from ccl.io.files import existing, intact, read_rows, write_bytes, write_table
 from ccl.io.foreign import check_patches, is_array, read_array, stamp_coords, to_pixels
 
 CHUNK_BYTES = 1 << 20
@@ -46,6 +46,8 @@ def _open_h5(path: Path, kind: str, *, whole: bool = True) -> Iterator[h5py.File
     except CclError:
         raise
     except Exception as error:  # h5py raises many classes of errors for damaged files
+        if failure := machine_error(error, where=str(path)):
+            raise failure from error
         raise DamageError(
             f"not a {kind} file, or a damaged one",
             where=str(path),
@@ -64,8 +66,7 @@ def new_h5(path: Path, *, checksum: bool = False) -> Iterator[h5py.File]:
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
         yield file
-    with atomic_path(path, checksum=checksum) as temporary:
-        temporary.write_bytes(content.getbuffer())
+    write_bytes(path, content.getbuffer(), checksum=checksum)
 
 
 def holds_tiles(path: Path) -> bool:

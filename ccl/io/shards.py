@@ -14,12 +14,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-from ccl.io.errors import FULL, CclError, ChangedError, ConfigError, StageError, disk_full
+from ccl.io.checksums import MEND
+from ccl.io.errors import (
+    FULL,
+    CclError,
+    ChangedError,
+    ConfigError,
+    DamageError,
+    MachineError,
+    StageError,
+    machine_error,
+)
 from ccl.io.formats import ManifestRow, read_manifest, write_manifest
 from ccl.io.progress import progress
 from ccl.io.sheets import OnBadSlide, Slide
 
 T = TypeVar("T")
+
+TODO = {
+    "failed": "fix or remove these slides and run again (only they are repeated), "
+    "or set `on_bad_slide: exclude` to go on without them",
+    "changed": "put the slides back, or run again with `--forcerun tissue` if they were replaced",
+    "damaged": MEND,
+    "machine": "run again once the machine is well; no slide is to blame",
+}
+"""What to do about slides that were not made, by the status of their rows; only ``failed`` ones can be excluded."""
 
 MOST_NAMED = 5
 """Slides that an error about all of them names."""
@@ -85,7 +104,8 @@ def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
     A bad slide never stops the others.  With ``on_bad_slide="exclude"`` the manifest records the reason and
     the cohort goes on without the slide; with ``"fail"`` no manifest is written and a :class:`StageError`
     names every bad slide, so the next call repeats only those.  What is no slide's own fault fails in any case:
-    a slide that is gone or was replaced since an earlier stage read it, and a cohort of which no slide is left.
+    a slide that is gone or was replaced since an earlier stage read it, a damaged file of that stage, a full memory, a
+    file that the system does not let read, and a cohort of which no slide is left.
 
     Raises
     ------
@@ -93,6 +113,8 @@ def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
         As above.
     ConfigError
         A setting is wrong, which concerns all slides.
+    MachineError
+        Nothing can be written, which concerns all slides.
 
     Returns
     -------
@@ -102,21 +124,18 @@ def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
     before: Mapping[str, ManifestRow] = (
         {row.slide_id: row for row in read_manifest(shard.upstream)} if shard.upstream else {}
     )
-    planned = [_plan(stage, slide, before.get(slide.slide_id), shard.overwrite) for slide in shard.slides]
+    planned = [_plan(stage, slide, before.get(slide.slide_id), shard) for slide in shard.slides]
     with stage.session([job for job in planned if isinstance(job, Job)]):
         rows = [
             _made(stage, job) if isinstance(job, Job) else job for job in progress(planned, stage.name, unit="slide")
         ]
-    changed = [row for row in rows if row.status == "changed"]
-    bad = [row for row in rows if row.status == "failed"]
-    if changed or (bad and shard.on_bad_slide == "fail"):
+    bad = [row for row in rows if row.status in TODO]
+    innocent = [row for row in bad if row.status != "failed"]
+    if innocent or (bad and shard.on_bad_slide == "fail"):
         raise StageError(
-            f"{stage.name}: {len(changed + bad)} of {len(rows)} slides failed, all others are done",
-            found="".join(f"\n    {row.slide_id}: {row.message}" for row in changed + bad),
-            todo="put the slides back, or run again with `--forcerun tissue` if they were replaced"
-            if changed
-            else "fix or remove these slides and run again (only they are repeated), "
-            "or set `on_bad_slide: exclude` to go on without them",
+            f"{stage.name}: {len(bad)} of {len(rows)} slides failed, all others are done",
+            found="".join(f"\n    {row.slide_id}: {row.message}" for row in bad),
+            todo=TODO[min((row.status for row in innocent), default="failed")],
         )
     rows = [_excluded(stage, row) if row.status == "failed" else row for row in rows]
     others = _other_rows(shard)
@@ -148,14 +167,20 @@ def _check_some_left(stage: SlideStage, shard: Shard, rows: Sequence[ManifestRow
         )
 
 
-def _plan(stage: SlideStage, slide: Slide, upstream: ManifestRow | None, overwrite: bool) -> Job | ManifestRow:
+def _plan(stage: SlideStage, slide: Slide, upstream: ManifestRow | None, shard: Shard) -> Job | ManifestRow:
     """Return the job that a slide needs, or its row if there is nothing to do."""
     if upstream is not None and upstream.status == "excluded":
         return ManifestRow(slide.slide_id, "excluded", upstream.path, "", 0, upstream.message)
 
     def plan() -> Job | ManifestRow:
+        if shard.upstream and upstream is None:
+            raise ChangedError(
+                "the sample sheet has a slide that the manifest of the previous stage does not list",
+                where=f"slide {slide.slide_id}, {shard.upstream}",
+                todo="run the previous stage again with this sheet, or correct the slide's name",
+            )
         key = stage.key(slide, upstream)
-        stored = None if overwrite else stage.stored(slide)
+        stored = None if shard.overwrite else stage.stored(slide)
         if stored and stored[0] == key:
             return ManifestRow(slide.slide_id, "ok", stage.output(slide), key, stored[1], "")
         return Job(slide, upstream, key)
@@ -175,17 +200,23 @@ def _guarded(stage: SlideStage, slide: Slide, work: Callable[[], T]) -> T | Mani
     """Return the result of `work`, or the row of a bad slide, so one bad slide does not stop the others."""
     try:
         return work()
-    except ConfigError:
+    except (ConfigError, MachineError):
         raise  # it concerns all slides
+    except ChangedError as error:
+        status, message = "changed", error.line
+    except DamageError as error:
+        status, message = "damaged", error.line
+    except CclError as error:
+        status, message = "failed", error.line
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in FULL:
-            # The others would fail too.
-            raise disk_full(stage.name, f"slide {slide.slide_id}, {stage.output(slide)}", error) from error
-        if not isinstance(error, CclError):
+        if failure := machine_error(error, where=f"slide {slide.slide_id}, {slide.path}"):
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise failure from error  # it concerns all slides
+            status, message = "machine", failure.line
+        else:
             traceback.print_exc()
-        message = error.line if isinstance(error, CclError) else f"{type(error).__name__}: {error}"
-        status = "changed" if isinstance(error, ChangedError) else "failed"
-        return ManifestRow(slide.slide_id, status, stage.output(slide), "", 0, message)
+            status, message = "failed", f"{type(error).__name__}: {error}"
+    return ManifestRow(slide.slide_id, status, stage.output(slide), "", 0, message)
 
 
 def _excluded(stage: SlideStage, row: ManifestRow) -> ManifestRow:

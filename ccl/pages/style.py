@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ccl.io.files import atomic_path, write_text
+from ccl.io.files import write_bytes, write_text
 
 PAPER = "#ffffff"
 INK = "#1f2a37"
@@ -144,8 +144,7 @@ def save(figure: Figure, folder: Path, name: str) -> str:
     figure.set_layout_engine("none")  # the layout is known; computing it again would double the time
     figure.savefig(pixels, format="png", dpi=PNG_DPI, metadata={"Software": None})
     write_text(folder / f"{name}.svg", text)
-    with atomic_path(folder / f"{name}.png") as temporary:
-        temporary.write_bytes(pixels.getvalue())
+    write_bytes(folder / f"{name}.png", pixels.getvalue())
     return text
 
 

@@ -234,10 +234,14 @@ class Cohort:
     @property
     def missing_slides(self) -> list[Slide]:
         """The slides that are read, do not exist, and will be neither made nor downloaded."""
-        read = (
-            [slide for slide in self.slides if slide.slide_id not in self.downloads] if self.entry.reads_slides else []
-        )
-        return [slide for slide in read if not slide.path.exists() and not self.will_be_made(slide.path)]
+        return [slide for slide in self.slides if self._is_missing(slide)] if self.entry.reads_slides else []
+
+    def shard_missing(self, shard: int) -> list[str]:
+        """Return the names of a shard's slides that do not exist, and will be neither made nor downloaded."""
+        return [slide.slide_id for slide in self.shards[shard] if self._is_missing(slide)]
+
+    def _is_missing(self, slide: Slide) -> bool:
+        return not (slide.slide_id in self.downloads or slide.path.exists() or self.will_be_made(slide.path))
 
     def feature_folder(self, encoder: str) -> str:
         """Return the folder of ready features."""

@@ -160,14 +160,15 @@ class Options:
         return download.connections if download else 1
 
     def tissue(self, wildcards: Wildcards) -> str:
-        """Return the options of the tissue stage, with the manifest of the download if there is one.
+        """Return the options of the tissue stage: its section, the manifest of the download, and missing slides.
 
         It does not take the job's inputs, because Snakemake does not record a parameter that is made from them.
         """
         place = {"cohort": wildcards.cohort, "shard": wildcards.shard}
         files = [path.format(**place) for path in self.plan.inputs.downloaded(wildcards)]
-        upstream = [path.replace("<results>", self.plan.config.results) for path in files]
-        return " ".join([self.section("tissue")(wildcards), *(f"--upstream {shlex.quote(path)}" for path in upstream)])
+        options = [("--upstream", path.replace("<results>", self.plan.config.results)) for path in files]
+        options += [("--missing", name) for name in self._cohort(wildcards).shard_missing(int(wildcards.shard))]
+        return " ".join([self.section("tissue")(wildcards), *map(shlex.join, options)])
 
     def tile(self, wildcards: Wildcards) -> str:
         """Return the options of a tiling, by its folder."""

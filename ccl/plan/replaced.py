@@ -6,24 +6,31 @@ The time of the last change of a file's entry on the disk (ctime) tells cheaply 
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccl.io.checksums import sha256
-from ccl.io.errors import InputError
-from ccl.io.files import read_json
+from ccl.io.errors import InputError, MachineError
+from ccl.io.files import digest, read_json, write_json
+from ccl.io.sheets import Slide
 from ccl.plan.cohorts import Cohort
 
 if TYPE_CHECKING:
     from ccl.plan.plan import Plan
 
+SAME_SLIDES = Path(".snakemake/ccl-slides.json")
+"""Note in the working folder of slides that were compared with their outlines, and are the same."""
+
 
 def check_replaced(plan: Plan) -> None:
-    """Raise an error for tables and weights whose content is not that of the results, and whose date hides it.
+    """Raise an error for inputs whose content is not that of the results, and whose date hides it.
 
-    Slides are not read here, as there may be thousands; ``embed`` compares each with the slide that was outlined.
+    Slides are only read if their dates say that they came to their places after they were outlined.  Those that turn
+    out to be the same are noted (:data:`SAME_SLIDES`), so that a folder that was moved is compared only once.
 
     Raises
     ------
@@ -32,6 +39,7 @@ def check_replaced(plan: Plan) -> None:
     """
     results = Path(plan.config.results)
     found = [path for cohort in plan.cohorts.values() for path in _replaced(cohort, results / cohort.name)]
+    found += _replaced_slides([(cohort, results / cohort.name) for cohort in plan.cohorts.values()])
     if found:
         raise InputError(
             "inputs were replaced by files of an older date, which Snakemake does not notice",
@@ -71,12 +79,66 @@ def _different(record: Path, files: Mapping[str, Sequence[str]]) -> Iterator[str
         yield from (path for path in paths if known and sha256(Path(path)) not in known)
 
 
+def _replaced_slides(cohorts: Sequence[tuple[Cohort, Path]]) -> list[str]:
+    """Return the slides that are not those that were outlined, and have an older date than their outlines."""
+    noted = _noted()
+    same, other = {}, []
+    for cohort, folder in cohorts:
+        for shard, slides in cohort.shards.items() if cohort.entry.reads_slides else ():
+            made = _time(folder / "tissue" / "manifests" / f"{shard}.tsv")
+            for slide in slides if made else ():
+                state = [_state(path) for path in _files(slide)]
+                if not any(changed <= made < placed for _, changed, placed in state):
+                    continue
+                # Imports that planning usually does without.
+                from ccl.wsi.reader.opening import slide_fingerprint
+                from ccl.wsi.tissue.outlines import outlined_content
+
+                outlined = outlined_content(folder / "tissue", slide.slide_id)
+                note = digest(state, outlined)
+                if outlined and noted.get(str(slide.path)) != note and slide_fingerprint(slide) != outlined:
+                    other.append(str(slide.path))
+                else:
+                    same[str(slide.path)] = note
+    if same != noted and SAME_SLIDES.parent.is_dir():
+        with suppress(MachineError):  # it only saves time
+            write_json(SAME_SLIDES, same)
+    return other
+
+
+def _noted() -> dict[str, str]:
+    try:
+        return dict(json.loads(SAME_SLIDES.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _files(slide: Slide) -> Iterator[Path]:
+    """Yield the file of a slide, or its folder and the files in it; a MIRAX slide has both."""
+    yield slide.path
+    folder = slide.path.with_suffix("") if slide.path.suffix.lower() == ".mrxs" else slide.path
+    if not folder.is_file():
+        yield from sorted(folder.rglob("*"))
+
+
 def _is_hidden_by_date(path: Path, record: Path) -> bool:
     """Return whether a file came to its place after `record` was written, with an older date."""
-    if not path.is_file() or not record.is_file():
-        return False
-    made, about = record.stat().st_mtime_ns, path.stat()
-    return about.st_mtime_ns <= made < about.st_ctime_ns
+    made, (_, changed, placed) = _time(record), _state(path)
+    return bool(made) and changed <= made < placed
+
+
+def _time(path: Path) -> int:
+    """Return when a file was written, in ns; 0 if there is none."""
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    """Return the size of a file, its date, and when it or the link to it came to its place, in ns; 0 without a file."""
+    try:
+        about, link = path.stat(), path.lstat()
+    except OSError:
+        return 0, 0, 0
+    return about.st_size, about.st_mtime_ns, max(about.st_ctime_ns, link.st_ctime_ns)
 
 
 def _weights(manifest: Path) -> set[str]:

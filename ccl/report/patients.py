@@ -148,8 +148,8 @@ def _read_patient(folder: Path, facts: Mapping[str, Any], name: str, out: Path) 
 
 
 def _read_svg(path: Path) -> str:
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if "viewBox=" not in text:
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    if "viewBox=" not in text or "\ufffd" in text:
         raise _damaged(path, "not a figure" if path.is_file() else "no such file")
     return text
 

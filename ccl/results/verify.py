@@ -14,7 +14,7 @@ import h5py
 
 from ccl.io.apart import Apart
 from ccl.io.checksums import check
-from ccl.io.errors import CclError, InputError
+from ccl.io.errors import CclError, InputError, MachineError, machine_error
 from ccl.io.files import UNFINISHED, existing, read_json, read_rows
 from ccl.io.formats import ManifestRow, read_manifest, stored_count
 from ccl.io.interop.importing import import_key
@@ -43,7 +43,10 @@ STAGES = (
 )
 """Folders of a cohort whose files later stages read, or which are results themselves."""
 
-HELD = "not checked: another process has it open for writing"
+UNCHECKED = "not checked"
+"""Start of what is said about a file that may be whole."""
+
+HELD = f"{UNCHECKED}: another process has it open for writing"
 
 SLICE_BYTES = 1 << 26
 """Size of the slices in which arrays are read."""
@@ -100,7 +103,7 @@ def verify_results(results: Path) -> Verified:
         found = {path: _fault(path, apart) for path in progress(files, "verify", unit="file")}
         listed = _newest(path for path in files if _is_manifest(path) and not isinstance(found[path], str))
         problems = [
-            Problem(path, fault, _made_by(path, folder, listed), damaged=fault != HELD)
+            Problem(path, fault, _made_by(path, folder, listed), damaged=not fault.startswith(UNCHECKED))
             for path, folder in files.items()
             if isinstance(fault := found[path], str)
         ]
@@ -151,8 +154,11 @@ def _fault(path: Path, apart: Apart) -> str | bool:
     except CclError as error:
         if _is_held(path):
             return HELD
-        return f"damaged: {error.problem}; {error.found}"
+        words = UNCHECKED if isinstance(error, MachineError) else "damaged"
+        return f"{words}: {error.problem}; {error.found}"
     except Exception as error:  # libraries raise many classes of errors for damaged files
+        if failure := machine_error(error):
+            return f"{UNCHECKED}: {failure.problem}; {failure.found}"
         return f"damaged: {' '.join(f'{type(error).__name__}: {error}'.split())}"
     return False
 
@@ -231,7 +237,7 @@ def _row_problems(row: ManifestRow, manifest: Path, found: Mapping[Path, Any], a
         if import_key(path) != row.key:
             yield Problem(path, "changed since it was imported", manifest, damaged=False)
     elif path not in found and isinstance(fault := _fault(path, apart), str):
-        yield Problem(path, fault, manifest)
+        yield Problem(path, fault, manifest, damaged=not fault.startswith(UNCHECKED))
     else:
         key, count = (stored_outlines(path) if path.suffix == ".geojson" else stored_count(path, "coords")) or ("", -1)
         if (key, count) != (row.key, row.count):

@@ -17,7 +17,7 @@ from ccl.data.batch import Shape
 from ccl.data.scaling import Scaler, Scalers
 from ccl.io.checksums import MEND
 from ccl.io.errors import DamageError, InputError
-from ccl.io.files import atomic_path, intact
+from ccl.io.files import intact, write_bytes
 from ccl.methods import hyper
 from ccl.methods.build import build
 from ccl.methods.interface import SurvivalModel
@@ -56,8 +56,7 @@ def save_models(
         tensors[f"{name}/mean"] = torch.from_numpy(scaler.mean)
         tensors[f"{name}/scale"] = torch.from_numpy(scaler.scale)
     metadata = {"method": method, "hyper": asdict(hyper), "shape": shape.entries(), "families": list(scalers.families)}
-    with atomic_path(path, checksum=True) as temporary:
-        temporary.write_bytes(save(tensors, {"ccl": json.dumps(metadata)}))
+    write_bytes(path, save(tensors, {"ccl": json.dumps(metadata)}), checksum=True)
 
 
 def load_model(path: Path, seed: int) -> tuple[SurvivalModel, Scalers]:
@@ -105,8 +104,7 @@ def save_checkpoint(path: Path, key: str, model: SurvivalModel, course: Course) 
     tensors |= {f"optimiser/{name}": value.cpu().contiguous() for name, value in course.optimiser.items()}
     tensors |= {f"logits/{epoch}": value for epoch, value in enumerate(course.logits, start=1)}
     metadata = {"key": key, "epoch": course.epoch, "history": course.history, "chance": course.chance}
-    with atomic_path(path, checksum=True) as temporary:
-        temporary.write_bytes(save(tensors, {"ccl": json.dumps(metadata)}))
+    write_bytes(path, save(tensors, {"ccl": json.dumps(metadata)}), checksum=True)
 
 
 def load_checkpoint(path: Path, key: str, model: SurvivalModel) -> Course:

@@ -136,6 +136,9 @@ def test_broken_yaml_is_told_with_its_line(tmp_path: Path) -> None:
     path.write_text("results: results\ncohorts: [a\n")
     with pytest.raises(ConfigError, match=r"mine\.yaml, line 3, column 1"):
         read_config(path)
+    path.write_bytes(b"results: \xc4\n")
+    with pytest.raises(ConfigError, match=r"not YAML(.|\n)*mine\.yaml"):
+        read_config(path)
     path.write_text("just words")
     with pytest.raises(ConfigError, match="no keys"):
         read_config(path)

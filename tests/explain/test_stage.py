@@ -237,6 +237,15 @@ def test_a_slide_that_is_not_at_hand_has_a_map_without_picture(
         assert note in (out / patient / "explanation.html").read_text()
 
 
+def test_another_slide_is_not_shown_behind_a_map(planted: Planted, trained: Trained, tmp_path: Path) -> None:
+    own = copied(planted, tmp_path / "data")
+    row = next(row for row in read_manifest(own.manifest) if row.slide_id == "P00-A")
+    features = Features.read(row.path)
+    replace(features, attributes={**features.attributes, "slide_fingerprint": "another"}).write(row.path, row.key)
+    out = own.explain("attmil", trained("attmil"), tmp_path / "out", patients=("P00",))
+    assert "is not the one that was outlined" in (out / "P00" / "explanation.html").read_text()
+
+
 def test_features_of_a_sheet_without_paths_have_a_map_without_picture(
     planted: Planted, trained: Trained, tmp_path: Path
 ) -> None:

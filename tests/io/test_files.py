@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 from collections.abc import Callable
 from pathlib import Path
@@ -19,11 +20,11 @@ from ccl.io.files import (
     atomic_path,
     digest,
     fingerprint,
-    for_spreadsheets,
     read_json,
     read_rows,
     read_table,
     write_json,
+    write_table,
 )
 from ccl.io.formats import Clusters, Features, ManifestRow, Tiles, read_manifest, stored_key, write_manifest
 
@@ -116,11 +117,36 @@ def test_both_readers_refuse_what_would_lose_cells(tmp_path: Path, content: byte
             read(path, required=("a",))
 
 
-def test_a_name_that_is_a_formula_is_text_in_a_spreadsheet() -> None:
-    table = pd.DataFrame({"gene": ['=HYPERLINK("http://x")', "TP53", "@x", None], "value": [-1.5, 2.0, 0.0, 1.0]})
-    safe = for_spreadsheets(table)
-    assert safe["gene"].tolist() == ['\'=HYPERLINK("http://x")', "TP53", "'@x", None]
-    assert safe["value"].tolist() == [-1.5, 2.0, 0.0, 1.0]
+FORMULAS = ['=HYPERLINK("http://x")', "@x", "-2+3+cmd|' /C calc'!A0", "+SUM(1)", "'=x", "\tx"]
+NUMBERS = ["-1.5", "+2", "-1.5 (-3 to 2)", "-3e-05", "+", "-", "-5 (10%)"]
+
+
+def test_no_text_of_a_table_is_a_formula_in_a_spreadsheet_and_readers_find_what_was_meant(tmp_path: Path) -> None:
+    cells = [*FORMULAS, *NUMBERS, "TP53", "'quoted'"]
+    table = pd.DataFrame({"=gene": cells, "value": [-1.5, *range(len(cells) - 1)]})
+    path = tmp_path / "t.csv"
+    write_table(path, table, checksum=True)
+    header, *rows = list(csv.reader(path.read_text().splitlines()))
+    written = [row[0] for row in rows]
+    assert header == ["'=gene", "value"]
+    assert written[: len(FORMULAS)] == [f"'{cell}" for cell in FORMULAS]
+    assert written[len(FORMULAS) :] == cells[len(FORMULAS) :]
+    assert rows[0][1] == "-1.5"
+    assert list(read_table(path).columns) == ["=gene", "value"]
+    assert read_table(path, text=("value",))["=gene"].tolist() == cells
+    assert [row.cells[0] for row in read_rows(path)[1]] == cells
+
+
+def test_cells_that_a_row_lacks_are_empty(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1\n2,3\n")
+    assert [row.cells for row in read_rows(tmp_path / "t.csv")[1]] == [["1", ""], ["2", "3"]]
+    assert read_table(tmp_path / "t.csv").isna().to_numpy().tolist() == [[False, True], [False, False]]
+
+
+def test_a_users_own_table_is_read_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a\n'=x\n")
+    assert read_table(tmp_path / "t.csv")["a"].tolist() == ["'=x"]
+    assert read_rows(tmp_path / "t.csv")[1][0].cells == ["'=x"]
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.csv.gz", "t.csv.zip", "bom.csv"])

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ccl.io.errors import ChangedError, ConfigError, SlideError, StageError
+from ccl.io.errors import ChangedError, ConfigError, DamageError, MachineError, SlideError, StageError
+from ccl.io.files import write_bytes
 from ccl.io.formats import ManifestRow, read_manifest
 from ccl.io.shards import Shard, SlideStage, run_shard
 from ccl.io.sheets import Slide, shard_of, shard_slides
@@ -81,7 +82,7 @@ def test_a_bad_slide_fails_by_name_and_the_others_are_done(
         run_shard(stage, shard(tmp_path, slides))
     assert "2 of 3 slides failed" in str(error.value)
     assert "a: it is bad" in str(error.value)
-    assert "b: FileNotFoundError" in str(error.value)
+    assert "b: the system refuses a file or folder" in str(error.value)
     assert stage.made == ["c"]
     assert not (tmp_path / "m").exists()
     slides[0].path.write_text("good")
@@ -126,30 +127,57 @@ def test_the_share_of_a_slide_never_changes() -> None:
     assert [shard_of(name, 16) for name in ("TCGA-2F-A9KO", "S01", "x")] == [15, 2, 3]
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        OSError(errno.ENOSPC, "No space left on device"),
-        OSError("Can't write: error message = 'No space left on device'"),
-    ],
-    ids=["of the system", "of HDF5"],
-)
-def test_a_full_disk_stops_the_shard_at_once(tmp_path: Path, slides: list[Slide], error: OSError) -> None:
+def test_a_full_disk_stops_the_shard_at_once(
+    tmp_path: Path, slides: list[Slide], monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Full(Copy):
         def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
-            if slide.slide_id == "b":
-                raise OSError(errno.ENOSPC, "No space left on device")
+            with monkeypatch.context() as patch:
+                if slide.slide_id == "b":
+                    patch.setattr(Path, "write_bytes", full)
+                write_bytes(tmp_path / slide.slide_id, b"123")
             return super().make(slide, upstream, key)
 
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     stage = Full(tmp_path / "out")
-    with pytest.raises(StageError, match="the disk is full") as caught:
+    with pytest.raises(MachineError, match="the disk is full") as caught:
         run_shard(stage, shard(tmp_path, slides, on_bad_slide="exclude"))
-    assert "slide b" in caught.value.where
+    assert caught.value.where == str(tmp_path / "b")
+    assert "3 bytes" in caught.value.found
     assert stage.made == ["a"]
     assert not (tmp_path / "m" / "0.tsv").exists()
     again = Copy(tmp_path / "out")
     run_shard(again, shard(tmp_path, slides))
     assert again.made == ["b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "the memory is full"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "the memory is full"),
+        (PermissionError(errno.EACCES, "Permission denied"), "Permission denied"),
+        (OSError(errno.EIO, "Input/output error"), "Input/output error"),
+    ],
+    ids=["Python", "torch", "permission", "disk"],
+)
+def test_a_failure_of_the_machine_excludes_no_slide(
+    tmp_path: Path, slides: list[Slide], error: Exception, words: str
+) -> None:
+    class Failing(Copy):
+        def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
+            if slide.slide_id == "b":
+                raise error
+            return super().make(slide, upstream, key)
+
+    stage = Failing(tmp_path / "out")
+    with pytest.raises(StageError, match=f"1 of 3 slides failed, all others are done(.|\n)*b: .*{words}") as caught:
+        run_shard(stage, shard(tmp_path, slides, on_bad_slide="exclude"))
+    assert "no slide is to blame" in caught.value.todo
+    assert stage.made == ["a", "c"]
+    assert not (tmp_path / "m" / "0.tsv").exists()
 
 
 def test_a_wrong_setting_is_no_slides_fault(tmp_path: Path, slides: list[Slide]) -> None:
@@ -182,6 +210,29 @@ def test_a_slide_that_is_gone_is_not_excluded_and_is_tried_again(tmp_path: Path,
     rows = run_shard(stage, shard(tmp_path, slides, on_bad_slide="exclude"))
     assert [row.status for row in rows] == ["excluded", "ok", "ok"]
     assert stage.made == ["c", "b"]
+
+
+def test_a_slide_that_the_previous_stage_did_not_list_is_named(tmp_path: Path, slides: list[Slide]) -> None:
+    run_shard(Copy(tmp_path / "out"), shard(tmp_path, slides[:2]))
+    after = Shard(slides, tmp_path / "m" / "0.tsv", tmp_path / "n" / "0.tsv", on_bad_slide="exclude")
+    with pytest.raises(StageError, match=r"c: the sample sheet has a slide that the manifest .* does not list"):
+        run_shard(Copy(tmp_path / "after"), after)
+    assert not (tmp_path / "n" / "0.tsv").exists()
+
+
+def test_damage_of_an_earlier_stage_excludes_no_slide(tmp_path: Path, slides: list[Slide]) -> None:
+    class Damaged(Copy):
+        def make(self, slide: Slide, upstream: ManifestRow | None, key: str) -> int:
+            if slide.slide_id == "b":
+                raise DamageError("a file is damaged, or was changed after ccl wrote it")
+            return super().make(slide, upstream, key)
+
+    stage = Damaged(tmp_path / "out")
+    with pytest.raises(StageError, match=r"b: a file is damaged") as error:
+        run_shard(stage, shard(tmp_path, slides, on_bad_slide="exclude"))
+    assert "ccl verify --mend" in error.value.todo
+    assert not (tmp_path / "m" / "0.tsv").exists()
+    assert stage.made == ["a", "c"]
 
 
 def test_a_cohort_of_which_no_slide_is_left_is_an_error(tmp_path: Path, slides: list[Slide]) -> None:

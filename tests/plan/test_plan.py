@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -234,3 +235,19 @@ def test_braces_in_the_path_of_a_slide_are_refused_by_name(plan: Make, tmp_path:
     with pytest.raises(ConfigError, match="has braces") as caught:
         plan()
     assert "cohorts: blca: slides: S0" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize(("model", "key"), [("attmil", "width"), ("attmil", "dropout"), ("ccl", "preset")])
+def test_a_hyper_parameter_that_is_no_number_is_refused(plan: Make, model: str, key: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=f"models: {model}: {key}: found"):
+        plan(models={model: {key: value}})
+
+
+def test_only_slides_that_are_missing_when_the_run_is_planned_may_be_missing(plan: Make, tmp_path: Path) -> None:
+    for number in range(SLIDES):
+        (tmp_path / f"S{number}.svs").touch()
+    wildcards = job(cohort="blca", shard=str(shard_of("S3", 3)))
+    assert "--missing" not in plan().options.tissue(wildcards)
+    (tmp_path / "S3.svs").unlink()
+    assert plan().options.tissue(wildcards).endswith(" --missing S3")

@@ -13,7 +13,10 @@ import pytest
 from ccl.io.errors import InputError
 from ccl.io.files import identified, write_json
 from ccl.io.formats import Features, Genomics, ManifestRow, write_manifest
+from ccl.io.sheets import Slide, shard_of
 from ccl.plan import Plan
+from ccl.wsi.reader.opening import slide_fingerprint
+from ccl.wsi.tissue.outlines import Outlines, refused_file
 
 
 @pytest.fixture
@@ -54,3 +57,43 @@ def test_a_file_of_an_older_date_is_noticed_by_its_content(
     plan(**made)
     path.write_text("another content")  # its new date tells Snakemake
     plan(**made)
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["outlined", "refused"])
+def test_a_slide_of_an_older_date_is_noticed_by_its_content(
+    plan: Callable[..., Plan], made: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".snakemake").mkdir()
+    slide, folder = tmp_path / "S3.svs", tmp_path / "results" / "blca" / "tissue"
+    slide.write_text("a slide")
+    seen = slide_fingerprint(Slide("S3", "P1", slide, None))
+    if refused:
+        write_json(refused_file(folder, "S3"), {"slide_fingerprint": seen}, checksum=True)
+    else:
+        Outlines("S3", 0.5, 10, 10, (), fingerprint=seen).write(folder / "S3.geojson", "k")
+    write_manifest(folder / "manifests" / f"{shard_of('S3', 3)}.tsv", [])
+    plan(**made)
+    replace(slide, "another slide")
+    with pytest.raises(InputError, match="files of an older date") as error:
+        plan(**made)
+    assert f"touch {slide}" in error.value.todo
+    replace(slide, "a slide")
+    plan(**made)
+    monkeypatch.setattr("ccl.wsi.reader.opening.slide_fingerprint", lambda _: pytest.fail("it is compared only once"))
+    plan(**made)
+
+
+def test_a_link_to_another_slide_is_noticed(plan: Callable[..., Plan], made: dict[str, Any], tmp_path: Path) -> None:
+    slide, folder = tmp_path / "S3.svs", tmp_path / "results" / "blca" / "tissue"
+    for name in ("one.svs", "two.svs"):
+        replace(tmp_path / name, name)
+    slide.symlink_to("one.svs")
+    seen = slide_fingerprint(Slide("S3", "P1", slide, None))
+    Outlines("S3", 0.5, 10, 10, (), fingerprint=seen).write(folder / "S3.geojson", "k")
+    write_manifest(folder / "manifests" / f"{shard_of('S3', 3)}.tsv", [])
+    plan(**made)
+    slide.unlink()
+    slide.symlink_to("two.svs")
+    with pytest.raises(InputError, match="files of an older date"):
+        plan(**made)

@@ -167,6 +167,7 @@ def test_a_large_map_is_compressed_until_it_fits():
     [
         ("figures/ways.svg", None, "no such file"),
         ("figures/ways.svg", "not drawn", "not a figure"),
+        ("figures/ways.svg", b"<svg viewBox='\xc4'>", "not a figure"),
         ("figures/map.A.png", None, "no such file"),
         ("figures/map.A.png", "not drawn", "not a picture"),
         ("explanation.json", "{}", "no patient, cohort"),
@@ -177,7 +178,7 @@ def test_what_is_missing_or_damaged_is_named(tmp_path, name, content, found):
     path = write_patient(tmp_path / "mine", "P", 1) / name
     path.unlink()
     if content:
-        path.write_text(content)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError) as error:
         read_explained([tmp_path / "mine"], out=tmp_path)
     assert str(path) in str(error.value)

@@ -71,6 +71,14 @@ def test_a_bad_matrix_is_one_clear_message(tmp_path: Path, read: Read, edit: Edi
         assert part in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["meta_mrna.txt", "case_lists/cases_sequenced.txt"])
+def test_a_list_that_is_not_utf8_is_named(tmp_path: Path, read: Read, name: str) -> None:
+    path = cbioportal(tmp_path / "study", Truth()) / name
+    path.write_bytes(path.read_bytes() + b"description: \xc4\n")
+    with pytest.raises(InputError, match=f"not text in UTF-8(.|\n)*{path.name}"):
+        read("cbioportal", tmp_path / "study", **LOG)
+
+
 def test_a_truncated_gzip_is_named(tmp_path: Path, read: Read) -> None:
     path = xena(tmp_path / "xena", Truth()) / "TCGA-TINY.star_tpm.tsv.gz"
     path.write_bytes(path.read_bytes()[:-40])

@@ -5,6 +5,7 @@ Facts on the layouts: the tools' public sources; see docs/interop.md.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ccl.io.errors import CclError, InputError, StageError
-from ccl.io.files import atomic_path, digest
+from ccl.io.files import digest, write_bytes
 from ccl.io.formats import Features, ManifestRow, Tiles, holds_tiles, new_h5, read_manifest, stored_key
 from ccl.io.interop import VERSION
 from ccl.io.interop.naming import slide_stem
@@ -252,8 +253,9 @@ def _rows(file: h5py.File, name: str, array: NDArray[Any]) -> h5py.Dataset:
 def _write_tensor(path: Path, array: NDArray[np.float32]) -> None:
     import torch  # slow to load, and only CLAM needs it
 
-    with atomic_path(path) as temporary:
-        torch.save(torch.from_numpy(array), temporary)
+    content = io.BytesIO()  # torch raises no error of the system if the disk is full
+    torch.save(torch.from_numpy(array), content)
+    write_bytes(path, content.getbuffer())
 
 
 def write_stamp(out: Path, export: Export) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -29,6 +30,12 @@ BATCHES_AHEAD = 4
 
 BYTES_AHEAD = 32 << 20
 """Least number of bytes being read per thread: the patches of two and a half regions."""
+
+PATIENCE_S = 5.0
+"""After this time without a finished task, the threads are looked at."""
+
+LONGEST_TASK_S = 60.0
+"""A slide is closed after this time, even if a task on it is not done; its thread has ended then."""
 
 SLIDES_AHEAD = 4
 """Slides that are opened ahead: opening one takes as long as reading hundreds of patches."""
@@ -86,7 +93,10 @@ class ReadAhead:
     ) -> None:
         self._jobs, self._batch_size, self._threads, self._pin = iter(jobs), batch_size, threads, pin
         self._open = partial(_open, patches=patches, stains=normaliser(patches))
-        self._pool = ThreadPoolExecutor(threads, "read ahead")
+        self._started: list[threading.Thread] = []
+        self._pool = ThreadPoolExecutor(
+            threads, "read ahead", initializer=lambda: self._started.append(threading.current_thread())
+        )
         self._slides: deque[_Reading] = deque()
         self._top_up()
 
@@ -123,9 +133,15 @@ class ReadAhead:
         while not task.done():
             openings = [slide.opened for slide in self._slides if not slide.opened.done()]
             self._top_up()
-            wait([task, *openings], return_when=FIRST_COMPLETED)
+            if not wait([task, *openings], PATIENCE_S, return_when=FIRST_COMPLETED).done:
+                self._check_threads()
         self._top_up()
         task.result()
+
+    def _check_threads(self) -> None:
+        """Raise MemoryError if a thread has ended: its task will never be done.  Without memory, threads do that."""
+        if not all(thread.is_alive() for thread in self._started):
+            raise MemoryError("a thread that reads the slide has ended")
 
     def _top_up(self) -> None:
         """Submit regions to the threads, slide after slide, until enough patches are being read."""
@@ -165,9 +181,9 @@ class _Reading:
 
     def close(self) -> None:
         """Close the slide, even if it was not read completely."""
-        regions = [region for pending in self.pending for region in pending.regions]
-        wait([region for region in regions if not region.cancel()])
-        if not self.opened.cancel() and self.opened.exception() is None:
+        tasks: list[Future[Any]] = [region for pending in self.pending for region in pending.regions]
+        wait([task for task in (*tasks, self.opened) if not task.cancel()], LONGEST_TASK_S)
+        if self.opened.done() and not self.opened.cancelled() and self.opened.exception() is None:
             self.opened.result().reader.close()
 
     def _submitted(self) -> Iterator[bool]:

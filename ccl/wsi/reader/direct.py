@@ -14,6 +14,7 @@ import simplejpeg
 import tifffile
 from numpy.typing import NDArray
 
+from ccl.io.errors import machine_error
 from ccl.io.progress import say
 from ccl.io.sheets import Slide
 from ccl.wsi.reader.by_openslide import OpenSlideReader, damaged_region
@@ -194,6 +195,8 @@ class DirectReader(OpenSlideReader):
                     raise EOFError(f"the file ends {missing} bytes before the tile does")
                 tiled.decode(tile, data, target, factor)
             except Exception as error:  # each codec has its own errors
+                if machine_error(error):
+                    raise
                 row, column = divmod(tile, tiled.columns)
                 where = f"slide {self.slide_id}, {self._path}, level {index}, tile {column}, {row}"
                 raise damaged_region(where, str(error)) from error

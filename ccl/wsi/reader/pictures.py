@@ -15,7 +15,7 @@ from PIL import Image
 from shapely.geometry import LinearRing, Polygon
 
 from ccl.io.errors import SlideError
-from ccl.io.files import atomic_path
+from ccl.io.files import write_bytes
 from ccl.io.sheets import Slide
 from ccl.wsi.reader.by_openslide import open_file
 from ccl.wsi.reader.patches import thumbnail
@@ -80,8 +80,7 @@ class Picture:
         """Write the picture as JPEG, atomically."""
         done, data = cv2.imencode(".jpg", self.pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         assert done, "OpenCV encodes any (H, W, 3) uint8 array"
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(data.tobytes())
+        write_bytes(path, data.tobytes())
 
 
 def overview(reader: SlideReader, seen: NDArray[np.uint8] | None = None) -> Picture:

@@ -107,6 +107,23 @@ def stored_outlines(path: Path) -> tuple[str, int] | None:
         return None
 
 
+def refused_file(folder: Path, slide_id: str) -> Path:
+    """Return ``tissue/refused/{slide}.json``: the content of a slide that was refused."""
+    return folder / "refused" / f"{slide_id}.json"
+
+
+def outlined_content(folder: Path, slide_id: str) -> str:
+    """Return the digest of the slide that was outlined or refused (:func:`ccl.wsi.reader.opening.slide_fingerprint`).
+
+    It is empty if nothing is known, as for results of an older version.
+    """
+    for path in (refused_file(folder, slide_id), folder / f"{slide_id}.geojson"):
+        if path.exists():
+            about = read_json(path)
+            return str(about.get("ccl", about).get("slide_fingerprint", ""))
+    return ""
+
+
 def _parts(path: Path) -> tuple[dict[str, Any], list[Any]]:
     content = read_json(path)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from shapely.geometry import Polygon
 from ccl.config.keys import recorded
 from ccl.config.sections import TissueSettings
 from ccl.io.errors import ChangedError, SlideError
-from ccl.io.files import digest
+from ccl.io.files import digest, write_json
 from ccl.io.formats import ManifestRow
 from ccl.io.shards import SlideStage
 from ccl.io.sheets import Slide
@@ -25,7 +26,7 @@ from ccl.wsi.tissue import VERSION
 from ccl.wsi.tissue.annotation import annotation_digest, read_annotation
 from ccl.wsi.tissue.kind import fluorescence_channel, unusable_kind
 from ccl.wsi.tissue.mask import tissue_mask
-from ccl.wsi.tissue.outlines import Outlines, pieces_of, stored_outlines, trace
+from ccl.wsi.tissue.outlines import Outlines, pieces_of, refused_file, stored_outlines, trace
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class TissueStage(SlideStage):
 
     out: Path
     settings: TissueSettings
+    missing: Collection[str] = ()
+    """Slides that were missing before the stage began; any other slide that is missing fails the stage."""
     name: str = field(default="tissue", init=False)
 
     def output(self, slide: Slide) -> Path:
@@ -52,7 +55,20 @@ class TissueStage(SlideStage):
         """Return the digest of the slide's content, the sheet's scale, the settings and the annotation.
 
         How an annotation is used matters only to a slide that has one.
+
+        Raises
+        ------
+        ChangedError
+            The slide was there when the run was planned, and is gone; it may be back at the next run.
+        SlideError
+            It was not there.
         """
+        if slide.slide_id not in self.missing and not slide.path.exists():
+            raise ChangedError(
+                "the slide's file does not exist, and did when the run was planned",
+                where=f"slide {slide.slide_id}, {slide.path}",
+                todo="put the slide back, or correct its path in the sample sheet",
+            )
         settings = recorded(self.settings)
         use = [settings.pop(name) for name in ("annotation", "tissue_classes", "cut_classes") if name in settings]
         annotation = [*use, annotation_digest(slide)] if slide.annotation else []
@@ -72,11 +88,14 @@ class TissueStage(SlideStage):
         ChangedError
             The slide or its annotation was replaced after the stage began.
         """
-        self.refused(slide).unlink(missing_ok=True)
+        refused = refused_file(self.out, slide.slide_id)
+        for path in (self.refused(slide), refused):
+            path.unlink(missing_ok=True)
         try:
             outlines, picture = self._outlined(slide)
         except Exception:
-            # Whoever reads the reason wants to look at the slide.
+            # Whoever reads the reason wants to look at the slide; the plan notices when it is replaced.
+            write_json(refused, {"slide_fingerprint": slide_fingerprint(slide)}, checksum=True)
             if shown := refused_picture(slide):
                 shown.write(self.refused(slide))
             raise

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from ccl.config.sections import DownloadSettings
-from ccl.io.errors import InputError, StageError
+from ccl.io.errors import InputError, MachineError, StageError
 from ccl.io.formats import ManifestRow
 from ccl.io.gdc import GdcFile
 from ccl.io.shards import Shard, run_shard
@@ -125,7 +125,7 @@ def test_a_full_disk_ends_the_stage_with_one_message(tmp_path: Path, gdc: Gdc, m
 
     cohort = Cohort(tmp_path, gdc, {})
     monkeypatch.setattr(Server, "_transfer", full)
-    with pytest.raises(StageError, match="download: the disk is full"):
+    with pytest.raises(MachineError, match="the disk is full"):
         cohort.download()
 
 

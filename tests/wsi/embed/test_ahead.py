@@ -187,3 +187,21 @@ def test_stopping_in_the_middle_leaves_no_thread_and_no_open_slide(tmp_path, pre
     reading.stop()
     assert threading.active_count() == before
     assert all(reader.closed for reader in opened)
+
+
+def test_a_thread_that_ends_without_an_answer_is_a_full_memory_and_no_endless_wait(tmp_path, pretend, monkeypatch):
+    pretend()
+    monkeypatch.setattr("ccl.wsi.embed.ahead.PATIENCE_S", 0.05)
+    monkeypatch.setattr("ccl.wsi.embed.ahead.LONGEST_TASK_S", 0.05)
+
+    def lost(future, result):
+        raise MemoryError
+
+    monkeypatch.setattr("concurrent.futures.Future.set_result", lost)
+    jobs = [job(tmp_path, "a", grid(64, 2))]
+    reading = ReadAhead(jobs, batch_size=4, threads=1, pin=False)
+    try:
+        with pytest.raises(MemoryError, match="a thread that reads the slide has ended"):
+            list(reading.batches(jobs[0].slide))
+    finally:
+        reading.stop()

@@ -208,6 +208,7 @@ SQUARE = mapping(box(0, 0, 500, 500))
     [
         ("{", "a.geojson", "is not GeoJSON"),
         ('"text"', "a.geojson", "is not GeoJSON"),
+        ("[" * 100_000, "a.geojson", "is not GeoJSON"),
         ('{"type": "Feature"}', "a.geojson", "is not GeoJSON"),
         ('{"type": "Polygon", "coordinates": [[[0, NaN], [0, 9], [9, 9]]]}', "a.geojson", "is not GeoJSON"),
         ('{"type": "Polygon", "coordinates": [[[0, 0], [9, 9]]]}', "a.geojson", "is not GeoJSON"),

@@ -36,9 +36,19 @@ def image():
     return np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def run(tmp_path, *slides, settings=SETTINGS, **options):
+def run(tmp_path, *slides, settings=SETTINGS, missing=(), **options):
     shard = Shard(slides, None, tmp_path / "tissue/manifests/0.tsv", **options)
-    return run_shard(TissueStage(tmp_path / "tissue", settings), shard)
+    return run_shard(TissueStage(tmp_path / "tissue", settings, missing), shard)
+
+
+def test_only_a_slide_that_was_missing_before_the_run_is_excluded(tmp_path, write_slide, image):
+    slide = write_slide(image, file_mpp=2.0)
+    gone = replace(slide, slide_id="gone", path=tmp_path / "gone.tiff")
+    with pytest.raises(StageError, match="gone: the slide's file does not exist, and did when the run was planned"):
+        run(tmp_path, slide, gone, on_bad_slide="exclude")
+    assert not (tmp_path / "tissue/manifests/0.tsv").exists()
+    rows = run(tmp_path, slide, gone, missing=["gone"], on_bad_slide="exclude")
+    assert [(row.slide_id, row.status) for row in rows] == [("slide", "ok"), ("gone", "excluded")]
 
 
 @pytest.mark.parametrize("downsamples", [(), (4,), (4, 16)])
@@ -178,11 +188,11 @@ def test_bad_slides_do_not_stop_the_others_and_are_named(tmp_path, write_slide, 
     bad.append(write_slide(image[:300], name="unscaled"))
     good = write_slide(image, name="good", file_mpp=2.0)
     with pytest.raises(StageError) as caught:
-        run(tmp_path, *bad, good)
+        run(tmp_path, *bad, good, missing=["absent"])
     assert all(f"slide {slide.slide_id}" in str(caught.value) for slide in bad)
     assert (tmp_path / "tissue/good.geojson").exists()
     assert not (tmp_path / "tissue/manifests/0.tsv").exists()
-    rows = run(tmp_path, *bad, good, on_bad_slide="exclude")
+    rows = run(tmp_path, *bad, good, missing=["absent"], on_bad_slide="exclude")
     assert [row.status for row in rows] == ["excluded"] * 4 + ["ok"]
     assert [row.status for row in read_manifest(tmp_path / "tissue/manifests/0.tsv")] == [row.status for row in rows]
 
