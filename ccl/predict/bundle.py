@@ -24,7 +24,8 @@ from ccl.io.bags import read_members
 from ccl.io.checksums import sha256
 from ccl.io.errors import InputError
 from ccl.io.files import atomic_path, read_table
-from ccl.predict.card import WEIGHTS, Card
+from ccl.io.origin import record
+from ccl.predict.card import CARD, VERSION, WEIGHTS, Card
 from ccl.predict.patients import mean_patches, source_of
 from ccl.predict.ranges import FeatureRange, GeneRange, scales_of
 from ccl.train.store import read_tensors
@@ -108,6 +109,13 @@ def make_bundle(
         sha256=digest,
         covariates=[asdict(covariate) for covariate in tables.clinical.covariates] if tables.clinical else (),
     ).write(out)
+    record(
+        "bundle",
+        VERSION,
+        outputs=[out / CARD, out / WEIGHTS],
+        inputs={"fold": [file for run in folds for file in run.files], **inputs.by_use},
+        settings={"seeds": facts["seeds"], "preprocessing": dict(preprocessing)},
+    )
 
 
 def _check_inputs(run: FoldRun, fold: Fold, tensors: Mapping[str, Tensor]) -> None:

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ccl.config.keys import recorded
 from ccl.config.sections import EmbedSettings
 from ccl.io.errors import SlideError
 from ccl.io.files import digest
@@ -88,6 +90,10 @@ class EmbedStage:
         return digest(
             "embed", VERSION, upstream.key, get_encoder(self.settings.encoder).recipe, self.weights, self.settings.dtype
         )
+
+    def facts(self) -> dict[str, Any]:
+        """Return ``version`` and ``settings`` with the digest of the weights, for the record of the origin."""
+        return {"version": VERSION, "settings": {**recorded(self.settings), "weights": self.weights}}
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         """Return the key and the number of patches of a finished file."""

@@ -57,6 +57,10 @@ class TileStage(SlideStage):
         assert upstream is not None, "tile follows tissue"
         return digest("tile", VERSION, upstream.key, recorded(self.settings))
 
+    def facts(self) -> dict[str, Any]:
+        """Return ``version`` and ``settings``, for the record of the origin."""
+        return {"version": VERSION, "settings": recorded(self.settings)}
+
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         """Return the key and the number of patches of a finished slide."""
         return stored_count(self.output(slide), "coords") if self.picture(slide).exists() else None
