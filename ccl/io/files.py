@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO, cast
 
+from ccl.io.bounds import FREE_TABLE_BYTES, check_size
 from ccl.io.checksums import MEND, check, checksum_file, sha256
 from ccl.io.errors import DamageError, InputError
 
@@ -167,7 +168,7 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
     intact(path)
     separator = _separator(path)
     try:
-        _check_no_nul(path)
+        _check_content(path)
         # The header is read separately: pandas renames a repeated column, and takes the first column of a table whose
         # header is too short for the index, both without a word.
         with open_text(path) as lines:
@@ -211,7 +212,7 @@ def read_rows(path: Path, *, required: tuple[str, ...] = ()) -> tuple[list[str],
     """
     intact(path)
     try:
-        _check_no_nul(path)
+        _check_content(path)
         with open_text(path) as text:
             reader = csv.reader(text, delimiter=_separator(path), strict=True)
             header = next(cells for cells in reader if cells)
@@ -249,14 +250,20 @@ def _open_bytes(path: Path) -> BinaryIO:
         return cast(BinaryIO, gzip.open(path))
     if path.suffix == ".zip":
         archive = zipfile.ZipFile(path)
-        return cast(BinaryIO, archive.open(archive.namelist()[0]))
+        try:
+            return cast(BinaryIO, archive.open(archive.namelist()[0]))
+        except (IndexError, RuntimeError) as error:  # an empty archive; a password
+            raise zipfile.BadZipFile(str(error)) from error
     return path.open("rb")
 
 
-def _check_no_nul(path: Path) -> None:
-    """Raise ValueError if there is a NUL byte, at which readers of tables end a cell without a word."""
+def _check_content(path: Path) -> None:
+    """Raise an error for a NUL byte, at which readers of tables end a cell without a word, and for a bomb."""
+    size, stored = 0, path.stat().st_size
     with _open_bytes(path) as content:
         while block := content.read(1 << 20):
+            size += len(block)
+            check_size(path, size, stored, free=FREE_TABLE_BYTES)
             if b"\0" in block:
                 raise ValueError("a NUL byte: the file is damaged, or not UTF-8 but UTF-16")
 
@@ -340,8 +347,8 @@ def intact(path: Path) -> Path:
 
 
 def existing(path: Path) -> Path:
-    """Return `path`, or raise :class:`InputError` if there is no such file or folder."""
-    if not path.exists():
+    """Return `path`, or raise :class:`InputError` if there is no such file or folder, or a device or pipe instead."""
+    if not (path.is_file() or path.is_dir()):
         raise InputError(
             "no such file",
             where=str(path),

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import h5py
 
 from ccl.io.apart import Apart
+from ccl.io.bounds import check_h5
 from ccl.io.checksums import check
 from ccl.io.errors import CclError, InputError
 from ccl.io.files import UNFINISHED, existing, read_json, read_rows
@@ -182,6 +183,7 @@ def read_h5(path: Path) -> None:
                 item[start : start + rows]
 
     with h5py.File(path, "r", locking=False) as file:
+        check_h5(path, file)
         file.visititems(read)
 
 
@@ -222,7 +224,7 @@ def _row_problems(row: ManifestRow, manifest: Path, found: Mapping[Path, Any], a
         return
     if (path.suffix == ".geojson" or path.parent.name == "tile") and not path.with_suffix(".jpg").exists():
         yield Problem(path.with_suffix(".jpg"), "missing", manifest, damaged=False)
-    if not path.exists():
+    if not path.is_file():
         yield Problem(path, "missing", manifest, damaged=False)
         return
     if manifest.parent.parent.name == "import":

@@ -21,7 +21,7 @@ from ccl.io.errors import SlideError
 from ccl.io.files import digest
 from ccl.io.formats import Features, ManifestRow, Tiles, stored_count
 from ccl.io.progress import say
-from ccl.io.shards import Job
+from ccl.io.shards import Job, SlideStage
 from ccl.io.sheets import Slide
 from ccl.wsi.embed import VERSION
 from ccl.wsi.embed.ahead import Batch, ReadAhead
@@ -49,7 +49,7 @@ class Meter:
 
 
 @dataclass
-class EmbedStage:
+class EmbedStage(SlideStage):
     """The ``embed`` stage of :func:`ccl.io.shards.run_shard`.
 
     The encoder is built before the first slide is read, and only if there is one to read.

@@ -34,6 +34,10 @@ ASPECT = 0.01
 """Tolerance of a mask's proportions relative to the slide's, in addition to one pixel for rounding."""
 
 
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+"""Exceptions of reading JSON of another layout, or nested too deeply."""
+
+
 def annotation_digest(slide: Slide) -> str:
     """Return a digest of the whole content of a slide's annotation.
 
@@ -160,7 +164,7 @@ def _polygons(slide: Slide, path: Path) -> list[tuple[str, BaseGeometry]]:
         shapes = [shapely.force_2d(shape(_geometry(item))) for item in items]
         if not np.isfinite(shapely.get_coordinates(shapes)).all():
             raise ValueError("a coordinate that is not a number")
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, shapely.errors.ShapelyError) as error:
+    except (*MALFORMED, shapely.errors.ShapelyError) as error:
         raise _refused(
             slide,
             "the annotation is not GeoJSON",
