@@ -16,7 +16,7 @@ import torch
 from ccl.data.batch import Shape
 from ccl.io.apart import Apart
 from ccl.io.bounds import FREE_BYTES
-from ccl.io.errors import InputError
+from ccl.io.errors import DamageError, InputError
 from ccl.io.files import existing, fingerprint, read_rows, read_table
 from ccl.io.formats import Features, FeaturesHead, Genomics
 from ccl.io.interop.importing import measure

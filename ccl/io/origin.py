@@ -118,7 +118,6 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
-@lru_cache
 def git_state(folder: Path, tracked: str = ".") -> dict[str, Any] | None:
     """Return ``commit`` of a folder, and whether tracked files were ``changed`` since; None if git does not know it.
 

@@ -22,6 +22,7 @@ from ccl.io.formats import newest_rows, read_manifest, stored_key
 from ccl.io.interop.importing import import_key
 from ccl.io.origin import FOLDER
 from ccl.io.sheets import Slide
+from ccl.pages.numbers import plural
 from ccl.wsi.reader.opening import slide_fingerprint
 from ccl.wsi.tissue.outlines import stored_outlines
 
@@ -313,7 +314,7 @@ def lines(chain: Chain) -> Iterator[str]:
             ", ".join(_here(path) for path in list(job.outputs)[:3]) + (", ..." if len(job.outputs) > 3 else "")
         )
         made = f"  made by {job.origin.stage} (version {job.origin.version}) in environment {letter}"
-        yield _clean(made + (f", {job.slides} slides" if job.slides else ""))
+        yield _clean(made + (f", {plural(job.slides, 'slide')}" if job.slides else ""))
         if job.origin.settings:
             yield _clean(f"  settings: {json.dumps(job.origin.settings)}")
         for source in job.sources:
@@ -324,8 +325,8 @@ def lines(chain: Chain) -> Iterator[str]:
         yield _clean(f"not recorded: {_here(path)} (an older version of ccl made it)")
     for fault in chain.broken:
         yield _clean(f"BROKEN: {fault}")
-    state = f"broken in {len(chain.broken)} places" if chain.broken else "whole"
-    yield f"the chain is {state}: {len(chain.jobs)} jobs, {len(chain.files)} files"
+    state = "broken" if chain.broken else "whole, as far as it is recorded" if chain.unknown else "whole"
+    yield f"the chain is {state}: {plural(len(chain.jobs), 'job')}, {plural(len(chain.files), 'file')} read"
 
 
 def _about(source: Source) -> str:
