@@ -16,7 +16,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ import numpy as np
 import pandas as pd
 import yaml
 from safetensors.numpy import load_file
+
+from ccl.io.origin import packages
+from ccl.results.golden import GOLDEN, key_numbers
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,6 +67,9 @@ STAGES = (
     "added",
     "components",
 )
+
+LEAST_TOLERANCE = 1e-6
+"""Relative tolerance of stages whose numbers hardly differ between machines."""
 
 VOLATILE = re.compile(r"second|cost|sha256|version|mtime|savetodir|path|thread|weights|digest")
 """Entries that differ from run to run, or are no results."""
@@ -146,14 +152,30 @@ def compare(first: Path, second: Path) -> pd.DataFrame:
     return grouped.agg(largest="max", differing=lambda each: int((each > 0).sum()), arrays="size").reset_index()
 
 
+def write_golden(folder: Path, machines: Sequence[str]) -> None:
+    """Write the key numbers of the first run, with tolerances ten times as large as the differences of the others."""
+    runs = [key_numbers(folder / name / "results") for name in ("this", *machines)]
+    tolerances = {
+        stage: max(
+            LEAST_TOLERANCE, 10 * max(abs(run[stage][name] - x) / abs(x) for run in runs for name, x in numbers.items())
+        )
+        for stage, numbers in runs[0].items()
+    }
+    shown = {"packages": packages(), "tolerances": tolerances, "numbers": runs[0]}
+    (ROOT / "ccl" / "results" / GOLDEN).write_text(json.dumps(shown, indent=2) + "\n")
+
+
 def main() -> None:
     """Run, compare, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="folder for the runs, of 1 GB")
     parser.add_argument("--machines", nargs="+", default=list(MACHINES)[1:], choices=list(MACHINES)[1:])
+    parser.add_argument("--golden", action="store_true", help="write the numbers that `ccl demo --check` compares")
     options = parser.parse_args()
     folder = options.folder.absolute()
     first = run(folder, "this", MACHINES["this"])
+    if options.golden:
+        write_golden(folder, options.machines)
     for name in options.machines:
         table = compare(first, run(folder, name, MACHINES[name]))
         table.to_csv(folder / f"{name}.csv", index=False)

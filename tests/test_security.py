@@ -5,29 +5,38 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import struct
 import zipfile
+import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 import torch
 
+from ccl.config.check import read_config
+from ccl.config.sections import TissueSettings
 from ccl.data.batch import Shape
-from ccl.io.apart import Apart
 from ccl.io.bounds import FREE_BYTES
-from ccl.io.errors import DamageError, InputError
+from ccl.io.errors import CclError, InputError, SlideError
 from ccl.io.files import existing, fingerprint, read_rows, read_table
-from ccl.io.formats import Features, FeaturesHead, Genomics
+from ccl.io.formats import Features, FeaturesHead, Genomics, ManifestRow, write_manifest
 from ccl.io.interop.importing import measure
+from ccl.io.sheets import Slide
 from ccl.methods import METHODS, hyper
 from ccl.methods.build import build
 from ccl.nn.replicas import Replicas
 from ccl.pages.svg import faults
 from ccl.predict.card import _too_large
-from ccl.results.verify import read_h5
+from ccl.report.patients import _read_svg
+from ccl.results.verify import read_h5, verify_results
 from ccl.train.store import DRAWN, build_model
+from ccl.wsi.reader.patches import thumbnail
+from ccl.wsi.reader.protocol import Level
 from ccl.wsi.reader.scale import _from_ome
+from ccl.wsi.tissue.annotation import read_annotation
 from tests.conftest import ROOT
 
 SECRET = np.arange(12, dtype=np.float32).reshape(3, 4)
@@ -108,17 +117,6 @@ def test_ordinary_files_are_within_the_bounds(tmp_path: Path) -> None:
     assert Features.read(path).features.shape == (1000, 64)
 
 
-def _greedy(path: Path) -> int:
-    return len(np.ones(1 << 36, np.uint8))
-
-
-def test_a_file_of_unknown_origin_cannot_fill_the_memory(tmp_path: Path) -> None:
-    path = tmp_path / "small.h5"
-    path.write_bytes(b"small")
-    with Apart() as apart, pytest.raises(DamageError, match="16 GiB of memory"):
-        apart.read(_greedy, path)
-
-
 # ---- tensors -----------------------------------------------------------------------------------------------------
 
 
@@ -132,7 +130,7 @@ def test_a_tensor_that_repeats_one_number_a_billion_times_is_refused(tmp_path: P
 
 def test_a_zipped_tensor_that_becomes_too_large_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "bomb.pt"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("archive/data.pkl", b"")
         with archive.open("archive/data/0", "w", force_zip64=True) as member:
             for _ in range(5):
@@ -213,6 +211,22 @@ def test_a_device_or_pipe_in_place_of_a_file_is_never_read(tmp_path: Path, read:
             read(path)  # type: ignore[operator]
 
 
+def test_a_manifest_of_others_makes_verify_read_no_device(tmp_path: Path) -> None:
+    manifest = tmp_path / "results" / "blca" / "import" / "uni" / "manifest.tsv"
+    write_manifest(manifest, [ManifestRow("A", "ok", Path("/dev/zero"), "k", 1, "")])
+    assert [(problem.path, problem.found) for problem in verify_results(tmp_path / "results").problems] == [
+        (Path("/dev/zero"), "missing")
+    ]
+
+
+def test_yaml_makes_no_objects(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"results: !!python/object/apply:os.mkdir [{tmp_path / 'made'}]")
+    with pytest.raises(CclError):
+        read_config(path)
+    assert not (tmp_path / "made").exists()
+
+
 # ---- pages -------------------------------------------------------------------------------------------------------
 
 PLAIN = '<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1">{}</svg>'
@@ -254,6 +268,12 @@ def test_a_figure_of_matplotlib_is_as_it_should_be(tmp_path: Path) -> None:
     assert "<script>" not in drawn
 
 
+def test_the_report_refuses_such_a_figure(tmp_path: Path) -> None:
+    (tmp_path / "genes.svg").write_text(PLAIN.format("<script>alert(1)</script>"))
+    with pytest.raises(InputError, match="an element script"):
+        _read_svg(tmp_path / "genes.svg")
+
+
 def test_an_svg_of_entities_is_refused() -> None:
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;">]>' + PLAIN.format("<text>&b;</text>")[21:]
     assert faults(bomb)
@@ -267,6 +287,38 @@ def test_xml_of_a_slide_with_entities_is_not_read() -> None:
     assert _from_ome({"tiff.ImageDescription": pixels.format("0.5")}) == (0.5, 0.5)
     bomb = '<!DOCTYPE OME [<!ENTITY a "0.5">]>' + pixels.format("&a;")
     assert _from_ome({"tiff.ImageDescription": bomb}) is None
+
+
+def annotated(tmp_path: Path, name: str, content: bytes) -> Slide:
+    (tmp_path / name).write_bytes(content)
+    return Slide("A", "a", tmp_path / "slide.svs", None, tmp_path / name)
+
+
+def test_a_deeply_nested_annotation_is_refused(tmp_path: Path) -> None:
+    for content in ("[" * 100_000, '{"type": "FeatureCollection", "features": [' + NESTED * 5_000):
+        slide = annotated(tmp_path, "outline.geojson", content.encode())
+        with pytest.raises(SlideError, match="not GeoJSON"):
+            read_annotation(slide, (100, 100), (10, 10), TissueSettings())
+
+
+NESTED = '{"type": "GeometryCollection", "geometries": ['
+
+
+def test_a_mask_of_too_many_pixels_is_refused(tmp_path: Path) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", 1 << 16, 1 << 16, 8, 0, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    with pytest.raises(SlideError, match="the mask cannot be read"):
+        read_annotation(annotated(tmp_path, "mask.png", png), (1 << 16, 1 << 16), (10, 10), TissueSettings())
+
+
+def test_a_slide_of_too_many_pixels_is_refused() -> None:
+    size = (1 << 30, 1 << 30)
+    slide = SimpleNamespace(slide_id="A", dimensions=size, mpp=0.25, levels=(Level(*size, 1.0),))
+    with pytest.raises(SlideError, match="too large"):
+        thumbnail(slide, 8.0)  # type: ignore[arg-type]
 
 
 # ---- networks ----------------------------------------------------------------------------------------------------

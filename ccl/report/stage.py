@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ccl.config.sections import ReportSettings
 from ccl.evaluate import PROTOCOLS
-from ccl.io.files import read_json, write_table, write_text
+from ccl.io.files import for_spreadsheets, read_json, write_table, write_text
 from ccl.io.origin import record
 from ccl.io.progress import progress
 from ccl.pages.numbers import format_p
@@ -77,7 +77,7 @@ def write_report(
     tables = make_tables(cohorts) | {one.name: one.table for one in described}
     drawn = _draw(cohorts, out / "figures")
     for name, table in tables.items():
-        write_table(out / "tables" / f"{name}.csv", table)
+        write_table(out / "tables" / f"{name}.csv", for_spreadsheets(table))
     for_paper = latex_tables(tables, evaluations_of(cohorts))
     for_paper |= {one.name: one.latex(cohorts) for one in described}
     for name, text in for_paper.items():
