@@ -40,15 +40,16 @@ def omics_options(path: click.Path) -> Callable[[Any], Any]:
 @settings_options(DemoSettings)
 def demo(out: Path | None, check: bool, settings: DemoSettings) -> None:
     """Make the synthetic cohort in OUT; or check that this installation computes what ours does."""
-    from ccl.demo.make import make_demo
-    from ccl.results.golden import check_demo
-
     if check:
+        from ccl.results.golden import check_demo
+
         same, lines = check_demo(out or Path("results/demo"))
         click.echo("\n".join(lines))
         sys.exit(not same)
     if out is None:
         raise click.UsageError("name the folder OUT to make")
+    from ccl.demo.make import make_demo
+
     make_demo(out, settings)
 
 
