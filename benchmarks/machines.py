@@ -68,8 +68,11 @@ STAGES = (
     "components",
 )
 
-LEAST_TOLERANCE = 1e-6
-"""Relative tolerance of stages whose numbers hardly differ between machines."""
+SLACK = 5
+"""How many times the largest difference is tolerated by `ccl demo --check`."""
+
+LEAST_TOLERANCE = 1e-5
+"""Relative tolerance of numbers that hardly differ between machines."""
 
 VOLATILE = re.compile(r"second|cost|sha256|version|mtime|savetodir|path|thread|weights|digest")
 """Entries that differ from run to run, or are no results."""
@@ -152,17 +155,20 @@ def compare(first: Path, second: Path) -> pd.DataFrame:
     return grouped.agg(largest="max", differing=lambda each: int((each > 0).sum()), arrays="size").reset_index()
 
 
-def write_golden(folder: Path, machines: Sequence[str]) -> None:
-    """Write the key numbers of the first run, with tolerances ten times as large as the differences of the others."""
-    runs = [key_numbers(folder / name / "results") for name in ("this", *machines)]
-    tolerances = {
-        stage: max(
-            LEAST_TOLERANCE, 10 * max(abs(run[stage][name] - x) / abs(x) for run in runs for name, x in numbers.items())
-        )
-        for stage, numbers in runs[0].items()
+def write_golden(results: Sequence[Path]) -> None:
+    """Write the key numbers of the first run, each with several times the largest difference of the other runs."""
+    first, *others = map(key_numbers, results)
+    numbers = {
+        stage: {name: [value, _tolerance(value, [run[stage][name] for run in others])] for name, value in own.items()}
+        for stage, own in first.items()
     }
-    shown = {"packages": packages(), "tolerances": tolerances, "numbers": runs[0]}
+    shown = {"packages": packages(), "numbers": numbers}
     (ROOT / "ccl" / "results" / GOLDEN).write_text(json.dumps(shown, indent=2) + "\n")
+
+
+def _tolerance(value: float, others: Sequence[float]) -> float:
+    largest = max(abs(other - value) for other in others) / (abs(value) or 1.0)
+    return float(f"{max(LEAST_TOLERANCE, SLACK * largest):.1g}")
 
 
 def main() -> None:
@@ -174,8 +180,6 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.folder.absolute()
     first = run(folder, "this", MACHINES["this"])
-    if options.golden:
-        write_golden(folder, options.machines)
     for name in options.machines:
         table = compare(first, run(folder, name, MACHINES[name]))
         table.to_csv(folder / f"{name}.csv", index=False)
