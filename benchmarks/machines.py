@@ -87,7 +87,7 @@ def run(folder: Path, name: str, variables: Mapping[str, str]) -> Path:
     config |= {"results": str(results), "data": str(folder / "data")}
     file = folder / name / "config.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(yaml.safe_dump(config))
+    file.write_text(yaml.safe_dump(config, sort_keys=False))
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", str(file)]
     command += ["--directory", str(folder / name), "--cores", variables.get("CORES", "2"), "--quiet"]
     command += ["--until", "evaluate", "added", "components"]

@@ -41,6 +41,7 @@ def record(
     inputs: Mapping[str, Files],
     settings: Mapping[str, Any] | None = None,
     slides: Mapping[Path, str] | None = None,
+    folder: Path | None = None,
 ) -> None:
     """Write down what the files of a job were made from.
 
@@ -49,15 +50,17 @@ def record(
     stage, version
         Name and ``VERSION`` of the stage.
     outputs : sequence of Path
-        What the job wrote; all lie in the folder of the first one, or below it.
+        What the job wrote; all lie in the folder of the record, or below it.
     inputs : mapping
         What it read, by use.
     settings : mapping, optional
         Settings of the stage, and its seeds.
     slides : mapping, optional
         Slides that it read, with :func:`ccl.wsi.reader.opening.slide_fingerprint`, as they are large.
+    folder : Path, optional
+        Folder that the record belongs to, if it is not that of the first output.
     """
-    folder = outputs[0].parent
+    folder = folder or outputs[0].parent
     files = [(use, path) for use, paths in inputs.items() for path in _paths(paths)]
     entry = {
         "stage": stage,

@@ -163,7 +163,7 @@ def _record(
         prefix = f"figures/{facts['cohort']}.{facts['encoder']}.{facts['model']}."
         mine = [name for name in made if name.startswith(prefix)]
         of_one.update(mine)
-        record("report", VERSION, outputs=[out / name for name in mine], inputs={"evaluation": own})
+        record("report", VERSION, outputs=[out / name for name in mine], inputs={"evaluation": own}, folder=out)
     rest = [name for name in made if name not in of_one]
     inputs = {"evaluation": [file for own in files for file in own], **others}
     record("report", VERSION, outputs=[out / name for name in ("report.html", *rest)], inputs=inputs, settings=settings)
