@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ccl.added import ARMS, Arm
+from ccl.added import ARMS, VERSION, Arm
 from ccl.added.arms import Prediction, predict_arms
 from ccl.added.association import associate
 from ccl.added.benefit import decision_curves
@@ -19,8 +19,9 @@ from ccl.added.resample import arm_facts, concordances, differences
 from ccl.evaluate.bootstrap import CONFIDENCE, RESAMPLES
 from ccl.evaluate.repeats import mean_facts
 from ccl.evaluate.times import chosen_months, judge_times
-from ccl.io.covariates import Clinical
+from ccl.io.covariates import CODING, Clinical
 from ccl.io.files import read_json, read_table, write_json, write_table
+from ccl.io.origin import record
 
 NAMES = ("cohort", "encoder", "model", "method", "weights", "synthetic")
 """Entries of ``evaluation.json`` that ``added.json`` repeats."""
@@ -87,6 +88,16 @@ def judge_added(*, evaluation: Path, clinical: Path, out: Path, months: Sequence
         out / "added.json",
         {**described, "protocols": {protocol: one.facts for protocol, one in found.items()}},
         checksum=True,
+    )
+    record(
+        "added",
+        VERSION,
+        outputs=[out / "added.json", *(out / f"{name}.csv" for name in TABLES)],
+        inputs={
+            "evaluation": [evaluation / "evaluation.json", evaluation / "risks.csv"],
+            "clinical": [clinical, clinical.parent / CODING],
+        },
+        settings={"months": list(months)},
     )
 
 

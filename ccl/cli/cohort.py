@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -34,10 +35,19 @@ def omics_options(path: click.Path) -> Callable[[Any], Any]:
 
 
 @click.command("demo")
-@click.argument("out", type=PATH)
+@click.argument("out", type=PATH, required=False)
+@click.option("--check", is_flag=True, help="compare the results of `make demo` (OUT, or results/demo) with ours")
 @settings_options(DemoSettings)
-def demo(out: Path, settings: DemoSettings) -> None:
-    """Make the synthetic cohort in OUT."""
+def demo(out: Path | None, check: bool, settings: DemoSettings) -> None:
+    """Make the synthetic cohort in OUT; or check that this installation computes what ours does."""
+    if check:
+        from ccl.results.golden import check_demo
+
+        same, lines = check_demo(out or Path("results/demo"))
+        click.echo("\n".join(lines))
+        sys.exit(not same)
+    if out is None:
+        raise click.UsageError("name the folder OUT to make")
     from ccl.demo.make import make_demo
 
     make_demo(out, settings)

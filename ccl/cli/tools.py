@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -89,4 +90,21 @@ def verify(results: Path, mend: bool) -> None:
         click.echo(f"make them again, with your --configfile: snakemake --cores 8 --force {' '.join(targets)}")
 
 
-COMMANDS = (config, doctor, encoders, models, verify)
+@click.command("provenance")
+@click.argument("file", type=PATH)
+@click.option("--data", type=PATH, multiple=True, help="folder to look in for files that were moved (repeat)")
+@click.option("--json", "as_json", is_flag=True, help="print W3C PROV-JSON")
+def provenance(file: Path, data: tuple[Path, ...], as_json: bool) -> None:
+    """Print where FILE comes from, back to slides and tables; exit with 1 if the chain is broken.
+
+    FILE is a figure, a table, an evaluation.json, a table of risks, a bundle.json, or a file of any stage.
+    """
+    from ccl.results.prov import as_prov
+    from ccl.results.provenance import lines, trace
+
+    chain = trace(file, data=data)
+    click.echo(json.dumps(as_prov(chain), indent=2) if as_json else "\n".join(lines(chain)))
+    sys.exit(bool(chain.broken))
+
+
+COMMANDS = (config, doctor, encoders, models, verify, provenance)

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from ccl.clinical import VERSION
 from ccl.clinical.characteristics import characteristics, groups_of
 from ccl.clinical.checks import check_association, check_names, imbalance, warnings
 from ccl.clinical.table import covariates_of, read_clinical
 from ccl.config import sections
-from ccl.io.covariates import Clinical
+from ccl.config.keys import recorded
+from ccl.io.covariates import CODING, Clinical
 from ccl.io.files import identified, read_table, write_table
+from ccl.io.origin import record
 
 
 def read_covariates(
@@ -65,6 +68,13 @@ def read_covariates(
         print(f"warning: {line}", file=sys.stderr)
     read.write(out / "clinical.csv")
     write_table(out / "characteristics.csv", characteristics(read, groups), checksum=True)
+    record(
+        "clinical",
+        VERSION,
+        outputs=[out / name for name in ("clinical.csv", CODING, "characteristics.csv")],
+        inputs={"table": table, "patients": patients, "folds": folds},
+        settings=recorded(clinical),
+    )
 
 
 def _followed(patients: Path | None) -> pd.DataFrame | None:

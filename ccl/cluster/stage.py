@@ -21,6 +21,7 @@ from ccl.io.bags import kind_of, mixed_encoders, read_features, read_members
 from ccl.io.errors import InputError, StageError
 from ccl.io.files import digest
 from ccl.io.formats import Clusters, ManifestRow, stored_key
+from ccl.io.origin import record
 from ccl.io.progress import progress
 from ccl.io.sheets import OnBadSlide
 
@@ -74,6 +75,13 @@ def cluster_cohort(
         )
     combined = _combine(found, left_out=left_out)
     combined.write(out)
+    record(
+        "cluster",
+        VERSION,
+        outputs=[out],
+        inputs={"manifest": manifests, "sheet": slides},
+        settings=recorded(settings),
+    )
     if combined.left_out:
         print(f"cluster: {len(combined.left_out)} patients left out", file=sys.stderr)
     print(f"cluster: {combined.empty_rate:.2%} of the clusters are empty", file=sys.stderr)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ccl.cohort import VERSION
 from ccl.cohort.draw import draw_folds, draw_held_out
 from ccl.cohort.endpoint import read_endpoint
 from ccl.cohort.folds import check_events, in_no_fold, read_folds, refuse_in_no_fold
@@ -17,9 +18,11 @@ from ccl.cohort.patients import FollowUp, read_patients, start_later
 from ccl.cohort.sites import read_sites
 from ccl.cohort.summary import summarise
 from ccl.cohort.words import fold_lines, notes
+from ccl.config.keys import recorded
 from ccl.config.sections import CohortSettings
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import identified, write_json, write_table
+from ccl.io.origin import record
 from ccl.io.sheets import SLIDE_COLUMNS, Slide, read_slide_sheet
 
 HELD_OUT = "held_out.csv"
@@ -95,6 +98,8 @@ def make_cohort(
     }
     inputs = {what: identified(paths) for what, paths in files.items() if paths}
     write_json(out / "summary.json", {**summary, "inputs": inputs}, checksum=True)
+    made = ["summary.json", "patients.csv", "slides.csv", "folds.csv", *([HELD_OUT] if len(validation) else [])]
+    record("cohort", VERSION, outputs=[out / name for name in made], inputs=files, settings=recorded(settings))
 
 
 def _follow_up(patients: Path, endpoint_table: Path | None, settings: CohortSettings, *, drawn: bool) -> FollowUp:

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from ccl.components import DECOMPOSED
+from ccl.components import DECOMPOSED, VERSION
 from ccl.components.statistics import similarity
 from ccl.components.vectors import Vectors, vectors_of
 from ccl.data.tables import read_tables
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.io.errors import ConfigError
 from ccl.io.files import write_json, write_table
+from ccl.io.origin import record
 from ccl.io.progress import progress
 
 PERPLEXITY = 30.0
@@ -67,6 +68,17 @@ def find_components(
     write_table(out / "components.csv", pd.concat([_points(fold) for fold in found]), checksum=True)
     write_table(out / "similarity.csv", similarity(found), checksum=True)
     write_json(out / "components.json", _facts(folds[0], found), checksum=True)
+    record(
+        "components",
+        VERSION,
+        outputs=[out / name for name in ("components.json", "components.csv", "similarity.csv")],
+        inputs={
+            "fold": [file for run in folds for file in run.files],
+            "genomics": genomics,
+            "clusters": clusters,
+            "clinical": clinical,
+        },
+    )
 
 
 def perplexity(points: int) -> float:

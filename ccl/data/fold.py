@@ -43,12 +43,23 @@ class Inputs:
     """With the coding of the covariates beside it."""
 
     @property
+    def by_use(self) -> dict[str, list[Path]]:
+        """Those that are given, by use."""
+        given: dict[str, list[Path | None]] = {
+            "patients": [self.patients],
+            "folds": [self.folds],
+            "genomics": [self.genomics],
+            "clusters": [self.clusters],
+            "sheet": [self.slides],
+            "manifest": list(self.manifests),
+            "clinical": [self.clinical, self.clinical.parent / CODING] if self.clinical else [],
+        }
+        return {use: [path for path in paths if path is not None] for use, paths in given.items()}
+
+    @property
     def paths(self) -> list[Path]:
         """Those that are given."""
-        files = [self.patients, self.folds, self.genomics, self.clusters, self.slides, *self.manifests]
-        if self.clinical:
-            files += [self.clinical, self.clinical.parent / CODING]
-        return [path for path in files if path is not None]
+        return [path for paths in self.by_use.values() for path in paths]
 
     def tables(self, reads: Collection[str], *, incomplete: bool = False) -> Tables:
         """Read the files that a method needs (:func:`read_tables`)."""

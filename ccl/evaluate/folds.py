@@ -46,6 +46,11 @@ class FoldRun:
         return int(self.facts["fold"])
 
     @property
+    def files(self) -> list[Path]:
+        """All that is needed to use its networks: ``run.json``, ``predictions.csv`` and ``model.safetensors``."""
+        return [self.folder / name for name in (*FILES, "model.safetensors")]
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """What the model reads: see :class:`ccl.methods.declaration.Method`."""
         return get_method(self.facts["method"], clinical="covariates" in self.facts).reads

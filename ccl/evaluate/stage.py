@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from ccl.evaluate import GIVEN, INNER, PROTOCOLS
+from ccl.evaluate import GIVEN, INNER, PROTOCOLS, VERSION
 from ccl.evaluate.folds import NAMES, FoldRun, read_folds
 from ccl.evaluate.given import read_predictions
 from ccl.evaluate.patterns import judge_patterns
@@ -19,6 +19,7 @@ from ccl.evaluate.repeats import mean_facts, risk_columns, split_repeats
 from ccl.evaluate.survival import compare_groups, kaplan_meier, t_test
 from ccl.evaluate.times import judge_times
 from ccl.io.files import write_json, write_table
+from ccl.io.origin import record
 
 
 def evaluate_runs(*, runs: Sequence[Path], out: Path, months: Sequence[float] = ()) -> None:
@@ -40,6 +41,8 @@ def evaluate_runs(*, runs: Sequence[Path], out: Path, months: Sequence[float] = 
     """
     folds = read_folds(runs)
     _evaluate(folds, [*PROTOCOLS, INNER] if folds[0].inner is not None else PROTOCOLS, out, months)
+    names = ("run.json", "predictions.csv", *(("history.csv",) if folds[0].inner is not None else ()))
+    _record(out, {"fold": [run.folder / name for run in folds for name in names]}, months)
 
 
 def evaluate_predictions(*, predictions: Path, out: Path, months: Sequence[float] = ()) -> None:
@@ -58,6 +61,7 @@ def evaluate_predictions(*, predictions: Path, out: Path, months: Sequence[float
         As :func:`ccl.evaluate.given.read_predictions` says.
     """
     _evaluate(read_predictions(predictions), [GIVEN], out, months)
+    _record(out, {"predictions": [predictions]}, months)
 
 
 def _evaluate(folds: Sequence[FoldRun], names: Sequence[str], out: Path, months: Sequence[float]) -> None:
@@ -69,6 +73,12 @@ def _evaluate(folds: Sequence[FoldRun], names: Sequence[str], out: Path, months:
     write_table(out / "calibration.csv", pd.concat([one.calibration for one in judged]), checksum=True)
     protocols = {one.protocol: one.facts for one in judged}
     write_json(out / "evaluation.json", {**_facts(folds, judged[0].risks), "protocols": protocols}, checksum=True)
+
+
+def _record(out: Path, inputs: Mapping[str, Sequence[Path]], months: Sequence[float]) -> None:
+    names = ("evaluation.json", "risks.csv", "curves.csv", "calibration.csv")
+    outputs = [out / name for name in names]
+    record("evaluate", VERSION, outputs=outputs, inputs=inputs, settings={"months": list(months)})
 
 
 @dataclass(frozen=True)

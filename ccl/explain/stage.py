@@ -13,12 +13,13 @@ import torch
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from ccl.config.keys import recorded
 from ccl.config.sections import ExplainSettings
 from ccl.data.intervals import survival_at
 from ccl.data.tables import Tables, read_tables
 from ccl.evaluate.folds import FoldRun, read_folds
 from ccl.evaluate.survival import kaplan_meier
-from ccl.explain import EXPLAINED, figures
+from ccl.explain import EXPLAINED, VERSION, figures
 from ccl.explain.cases import Case, choose_cases
 from ccl.explain.explanation import Explanation, explain_patient
 from ccl.explain.maps import Examples, SlideMap, make_maps, write_geojson
@@ -26,6 +27,7 @@ from ccl.explain.page import render_patient
 from ccl.io.bags import read_members
 from ccl.io.errors import ConfigError
 from ccl.io.files import read_table, write_json, write_table, write_text
+from ccl.io.origin import record
 from ccl.io.progress import progress
 from ccl.io.sheets import read_slide_sheet
 from ccl.pages.style import caveats, house_style, inline, save
@@ -81,7 +83,22 @@ def explain_patients(
         explanation = explain_patient(case, tables)
         maps, examples = make_maps(members.bags[case.patient], sheet, explanation, tables.clusters)
         case = replace(case, run=replace(case.run, facts={**case.run.facts, "patches": patches}))
-        _write(out / case.patient, case, explanation, maps, examples, cohort=cohort, tables=tables)
+        written = _write(out / case.patient, case, explanation, maps, examples, cohort=cohort, tables=tables)
+        record(
+            "explain",
+            VERSION,
+            outputs=written,
+            inputs={
+                "fold": case.run.files,
+                "patients": outcomes,
+                "genomics": genomics,
+                "clusters": clusters,
+                "clinical": clinical,
+                "sheet": slides,
+                "manifest": manifests,
+            },
+            settings=recorded(settings),
+        )
 
 
 def _check_method(run: FoldRun) -> None:
@@ -104,8 +121,8 @@ def _write(
     *,
     cohort: pd.DataFrame,
     tables: Tables,
-) -> None:
-    """Write the folder of one patient, the page last."""
+) -> list[Path]:
+    """Write the folder of one patient, the page last, and return its files, the page first."""
     write_table(folder / "attention.csv", attention_table(explanation, tables))
     write_table(folder / "attributions.csv", explanation.attributions)
     write_table(folder / "survival.csv", survival_table(case, explanation))
@@ -121,6 +138,10 @@ def _write(
     facts = _facts(case, explanation, maps) | _of_covariates(case, explanation, tables) | {"figures": alts}
     write_json(folder / "explanation.json", facts)
     write_text(folder / "explanation.html", render_patient(case, explanation, maps, drawn, facts=facts))
+    names = ("explanation.html", "explanation.json", "attention.csv", "attributions.csv", "survival.csv")
+    pictures = [folder / "figures" / f"{name}.{suffix}" for name in drawn for suffix in ("svg", "png")]
+    outlined = [folder / f"{slide.slide_id}.geojson" for slide in maps if slide.places is not None]
+    return [*(folder / name for name in names), *pictures, *outlined]
 
 
 def survival_table(case: Case, explanation: Explanation) -> pd.DataFrame:

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
+from ccl.config.keys import recorded
 from ccl.config.sections import GenomicsSettings
+from ccl.genomics import VERSION
 from ccl.genomics.aliases import read_aliases
 from ccl.genomics.coverage import check_tables, choose_covered, coverage_table, measure, use, warnings
 from ccl.genomics.gmt import choose, read_families
 from ccl.genomics.tables import open_omics
 from ccl.io.files import identified, write_json, write_table
 from ccl.io.formats import COVERAGE, Family, Genomics
+from ccl.io.origin import record
 
 
 def group_genomics(
@@ -69,6 +72,8 @@ def group_genomics(
     write_table(out.parent / f"{COVERAGE}.csv", coverage_table(measured, low), checksum=True)
     write_json(out.parent / f"{COVERAGE}.json", {"tables": [one.row for one in used], "warnings": notes}, checksum=True)
     Genomics(tuple(map(str, table.index)), tuple(groups), inputs).write(out)
+    made = [out, *(out.parent / f"{COVERAGE}.{suffix}" for suffix in ("csv", "json"))]
+    record("genomics", VERSION, outputs=made, inputs=files, settings=recorded(settings))
 
 
 def _say(lines: Iterable[object]) -> None:

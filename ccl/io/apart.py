@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import resource
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,6 +18,9 @@ SECONDS = 60.0
 
 BYTES_PER_SECOND = 2e6
 """Further time for its bytes; slow network disks are ten times as fast."""
+
+MEMORY_BYTES = 1 << 34
+"""Memory that a reader may take, in addition to four times the size of the file."""
 
 
 class Apart:
@@ -39,7 +43,8 @@ class Apart:
         Raises
         ------
         DamageError
-            The file is not read within `seconds` and further time for its size, or the process crashes.
+            The file is not read within `seconds` and further time for its size, it fills the memory, or the process
+            crashes.
         Exception
             What the reader raises.
         """
@@ -57,6 +62,9 @@ class Apart:
             raise DamageError(
                 "a file that cannot be read", where=str(path), found=answer or f"no answer in {limit:.0f} s", todo=MEND
             )
+        if isinstance(answer, MemoryError):
+            found = f"it takes more than {MEMORY_BYTES >> 30} GiB of memory"
+            raise DamageError("a file that cannot be read", where=str(path), found=found, todo=MEND) from answer
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -84,6 +92,13 @@ class Apart:
             self._process = None
 
 
+def _limit_memory(path: Path) -> None:
+    """Let a reader take so much memory as files need that are what they seem to be."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limit = used + MEMORY_BYTES + 4 * path.stat().st_size
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
 def _serve(connection: Connection) -> None:
     """Answer requests until the other end is closed."""
     while True:
@@ -92,6 +107,7 @@ def _serve(connection: Connection) -> None:
         except EOFError:
             return
         try:
+            _limit_memory(path)
             answer = reader(path)
         except Exception as error:
             answer = error

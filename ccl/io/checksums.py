@@ -39,6 +39,17 @@ def recorded_checksum(path: Path) -> str | None:
         return None
 
 
+def content_digest(path: Path) -> str:
+    """Return the sha256 of a file: the recorded one, with which readers have compared the file, or else a new one."""
+    return recorded_checksum(path) or digest_now(path)
+
+
+def digest_now(path: Path) -> str:
+    """Return the sha256 of a file as it is; one that did not change since this process read it is not read again."""
+    about = path.stat()
+    return _digest(path, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+
+
 def check(path: Path) -> bool:
     """Compare a file with its checksum; return False if it has none.
 
@@ -52,8 +63,7 @@ def check(path: Path) -> bool:
     expected = recorded_checksum(path)
     if expected is None:
         return False
-    about = path.stat()
-    found = _digest(path, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+    found = digest_now(path)
     if found != expected:
         raise DamageError(
             "a file is damaged, or was changed after ccl wrote it",

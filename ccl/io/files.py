@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TextIO, cast
 
+from ccl.io.bounds import FREE_TABLE_BYTES, check_size
 from ccl.io.checksums import MEND, check, checksum_file, sha256
 from ccl.io.errors import DamageError, InputError, machine_error
 from ccl.io.headers import check_delimiter, check_repeated, check_width
@@ -295,9 +296,9 @@ class Row(NamedTuple):
 def open_text(path: Path) -> TextIO:
     """Open a text file in UTF-8, also one in ``.gz`` or ``.zip``; :data:`UNREADABLE` is what reading it may raise.
 
-    A NUL byte is an error.
+    A NUL byte is an error, and so is a file that becomes far larger than it is.
     """
-    content = io.BufferedReader(_Checked(_open_bytes(path)), BUFFER_BYTES)
+    content = io.BufferedReader(_Checked(path), BUFFER_BYTES)
     return io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
 
 
@@ -310,15 +311,19 @@ def _open_bytes(path: Path) -> BinaryIO:
         names = archive.namelist()
         if len(names) != 1:
             raise zipfile.BadZipFile(f"{len(names)} files in the archive, and not one")
-        return cast(BinaryIO, archive.open(names[0]))
+        try:
+            return cast(BinaryIO, archive.open(names[0]))
+        except RuntimeError as error:  # a password
+            raise zipfile.BadZipFile(str(error)) from error
     return path.open("rb")
 
 
 class _Checked(io.RawIOBase):
-    """The bytes of a table; reading a NUL byte, at which readers end a cell without a word, raises ``csv.Error``."""
+    """The bytes of a table; a NUL byte, at which readers end a cell without a word, and a bomb raise an error."""
 
-    def __init__(self, content: BinaryIO) -> None:
-        self._content = content
+    def __init__(self, path: Path) -> None:
+        self._path, self._content = path, _open_bytes(path)
+        self._size, self._stored = 0, path.stat().st_size
 
     def readable(self) -> bool:
         """Return that this can be read."""
@@ -327,6 +332,8 @@ class _Checked(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Read into a buffer, and return the number of bytes."""
         block = self._content.read(len(buffer))
+        self._size += len(block)
+        check_size(self._path, self._size, self._stored, free=FREE_TABLE_BYTES)
         if b"\0" in block:
             raise csv.Error("a NUL byte: the file is damaged, or not UTF-8 but UTF-16")
         buffer[: len(block)] = block
@@ -382,8 +389,8 @@ def intact(path: Path) -> Path:
 
 
 def existing(path: Path) -> Path:
-    """Return `path`, or raise :class:`InputError` if there is no such file or folder."""
-    if not path.exists():
+    """Return `path`, or raise :class:`InputError` if there is no such file or folder, or a device or pipe instead."""
+    if not (path.is_file() or path.is_dir()):
         raise InputError(
             "no such file",
             where=str(path),

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from ccl.io.bounds import check_archive, check_size
 from ccl.io.errors import InputError
 
 ARRAYS = (".pt", ".npy")
@@ -53,12 +54,15 @@ def _read_tensor(path: Path) -> NDArray[np.floating[Any]]:
     import torch  # slow to load, and most features are HDF5
 
     try:
+        check_archive(path)
         tensor = torch.load(path, map_location="cpu", weights_only=True)
         found = f"a {type(tensor).__name__}"
+    except InputError:
+        raise
     except Exception as error:  # torch raises many classes of errors for damaged or malicious files
         # Its messages advise to load Python objects, or are those of the unpickler.
         tensor, found = None, f"nothing that torch.save wrote, or a part of it ({type(error).__name__})"
-    if not isinstance(tensor, torch.Tensor):
+    if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided or tensor.device.type != "cpu":
         raise InputError(
             "not a file of one tensor, or a damaged one",
             where=str(path),
@@ -66,6 +70,8 @@ def _read_tensor(path: Path) -> NDArray[np.floating[Any]]:
             expected="one tensor (N, D); files with other Python objects are not opened, as they could run code",
             todo="make it again with torch.save(features, path)",
         )
+    # A tensor of a billion elements may repeat the one that is stored.
+    check_size(path, tensor.nbytes, tensor.untyped_storage().nbytes())
     tensor = tensor.detach()
     return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy())
 

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ccl.io.bounds import check_h5
 from ccl.io.checksums import MEND
 from ccl.io.errors import CclError, DamageError, InputError, machine_error
 from ccl.io.files import existing, intact, read_rows, write_bytes, write_table
@@ -42,6 +43,7 @@ def _open_h5(path: Path, kind: str, *, whole: bool = True) -> Iterator[h5py.File
     (intact if whole else existing)(path)
     try:
         with h5py.File(path, "r", locking=False) as file:
+            check_h5(path, file)
             yield file
     except CclError:
         raise

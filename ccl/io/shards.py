@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ccl.io.checksums import MEND
 from ccl.io.errors import (
@@ -26,6 +26,7 @@ from ccl.io.errors import (
     machine_error,
 )
 from ccl.io.formats import ManifestRow, read_manifest, write_manifest
+from ccl.io.origin import record
 from ccl.io.progress import progress
 from ccl.io.sheets import OnBadSlide, Slide
 
@@ -78,6 +79,14 @@ class SlideStage(Protocol):
     def session(self, jobs: Sequence[Job]) -> AbstractContextManager[object]:
         """Return the context in which `jobs` are made in order; a stage may read ahead in it."""
         return nullcontext()
+
+    def facts(self) -> dict[str, Any]:
+        """Return ``version`` and ``settings``, for the record of the origin."""
+        ...
+
+    def sources(self, slides: Sequence[Slide]) -> dict[Path, str]:
+        """Return the slides that no earlier stage has read, with their fingerprints, for the record of the origin."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -141,6 +150,14 @@ def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
     others = _other_rows(shard)
     _check_some_left(stage, shard, [*rows, *others])
     write_manifest(shard.manifest, rows)
+    used = {row.slide_id for row in rows if row.status == "ok"}
+    record(
+        stage.name,
+        outputs=[shard.manifest],
+        inputs={"manifest": shard.upstream},
+        slides=stage.sources([slide for slide in shard.slides if slide.slide_id in used]),
+        **stage.facts(),
+    )
     return rows
 
 

@@ -38,10 +38,13 @@ class Replicas:
         One per replica.
     device : torch.device
         Device that needs the numbers. They are drawn on the CPU, so a GPU trains the same networks.
+    most : int, optional
+        Numbers that may be drawn, until it is set to None: a file of others may describe a network of any size.
     """
 
-    def __init__(self, seeds: Sequence[int], device: torch.device | str = "cpu") -> None:
+    def __init__(self, seeds: Sequence[int], device: torch.device | str = "cpu", *, most: int | None = None) -> None:
         self.seeds = tuple(seeds)
+        self.most = most
         self.device = torch.device(device)
         self._generators = [np.random.default_rng(seed) for seed in seeds]
         self._ahead: dict[Any, tuple[tuple[Tensor, ...], int]] = {}
@@ -51,13 +54,21 @@ class Replicas:
 
     def normal(self, *shape: int) -> Tensor:
         """Return standard normal numbers (S, *shape)."""
+        self._count(shape)
         drawn = [generator.standard_normal(shape, dtype=np.float32) for generator in self._generators]
         return torch.from_numpy(np.stack(drawn)).to(self.device)
 
     def uniform(self, *shape: int) -> Tensor:
         """Return uniform numbers in [0, 1), (S, *shape)."""
+        self._count(shape)
         drawn = [generator.random(shape, dtype=np.float32) for generator in self._generators]
         return torch.from_numpy(np.stack(drawn)).to(self.device)
+
+    def _count(self, shape: tuple[int, ...]) -> None:
+        if self.most is not None:
+            self.most -= len(self) * math.prod(shape)
+            if self.most < 0:
+                raise ValueError("a network that is larger than its weights")
 
     def within(self, bound: float, *shape: int) -> Tensor:
         """Return uniform numbers between minus `bound` and `bound`, (S, *shape), as PyTorch initialises its layers."""

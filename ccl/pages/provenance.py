@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ccl import __version__
+from ccl.io.origin import git_state
 
 PACKAGES = ("lifelines", "scipy", "matplotlib", "pandas")
 """Packages used for statistics and figures, listed in addition to those that training recorded."""
@@ -41,17 +41,5 @@ def software(versions: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 def git_commit() -> str | None:
     """Return the commit of ccl's source code, with a note if there are uncommitted changes; None if it is installed."""
-    source = Path(__file__).parents[1]
-    try:
-        # An installed copy may lie inside the user's repository, whose commit says nothing about ccl.
-        _git(source, "ls-files", "--error-unmatch", "__init__.py")
-        commit = _git(source, "rev-parse", "HEAD")
-        changed = _git(source, "status", "--porcelain", "--untracked-files=no", ".")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return commit + (" with uncommitted changes" if changed else "")
-
-
-def _git(folder: Path, *words: str) -> str:
-    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    state = git_state(Path(__file__).parents[1], "__init__.py")
+    return None if state is None else state["commit"] + (" with uncommitted changes" if state["changed"] else "")

@@ -12,7 +12,9 @@ from markupsafe import Markup
 from ccl.evaluate import PROTOCOLS
 from ccl.io.errors import InputError
 from ccl.io.files import write_table, write_text
+from ccl.io.origin import record
 from ccl.pages.style import house_style, inline, save
+from ccl.paper import ablations, figures, table1
 from ccl.paper.ablations import DISTANCES, TABLES
 from ccl.paper.cells import Filled, ablate, compare_models
 from ccl.paper.drawings import draw_cohorts, draw_components_of, draw_differences
@@ -42,9 +44,10 @@ def write_table1(*, out: Path, evaluations: Sequence[Path], blanks: Mapping[tupl
         There is no evaluation, or a file is missing or damaged.
     """
     tables = compare_models(gather(evaluations), blanks)
-    for made, to_latex in zip(tables, (print_grids, print_grids, print_costs), strict=True):
-        _write(out, made, to_latex)
+    printed = zip(tables, (print_grids, print_grids, print_costs), strict=True)
+    written = [path for made, to_latex in printed for path in _write(out, made, to_latex)]
     write_text(out / "table1.html", render_comparison(tables))
+    _record("table1", table1.VERSION, [out / "table1.html", *written], evaluations)
 
 
 def write_ablations(
@@ -77,16 +80,38 @@ def write_ablations(
     """
     cohorts = gather(evaluations)
     if table:
-        return _write(out, ablate(TABLES[table], cohorts, base), print_grids)
+        written = _write(out, ablate(TABLES[table], cohorts, base), print_grids)
+        _record("ablations", ablations.VERSION, written, evaluations, {"base": dict(base)})
+        return
     tables = [ablate(each, cohorts, base) for each in TABLES.values()]
     drawn = _draw_differences([made for made in tables if made.table.number != DISTANCES], out / "figures")
     write_text(out / "ablations.html", render_ablations(tables, drawn, base=base, without=without))
+    pictures = [path for name in drawn for path in _pictures(out / "figures", name)]
+    _record("ablations", ablations.VERSION, [out / "ablations.html", *pictures], evaluations, {"base": dict(base)})
 
 
-def _write(out: Path, made: Filled, to_latex: Callable[[Filled], str]) -> None:
+def _pictures(folder: Path, name: str) -> list[Path]:
+    """Return the files that :func:`ccl.pages.style.save` writes."""
+    return [folder / f"{name}.{suffix}" for suffix in ("svg", "png")]
+
+
+def _record(
+    stage: str,
+    version: int,
+    outputs: Sequence[Path],
+    evaluations: Sequence[Path],
+    settings: Mapping[str, Any] | None = None,
+) -> None:
+    record(stage, version, outputs=outputs, inputs={"evaluation": evaluations}, settings=settings)
+
+
+def _write(out: Path, made: Filled, to_latex: Callable[[Filled], str]) -> list[Path]:
+    """Write a table as CSV and LaTeX, and return both files."""
     rows = [cell | {made.table.quantity: cell["value"]} for cell in made.cells]
-    write_table(out / f"table{made.table.number}.csv", pd.DataFrame(rows, columns=list(made.table.columns)))
-    write_text(out / f"table{made.table.number}.tex", to_latex(made))
+    files = [out / f"table{made.table.number}.{suffix}" for suffix in ("csv", "tex")]
+    write_table(files[0], pd.DataFrame(rows, columns=list(made.table.columns)))
+    write_text(files[1], to_latex(made))
+    return files
 
 
 def _draw_differences(tables: Sequence[Filled], folder: Path) -> dict[str, Markup]:
@@ -146,3 +171,4 @@ def draw_figures(*, figure: str, sources: Sequence[Path], out: Path) -> None:
         }
         for name, picture in drawn.items():
             save(picture, out, f"figure{figure}.{name}")
+            _record("figures", figures.VERSION, _pictures(out, f"figure{figure}.{name}"), sources)

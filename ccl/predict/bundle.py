@@ -27,7 +27,8 @@ from ccl.io.covariates import Clinical
 from ccl.io.errors import InputError
 from ccl.io.files import atomic_path, read_table
 from ccl.io.formats import ManifestRow
-from ccl.predict.card import WEIGHTS, Card
+from ccl.io.origin import record
+from ccl.predict.card import CARD, VERSION, WEIGHTS, Card
 from ccl.predict.ensemble import GENE_PARTS
 from ccl.predict.expression import GeneSummary
 from ccl.predict.model_card import write_model_card
@@ -140,6 +141,13 @@ def make_bundle(
     )
     card.write(out)
     write_model_card(out, card)
+    record(
+        "bundle",
+        VERSION,
+        outputs=[out / CARD, out / WEIGHTS],
+        inputs={"fold": [file for run in folds for file in run.files], **inputs.by_use},
+        settings={"seeds": facts["seeds"], "preprocessing": dict(preprocessing)},
+    )
 
 
 def _training(

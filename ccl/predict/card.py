@@ -27,6 +27,9 @@ FORMAT = 1
 OPTIONAL = {"covariates", "training"}
 """Entries that a bundle may lack."""
 
+LARGEST = 1 << 20
+"""Largest number of layers, neurons or columns that a network of a bundle may have."""
+
 CARD, WEIGHTS = "bundle.json", "model.safetensors"
 
 
@@ -143,9 +146,20 @@ def read_card(folder: Path) -> Card:
     except ValidationError as error:
         first = error.errors()[0]
         raise _misformed(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    if too_large := _too_large([card.hyper, card.shape]):
+        raise _misformed(path, f"a network with a size of {too_large}")
     if "clusters" in card.reads and not isinstance(card.shape.get("clusters"), int):
         raise _misformed(path, "shape: no number of clusters")
     return card
+
+
+def _too_large(value: Any) -> int:
+    """Return a whole number above :data:`LARGEST` in nested entries, or 0."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return next(filter(None, map(_too_large, value)), 0)
+    return value if isinstance(value, int) and value > LARGEST else 0
 
 
 def _misformed(path: Path, found: str) -> InputError:

@@ -17,9 +17,13 @@ from ccl.config.sections import PredictSettings
 from ccl.data.patients import read_patients
 from ccl.evaluate import MONTHS
 from ccl.io.bags import read_members
+from ccl.io.covariates import CODING
 from ccl.io.devices import pick_device
 from ccl.io.files import write_json, write_table
+from ccl.io.origin import record
 from ccl.methods.interface import risk, survival
+from ccl.predict import VERSION
+from ccl.predict.card import CARD, WEIGHTS
 from ccl.predict.ensemble import Bundle, load_bundle, mean_survival
 from ccl.predict.patients import Patients, match_patients, mean_patches, on_training_scale, read_new
 from ccl.predict.ranges import WARN_ABOVE, other_scales
@@ -114,6 +118,20 @@ def predict_patients(
             "versions": {"ccl": __version__, "bundle": card.versions["ccl"]},
         },
         checksum=True,
+    )
+    record(
+        "predict",
+        VERSION,
+        outputs=[out / name for name in ("risk.csv", "left_out.csv", "predict.json")],
+        inputs={
+            "bundle": [bundle / CARD, bundle / WEIGHTS],
+            "genomics": genomics,
+            "clusters": clusters,
+            "clinical": [clinical, clinical.parent / CODING] if clinical else None,
+            "sheet": slides,
+            "manifest": manifests,
+        },
+        settings={"months": list(months)},
     )
     _log(patients, warnings, curve, months)
 

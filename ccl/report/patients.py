@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ccl.io.errors import InputError
 from ccl.io.files import read_json, read_table
+from ccl.pages import svg
 from ccl.pages.style import inline
 from ccl.results.described import Described
 
@@ -151,6 +152,8 @@ def _read_svg(path: Path) -> str:
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     if "viewBox=" not in text or "\ufffd" in text:
         raise _damaged(path, "not a figure" if path.is_file() else "no such file")
+    if fault := svg.faults(text):
+        raise _damaged(path, fault)
     return text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from matplotlib.figure import Figure
 
 from ccl.config.sections import ReportSettings
 from ccl.evaluate import PROTOCOLS
-from ccl.io.files import write_table, write_text
+from ccl.io.files import read_json, write_table, write_text
+from ccl.io.origin import record
 from ccl.io.progress import progress
 from ccl.pages.numbers import format_p
 from ccl.pages.style import house_style, inline, save
-from ccl.report import figures
+from ccl.report import VERSION, figures
 from ccl.report.added_figures import draw_added
 from ccl.report.characteristics import read_characteristics
 from ccl.report.external import read_validations, validation_table
@@ -26,6 +28,9 @@ from ccl.report.tables import make_tables
 from ccl.results.components import draw_one
 from ccl.results.figures import PROTOCOL_WORDS, draw
 from ccl.results.gather import Cohort, Evaluation, evaluations_of, gather
+
+BESIDE = ("risks", "curves", "calibration")
+"""Tables beside ``evaluation.json`` that the report reads."""
 
 
 def write_report(
@@ -96,6 +101,14 @@ def write_report(
         folder=out.absolute(),
     )
     write_text(out / "report.html", page)
+    made = [*(f"tables/{name}.csv" for name in tables), *(f"tables/{name}.tex" for name in for_paper)]
+    others = {
+        "components": components,
+        "added": added,
+        "characteristics": characteristics,
+        "validation": validations,
+    }
+    _record(out, [*made, *_files(drawn)], evaluations, others, {**asdict(settings), "config": dict(config)})
     _remove_others(out / "tables", {f"{name}.csv" for name in tables}, "*.csv")
     _remove_others(out / "tables", {f"{name}.tex" for name in for_paper}, "*.tex")
     for suffix in ("svg", "png"):
@@ -142,6 +155,31 @@ def _draw_evaluation(evaluation: Evaluation) -> Iterator[tuple[str, Figure, str]
         yield figures.figure_name(evaluation, "components"), draw_one(evaluation.components), alt
     alt = f"C-index and loss of {title} after every epoch."
     yield figures.figure_name(evaluation, "learning_curve"), figures.draw_learning_curve(evaluation), alt
+
+
+def _files(drawn: Iterable[str]) -> list[str]:
+    return [f"figures/{name}.{suffix}" for name in drawn for suffix in ("svg", "png")]
+
+
+def _record(
+    out: Path,
+    made: Sequence[str],
+    evaluations: Sequence[Path],
+    others: Mapping[str, Sequence[Path]],
+    settings: Mapping[str, Any],
+) -> None:
+    """Record where the page comes from; a figure of one evaluation has a record of its own, without the rest."""
+    files = [[path, *(path.with_name(f"{name}.csv") for name in BESIDE)] for path in evaluations]
+    of_one: set[str] = set()
+    for path, own in zip(evaluations, files, strict=True):
+        facts = read_json(path)
+        prefix = f"figures/{facts['cohort']}.{facts['encoder']}.{facts['model']}."
+        mine = [name for name in made if name.startswith(prefix)]
+        of_one.update(mine)
+        record("report", VERSION, outputs=[out / name for name in mine], inputs={"evaluation": own}, folder=out)
+    rest = [name for name in made if name not in of_one]
+    inputs = {"evaluation": [file for own in files for file in own], **others}
+    record("report", VERSION, outputs=[out / name for name in ("report.html", *rest)], inputs=inputs, settings=settings)
 
 
 def _remove_others(folder: Path, made: Iterable[str], pattern: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import h5py
 
 from ccl.io.apart import Apart
+from ccl.io.bounds import check_h5
 from ccl.io.checksums import check
 from ccl.io.errors import CclError, InputError, MachineError, machine_error
 from ccl.io.files import UNFINISHED, existing, read_json, read_rows
@@ -188,6 +189,7 @@ def read_h5(path: Path) -> None:
                 item[start : start + rows]
 
     with h5py.File(path, "r", locking=False) as file:
+        check_h5(path, file)
         file.visititems(read)
 
 
@@ -230,7 +232,7 @@ def _row_problems(row: ManifestRow, manifest: Path, found: Mapping[Path, Any], a
     is_tiles = path.parent == Path(os.path.normpath(manifest.parent.parent)) and "tile" in path.parts[-3:-1]
     if (path.suffix == ".geojson" or is_tiles) and not path.with_suffix(".jpg").exists():
         yield Problem(path.with_suffix(".jpg"), "missing", manifest, damaged=False)
-    if not path.exists():
+    if not path.is_file():
         yield Problem(path, "missing", manifest, damaged=False)
         return
     if manifest.parent.parent.name == "import":

@@ -9,10 +9,13 @@ from typing import Any
 import pandas as pd
 
 from ccl.clinical.propose import propose_covariates
+from ccl.config.keys import recorded
 from ccl.config.sections import Source
 from ccl.io.errors import InputError
 from ccl.io.files import digest, identified, write_json, write_table
 from ccl.io.formats import OmicsTables
+from ccl.io.origin import record
+from ccl.source import VERSION
 from ccl.source.account import Account
 from ccl.source.download import Download
 from ccl.source.genes import read_symbols, resolve_genes
@@ -67,6 +70,14 @@ def read_source(out: Path, *, source: Source, folder: Path, genes: Path | None, 
     write_table(out / "clinical.csv", _clinical(patients, study, source), checksum=True)
     OmicsTables({kind: (m.samples, m.genes, m.values) for kind, m in tables.items()}).write(out / "omics.h5")
     write_json(out / "summary.json", _summary(download, study, tables, account, genes), checksum=True)
+    names = ("summary.json", "patients.csv", "clinical.csv", "omics.h5")
+    record(
+        "source",
+        VERSION,
+        outputs=[out / name for name in names],
+        inputs={**download.uses, "genes": genes},
+        settings=recorded(source),
+    )
     _propose(out / "clinical.csv", patients)
 
 

@@ -27,6 +27,7 @@ from ccl.io.checksums import FOLDER, sha256
 from ccl.io.devices import peak_memory_mb, pick_device
 from ccl.io.errors import ConfigError, DamageError
 from ccl.io.files import UNFINISHED, digest, write_json, write_table
+from ccl.io.origin import record
 from ccl.io.progress import say
 from ccl.methods import get_method, hyper, in_config_of
 from ccl.methods.build import build
@@ -135,6 +136,13 @@ def train_fold(
             "cost": _cost(first, seeds, torch_device, threads),
         },
         checksum=True,
+    )
+    record(
+        "train",
+        code,
+        outputs=[out / name for name in ("run.json", "history.csv", "predictions.csv", "model.safetensors")],
+        inputs=inputs.by_use,
+        settings={**recorded(settings), "method": method, "fold": fold, "hyper": asdict(chosen)},
     )
     for pattern in ("checkpoint.*", f"{FOLDER}/checkpoint.*", f"{UNFINISHED}checkpoint.*"):
         for file in out.glob(pattern):

@@ -24,6 +24,9 @@ from ccl.methods.interface import SurvivalModel
 from ccl.nn.replicas import Replicas
 from ccl.train.loop import Course
 
+DRAWN = 2
+"""Most random numbers that a network draws for each of its weights, when it is built."""
+
 LAYOUT = 2
 """Raise it when a checkpoint stores the state of the optimiser in another way; unfinished runs then start again."""
 
@@ -87,7 +90,9 @@ def build_model(
         )
     shape = Shape.of(metadata["shape"])
     method = metadata["method"]
-    model = build(method, shape, hyper(method, metadata["hyper"]), Replicas((seed,), device))
+    replicas = Replicas((seed,), device, most=DRAWN * sum(value.numel() for value in state.values()))
+    model = build(method, shape, hyper(method, metadata["hyper"]), replicas)
+    replicas.most = None
     model.load_state_dict(state)
     families = {family: _scaler(f"scaler/{family}", tensors) for family in metadata["families"]}
     clinical = _scaler("covariates", tensors) if shape.clinical else None

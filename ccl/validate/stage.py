@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,15 @@ import torch
 
 from ccl import __version__
 from ccl.config.sections import ValidateSettings
-from ccl.io.covariates import Clinical
+from ccl.io.covariates import CODING, Clinical
 from ccl.io.files import write_json, write_table, write_text
+from ccl.io.origin import record
 from ccl.pages.numbers import plural
-from ccl.predict.card import Card
+from ccl.predict.card import CARD, Card
 from ccl.predict.ensemble import Bundle, load_bundle
 from ccl.predict.model_card import write_model_card
 from ccl.predict.patients import Patients, match_patients, read_new
+from ccl.validate import VERSION
 from ccl.validate.page import for_model_card, render_validation
 from ccl.validate.patients import Scored, check_deaths, read_scored
 from ccl.validate.scores import add_to_covariates, drop, score
@@ -132,6 +134,22 @@ def validate_bundle(
     write_text(prediction / "validation.html", page)
     write_model_card(prediction, card, for_model_card(facts))
     write_json(prediction / "evaluation.json", facts, checksum=True)
+    record(
+        "validate",
+        VERSION,
+        outputs=[prediction / "evaluation.json", *(prediction / f"{name}.csv" for name in written)],
+        inputs={
+            "predictions": [prediction / name for name in ("risk.csv", "left_out.csv", "predict.json")],
+            "bundle": [bundle / CARD],
+            "patients": patients,
+            "genomics": genomics,
+            "clusters": clusters,
+            "clinical": [clinical, clinical.parent / CODING] if clinical else None,
+            "sheet": slides,
+            "manifest": [*manifests, *tissue],
+        },
+        settings={**asdict(settings), "months": list(months)},
+    )
 
 
 def _treat_shared(

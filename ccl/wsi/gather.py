@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ccl.io.errors import StageError
 from ccl.io.formats import read_manifest, write_manifest
+from ccl.io.origin import record
 from ccl.io.repeats import counted_once
 from ccl.io.sheets import OnBadSlide, read_slide_sheet
 
@@ -51,3 +52,4 @@ def gather_features(manifest: Path, *, slides: Path, manifests: Sequence[Path], 
     # another slide, as in a tissue microarray with cores of several patients.
     contents = {row.slide_id: row.key for row in rows}
     write_manifest(manifest, counted_once(read_slide_sheet(slides), rows, contents))
+    record("gather", VERSION, outputs=[manifest], inputs={"manifest": manifests, "sheet": slides})

@@ -30,6 +30,9 @@ class Copy(SlideStage):
     def key(self, slide: Slide, upstream: ManifestRow | None) -> str:
         return f"{self.version} {slide.path.read_text()}"
 
+    def facts(self) -> dict[str, object]:
+        return {"version": self.version, "settings": {}}
+
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         path = self.output(slide)
         return (path.read_text(), 1) if path.exists() else None

@@ -23,7 +23,7 @@ from ccl.report import figures
 from ccl.report.stage import write_report
 from ccl.results.gather import evaluations_of, gather
 
-HOSTILE_SLIDE = "<img src=x onerror=alert(1)>&\"'"
+HOSTILE_SLIDE = "=HYPERLINK(1)<img src=x onerror=alert(1)>&\"'"
 HOSTILE_PATIENT = '"><script src="//evil.example/x.js"></script>'
 HOSTILE_REASON = "tile: </td><script>alert(2)</script>"
 # One process makes the two reports that these tests look at.
@@ -183,7 +183,7 @@ def test_text_from_data_is_escaped(demo, demo_page):
 
 def test_what_was_left_out_is_named_or_said_to_be_none(demo, demo_page, real_page):
     excluded = pd.read_csv(demo / "report" / "tables" / "excluded_slides.csv")
-    assert excluded.to_numpy().tolist() == [["demo", HOSTILE_SLIDE, HOSTILE_REASON]]
+    assert excluded.to_numpy().tolist() == [["demo", f"'{HOSTILE_SLIDE}", HOSTILE_REASON]]  # no formula
     patients = pd.read_csv(demo / "report" / "tables" / "left_out_patients.csv")
     assert patients[["patient_id", "reason"]].to_numpy().tolist() == [[HOSTILE_PATIENT, "no row in the omics tables"]]
     assert "Excluded slides None. Patients left out None." in real_page.words

@@ -172,10 +172,15 @@ def crash(path: Path) -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def devour(path: Path) -> None:
+    np.ones(1 << 36, np.uint8)
+
+
 @pytest.mark.parametrize(
-    ("reader", "seconds", "found"), [(hang, 1.0, "no answer in 1 s"), (crash, SECONDS, "signal 11")]
+    ("reader", "seconds", "found"),
+    [(hang, 1.0, "no answer in 1 s"), (crash, SECONDS, "signal 11"), (devour, SECONDS, "16 GiB of memory")],
 )
-def test_a_file_that_hangs_or_crashes_its_reader_is_damaged_and_the_next_is_read(
+def test_a_file_that_hangs_crashes_or_devours_its_reader_is_damaged_and_the_next_is_read(
     results: Path, reader: Callable[[Path], None], seconds: float, found: str
 ) -> None:
     path = results / "blca/tile/A.h5"

@@ -15,6 +15,7 @@ from ccl.io.foreign import is_array
 from ccl.io.formats import Features, ManifestRow, write_manifest
 from ccl.io.interop import VERSION
 from ccl.io.interop.naming import candidates, find_features
+from ccl.io.origin import record
 from ccl.io.progress import progress
 from ccl.io.repeats import counted_once
 from ccl.io.sheets import OnBadSlide, Slide, read_slide_sheet
@@ -60,6 +61,7 @@ def import_features(manifest: Path, *, slides: Path, features: Path, on_bad_slid
             todo="fix the files, or set `on_bad_slide: exclude` to go on without them",
         )
     write_manifest(manifest, counted_once(sheet, rows, contents))
+    record("import", VERSION, outputs=[manifest], inputs={"sheet": slides})
 
 
 def _claim(folder: Path, slide: Slide, owners: dict[Path, str]) -> Path:

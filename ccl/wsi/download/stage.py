@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ccl.config.sections import DownloadSettings
 from ccl.io.errors import InputError, StageError
@@ -54,6 +55,10 @@ class DownloadStage(SlideStage):
         """Return the digest of what the manifest says of the file."""
         file = self.files.get(slide.slide_id)
         return digest("download", VERSION, [file.id, file.md5, file.size] if file else None)
+
+    def facts(self) -> dict[str, Any]:
+        """Return ``version`` and the server, for the record of the origin."""
+        return {"version": VERSION, "settings": {"server": self.settings.server}}
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         """Return the key and the size of a file that was checked before, and has its size still."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from ccl.io.errors import SlideError
 from ccl.io.files import digest
 from ccl.io.formats import Features, ManifestRow, Tiles, stored_count
 from ccl.io.progress import say
-from ccl.io.shards import Job
+from ccl.io.shards import Job, SlideStage
 from ccl.io.sheets import Slide
 from ccl.wsi.embed import VERSION
 from ccl.wsi.embed.ahead import Batch, ReadAhead
@@ -49,7 +50,7 @@ class Meter:
 
 
 @dataclass
-class EmbedStage:
+class EmbedStage(SlideStage):
     """The ``embed`` stage of :func:`ccl.io.shards.run_shard`.
 
     The encoder is built before the first slide is read, and only if there is one to read.
@@ -96,6 +97,10 @@ class EmbedStage:
         recipe = get_encoder(self.settings.encoder).recipe
         patches = [self.patches] if self.patches else []
         return digest("embed", VERSION, upstream.key, recipe, self.weights, self.settings.dtype, *patches)
+
+    def facts(self) -> dict[str, Any]:
+        """Return ``version`` and ``settings`` with the digest of the weights, for the record of the origin."""
+        return {"version": VERSION, "settings": {**recorded(self.settings), "weights": self.weights}}
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         """Return the key and the number of patches of a finished file."""

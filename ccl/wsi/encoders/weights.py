@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ccl.config.sections import NO_FILE
+from ccl.io.bounds import check_archive
 from ccl.io.checksums import sha256
 from ccl.io.errors import ConfigError
 from ccl.wsi.encoders import Encoder
@@ -88,6 +89,7 @@ def read_tensors(path: Path) -> State:
             content: Any = load_file(path)
         else:
             # DINO's checkpoints hold the arguments of their training: names and values, and no code.
+            check_archive(path)
             with torch.serialization.safe_globals([argparse.Namespace]):
                 content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many classes of errors for damaged files

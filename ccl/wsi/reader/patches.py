@@ -23,6 +23,9 @@ SAME_HALVED = 1.03
 COARSEST = 1.10
 """Level 0 may be up to 10 % coarser than the target: a scanner's 0.5 um/px may be 0.503 or 0.52."""
 
+MOST_PX = 1 << 30
+"""Pixels of the largest picture of a whole slide."""
+
 BLOCK_PX = 4096
 """A thumbnail is read in blocks of at most this side (px of the level), which bounds memory."""
 
@@ -200,6 +203,14 @@ def thumbnail(reader: SlideReader, mpp: float) -> NDArray[np.uint8]:
     """
     index = best_level(reader, mpp)
     width, height = (max(1, round(side * reader.mpp / mpp)) for side in reader.dimensions)
+    if width * height > MOST_PX:
+        raise SlideError(
+            "a slide that is too large",
+            where=f"slide {reader.slide_id}",
+            found=f"{reader.dimensions[0]} x {reader.dimensions[1]} pixels of {reader.mpp:g} um",
+            expected=f"at most 2^30 pixels when it is read at {mpp:g} um/px",
+            todo="check the file and its scale; or raise `tissue: mpp`",
+        )
     x_pitch, y_pitch = reader.dimensions[0] / width, reader.dimensions[1] / height
     block = max(1, int(BLOCK_PX * reader.levels[index].downsample / max(x_pitch, y_pitch)))
     picture = np.empty((height, width, 3), np.uint8)

@@ -78,6 +78,10 @@ class TileStage(SlideStage):
         settings.pop("artefact_sha256", None)
         return {**settings, "artefact_weights": segmentation_key(self.settings)}
 
+    def facts(self) -> dict[str, Any]:
+        """Return ``version`` and ``settings``, for the record of the origin."""
+        return {"version": VERSION, "settings": recorded(self.settings)}
+
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         """Return the key and the number of patches of a finished slide."""
         return stored_count(self.output(slide), "coords") if self.picture(slide).exists() else None

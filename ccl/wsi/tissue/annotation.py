@@ -27,14 +27,14 @@ MASKS = (".png", ".tif", ".tiff")
 IGNORED = "ignore"
 """Beginning of the names of classes that are cut out, such as QuPath's own Ignore*; in lower case."""
 
-NO_GEOJSON = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
-"""Exceptions of reading what is no GeoJSON."""
-
 OUTSIDE = 0.01
 """Share of an annotation that may lie outside the slide; it is cut off.  A larger share is an error."""
 
 ASPECT = 0.01
 """Tolerance of a mask's proportions relative to the slide's, in addition to one pixel for rounding."""
+
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
+"""Exceptions of reading JSON of another layout, or nested too deeply."""
 
 
 def annotation_digest(slide: Slide) -> str:
@@ -199,7 +199,7 @@ def _polygons(slide: Slide, path: Path) -> list[tuple[str, BaseGeometry]]:
         shapes = [shapely.force_2d(shape(_geometry(item))) for item in items]
         if not np.isfinite(shapely.get_coordinates(shapes)).all():
             raise ValueError("a coordinate that is not a number")
-    except (*NO_GEOJSON, shapely.errors.ShapelyError) as error:
+    except (*MALFORMED, shapely.errors.ShapelyError) as error:
         raise _refused(
             slide,
             "the annotation is not GeoJSON",

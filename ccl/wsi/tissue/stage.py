@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapely
@@ -14,7 +15,7 @@ from shapely.geometry import Polygon
 from ccl.config.keys import recorded
 from ccl.config.sections import TissueSettings
 from ccl.io.errors import ChangedError, SlideError
-from ccl.io.files import digest, write_json
+from ccl.io.files import digest, fingerprint, write_json
 from ccl.io.formats import ManifestRow
 from ccl.io.shards import SlideStage
 from ccl.io.sheets import Slide
@@ -73,6 +74,15 @@ class TissueStage(SlideStage):
         use = [settings.pop(name) for name in ("annotation", "tissue_classes", "cut_classes") if name in settings]
         annotation = [*use, annotation_digest(slide)] if slide.annotation else []
         return digest("tissue", VERSION, slide_fingerprint(slide), slide.mpp, settings, *annotation)
+
+    def facts(self) -> dict[str, Any]:
+        """Return ``version`` and ``settings``, for the record of the origin."""
+        return {"version": VERSION, "settings": recorded(self.settings)}
+
+    def sources(self, slides: Sequence[Slide]) -> dict[Path, str]:
+        """Return the fingerprints of slides and annotations."""
+        annotations = {slide.annotation: fingerprint(slide.annotation) for slide in slides if slide.annotation}
+        return {slide.path: slide_fingerprint(slide) for slide in slides} | annotations
 
     def stored(self, slide: Slide) -> tuple[str, int] | None:
         """Return the key and the number of outlines of a finished slide."""
