@@ -62,6 +62,22 @@ def test_the_difference_is_that_of_the_same_resamples(evaluation, patients, tmp_
     assert f"{row['difference']:+.3f}" in lines[1]
 
 
+def test_the_repeats_of_a_model_are_compared_as_their_mean(evaluation, patients, tmp_path):
+    cohort, rng = patients(60), np.random.default_rng(0)
+    one, two, other = (rng.normal(0, spread, 60) - cohort["months"] for spread in (20, 60, 40))
+    repeated = evaluation("repeated", cohort.assign(risk_1=one, risk_2=two), (one + two) / 2)
+    table, _ = compare([repeated, evaluation("once", cohort, other)], tmp_path)
+    months, censorship = cohort["months"].to_numpy(), cohort["censorship"].to_numpy()
+
+    def difference(drawn):
+        c = [concordance_index(months[drawn], censorship[drawn], risk[drawn]) for risk in (one, two, other)]
+        return (c[0] + c[1]) / 2 - c[2]
+
+    drawn = [difference(np.repeat(np.arange(60), counts)) for counts in resample(60)]
+    assert table["difference"][0] == pytest.approx(difference(np.arange(60)))
+    assert table["se"][0] == pytest.approx(np.std(drawn, ddof=1))
+
+
 def test_holm_by_hand():
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([0.5, 0.9]) == pytest.approx([1, 1])
