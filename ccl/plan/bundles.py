@@ -99,7 +99,7 @@ def _differences(card: Card, cohort: Cohort, values: Mapping[str, Any]) -> Itera
         if section not in card.preprocessing:
             continue
         for key, info in keys_of(type(getattr(cohort.config, section))).items():
-            here, there = values[section][key], card.preprocessing[section].get(key, default_of(info))
+            here, there = (made.get(key, default_of(info)) for made in (values[section], card.preprocessing[section]))
             if key not in FREE.get(section, ()) and here != there:
                 yield section, key, here, there
     if "tile" in card.preprocessing and cohort.entry.features is None:
