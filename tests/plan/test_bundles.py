@@ -93,6 +93,16 @@ def test_a_key_younger_than_the_bundle_had_its_default_then(bundled: Make) -> No
     [
         ({"tile": {**TILE, "mpp": 1.0}, "cluster": CLUSTER}, {}, "tile: mpp: 1.0"),
         ({"tile": TILE, "cluster": {**CLUSTER, "normalise": "l2"}}, {}, "cluster: normalise: l2"),
+        (
+            {"tile": TILE, "cluster": CLUSTER, "embed": {"stain": "macenko"}},
+            {},
+            "set `embed: stain: macenko`",
+        ),
+        (
+            {"tile": TILE, "cluster": CLUSTER},
+            {"embed": {"encoders": {"resnet50": {"weights": "random"}}, "decode": "half"}},
+            "set `embed: decode: exact`",
+        ),
         ({}, {"without": "omics"}, "no omics"),
         ({}, {"covariates": [{"name": "age"}]}, "no clinical"),
         ({}, {"embed": {"encoders": {"uni": {}}}}, "another encoder"),

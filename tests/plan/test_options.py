@@ -158,3 +158,32 @@ def test_every_fold_of_every_repeat_is_trained(plan: Make) -> None:
     made = plan(cohort={"n_folds": 4, "repeats": 3})
     runs = made.inputs.evaluate(job(cohort="blca", encoder="uni", model="attmil"))
     assert [path.split("fold")[-1] for path in runs] == [f"{fold}/run.json" for fold in range(12)]
+
+
+def test_how_patches_are_made_is_an_option_only_where_it_is_not_the_default(plan: Make, config: dict[str, Any]) -> None:
+    encoders, of_ccl = config["embed"]["encoders"], job(cohort="blca", model="ccl")
+    usual = {"decode": "exact", "profile": "ignore", "stain": "none", "stain_target": "published"}
+    assert plan(embed={"encoders": encoders, **usual}).options.embed(WILDCARDS) == plan().options.embed(WILDCARDS)
+    assert '"embed"' not in plan().options.preprocessing(of_ccl)
+    Path(config["data"], "target.png").touch()
+    made = plan(embed={"encoders": encoders, "decode": "half", "stain": "macenko", "stain_target": "target.png"})
+    target = str(Path(config["data"], "target.png"))
+    assert made.options.embed(WILDCARDS) == (
+        f"--encoder uni --weights hub --dtype float32 --decode half --stain macenko --stain-target {target}"
+    )
+    assert made.inputs.stain_target(WILDCARDS) == [target]
+    assert json.loads(made.options.preprocessing(of_ccl))["embed"] == {
+        "decode": "half", "stain": "macenko", "stain_target": "target.png"
+    }  # fmt: skip
+
+
+def test_files_of_slides_stages_are_found_in_the_data_folder_or_named(plan: Make, config: dict[str, Any]) -> None:
+    Path(config["data"], "net.pth").touch()
+    made = plan(tile={"artefacts": "grandqc", "artefact_weights": "net.pth"})
+    assert f"--artefacts grandqc --artefact-weights {config['data']}/net.pth" in made.options.tile(WILDCARDS)
+    assert made.inputs.artefact_weights(WILDCARDS) == [f"{config['data']}/net.pth"]
+    with pytest.raises(ConfigError, match=r"tile: artefact_weights: there is no .*gone\.pth"):
+        plan(tile={"artefacts": "grandqc", "artefact_weights": "gone.pth"})
+    encoders = config["embed"]["encoders"]
+    with pytest.raises(ConfigError, match=r"embed: stain_target: there is no .*gone\.png"):
+        plan(embed={"encoders": encoders, "stain": "macenko", "stain_target": "gone.png"})

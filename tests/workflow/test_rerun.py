@@ -105,6 +105,7 @@ def test_a_second_call_has_nothing_to_do(finished: Workspace) -> None:
             "float16",
             AFTER_TILES,
         ),
+        ("embed.stain", "macenko", AFTER_TILES),
         ("tile.mpp", 0.6, {"tile": 2, **AFTER_TILES}),
         ("tile.min_tissue", 0.6, {"tile": 2, **AFTER_TILES}),
         ("tissue.threshold", 0.1, {"tissue": 2, "tile": 2, **AFTER_TILES}),

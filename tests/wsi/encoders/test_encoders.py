@@ -108,7 +108,7 @@ class Hostile:
 def test_weights_are_never_unpickled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "weights.pth"
     torch.save({"conv1.weight": Hostile()}, path)
-    with pytest.raises(ConfigError, match="do not fit the encoder"):
+    with pytest.raises(ConfigError, match="do not fit the network"):
         build_encoder(RESNET, str(path))
     assert "unpickled" not in capsys.readouterr().out
 
