@@ -121,8 +121,8 @@ def machine_error(error: BaseException, *, where: str = "", need: int | None = N
     need : int, optional
         Bytes that were to be written, if they are known.
     """
-    if isinstance(error, MachineError):
-        return error
+    if isinstance(error, CclError):
+        return error if isinstance(error, MachineError) else None
     if isinstance(error, MemoryError) or NO_MEMORY.search(f"{type(error).__name__}: {error}"):
         return MachineError(
             "the memory is full",
