@@ -18,6 +18,9 @@ Activation = Callable[[Tensor], Tensor]
 LOCAL_REACH = 16
 """Number of neighbours on each side that :class:`TransLayer` mixes into a token: 33 weights per head."""
 
+FEW_TOKENS = 64
+"""Up to this many tokens, one product with ones and zeros is the fastest way to lay out the local mix, as measured."""
+
 FEED_FORWARD = 4
 """Width of the feed-forward part of :class:`VanillaLayer`, as a multiple of the token width."""
 
@@ -128,8 +131,7 @@ class TransLayer(Attention):
 
     def _mix(self, rows: int, length: int) -> Tensor:
         """Return the local mix as a matrix (S, heads, R, T): entry (r, t) is the weight of the offset t - r."""
-        if length <= self.local.shape[-1]:
-            # One product for a few tokens; for many, its zeros would cost more than attention.
+        if length <= FEW_TOKENS:
             places = _local_places(rows, length, self.local.device).to(self.local.dtype)
             return (self.local @ places).view(-1, HEADS, rows, length)
         # A ring of the weights and zeros; each row of the matrix is the ring, moved by one more place.

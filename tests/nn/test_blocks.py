@@ -27,7 +27,7 @@ def project(layer, mixed, number):
 
 
 @pytest.mark.parametrize("padding", [0, 123])
-@pytest.mark.parametrize("length", [1, 5, 17, 40])
+@pytest.mark.parametrize("length", [1, 5, 17, 40, 70])
 def test_the_layer_is_attention_plus_local_mix_plus_residual(length, padding):
     layer = TransLayer(REPLICAS, 32, dropout=0.1, padding=padding).double().eval()
     tokens = torch.randn(2, 3, length, 32, dtype=torch.float64)
