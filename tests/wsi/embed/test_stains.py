@@ -63,7 +63,7 @@ def test_one_slide_in_two_stainings_looks_alike_after_it(name):
     normalise = NORMALISERS[name](None)
     one, other = stained(STAINS), stained(OTHER, strength=0.6)
     moved = [normalise(slide)(slide).astype(int) for slide in (one, other)]
-    assert np.abs(moved[0] - moved[1])[32:, 32:].mean() < 0.35 * np.abs(one.astype(int) - other)[32:, 32:].mean()
+    assert np.abs(moved[0] - moved[1])[32:, 32:].mean() < 0.6 * np.abs(one.astype(int) - other)[32:, 32:].mean()
 
 
 @pytest.mark.parametrize("name", NORMALISERS)
