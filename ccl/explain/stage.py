@@ -125,7 +125,7 @@ def _write(
     """Write the folder of one patient, the page last, and return its files, the page first."""
     write_table(folder / "attention.csv", attention_table(explanation, tables))
     write_table(folder / "attributions.csv", explanation.attributions)
-    write_table(folder / "survival.csv", survival_table(case, explanation))
+    write_table(folder / "survival.csv", survival_table(case, explanation), checksum=True)
     for slide in maps:
         if slide.places is not None:
             write_geojson(folder / f"{slide.slide_id}.geojson", slide)
@@ -136,7 +136,7 @@ def _write(
             drawn[name] = inline(save(figure, folder / "figures", name), name, alt)
             alts[name] = alt
     facts = _facts(case, explanation, maps) | _of_covariates(case, explanation, tables) | {"figures": alts}
-    write_json(folder / "explanation.json", facts)
+    write_json(folder / "explanation.json", facts, checksum=True)
     write_text(folder / "explanation.html", render_patient(case, explanation, maps, drawn, facts=facts))
     names = ("explanation.html", "explanation.json", "attention.csv", "attributions.csv", "survival.csv")
     pictures = [folder / "figures" / f"{name}.{suffix}" for name in drawn for suffix in ("svg", "png")]

@@ -27,9 +27,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 NO_MEMORY = re.compile(
     "OutOfMemoryError|can't allocate memory|Insufficient memory|Cannot allocate memory|can't start new thread"
-    "|TerminatedWorkerError"
+    "|TerminatedWorkerError|memory allocation failed"
 )
-"""What libraries say if memory is full: torch, OpenCV, the system, Python's threads, and joblib of a killed process."""
+"""What libraries say if memory is full: torch, OpenCV, the system, Python's threads, joblib of a killed process, HDF5."""
 
 
 class CclError(Exception):

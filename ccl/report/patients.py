@@ -35,8 +35,8 @@ QUALITIES = (80, 65, 50, 35)
 """Qualities of WebP that are tried in turn; if the last is too large, the picture is shrunk."""
 
 ENTRIES = (
-    "patient", "cohort", "encoder", "model", "method", "weights", "synthetic", "rank", "n_patients", "slides",
-    "figures",
+    "patient", "cohort", "encoder", "model", "method", "weights", "synthetic", "risk", "rank", "n_patients", "months",
+    "censorship", "slides", "figures",
 )  # fmt: skip
 """Entries that every ``explanation.json`` of this version has."""
 

@@ -161,10 +161,11 @@ def test_a_full_disk_stops_the_shard_at_once(
     [
         (MemoryError(), "the memory is full"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "the memory is full"),
+        (OSError("Can't synchronously write data (memory allocation failed for chunk)"), "the memory is full"),
         (PermissionError(errno.EACCES, "Permission denied"), "Permission denied"),
         (OSError(errno.EIO, "Input/output error"), "Input/output error"),
     ],
-    ids=["Python", "torch", "permission", "disk"],
+    ids=["Python", "torch", "HDF5", "permission", "disk"],
 )
 def test_a_failure_of_the_machine_excludes_no_slide(
     tmp_path: Path, slides: list[Slide], error: Exception, words: str

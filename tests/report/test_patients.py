@@ -171,6 +171,7 @@ def test_a_large_map_is_compressed_until_it_fits():
         ("figures/map.A.png", None, "no such file"),
         ("figures/map.A.png", "not drawn", "not a picture"),
         ("explanation.json", "{}", "no patient, cohort"),
+        ("explanation.json", "{}", "risk, rank, n_patients, months, censorship"),
         ("survival.csv", None, "survival.csv"),
     ],
 )
