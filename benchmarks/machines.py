@@ -71,6 +71,9 @@ STAGES = (
 SLACK = 5
 """How many times the largest difference is tolerated by `ccl demo --check`."""
 
+MOST_TOLERANCE = 0.2
+"""Numbers that differ more between machines say nothing about an installation, and are left out."""
+
 LEAST_TOLERANCE = 1e-5
 """Relative tolerance of numbers that hardly differ between machines."""
 
@@ -158,10 +161,12 @@ def compare(first: Path, second: Path) -> pd.DataFrame:
 def write_golden(results: Sequence[Path]) -> None:
     """Write the key numbers of the first run, each with several times the largest difference of the other runs."""
     first, *others = map(key_numbers, results)
-    numbers = {
-        stage: {name: [value, _tolerance(value, [run[stage][name] for run in others])] for name, value in own.items()}
-        for stage, own in first.items()
-    }
+    numbers: dict[str, dict[str, list[float]]] = {stage: {} for stage in first}
+    for stage, own in first.items():
+        for name, value in own.items():
+            tolerance = _tolerance(value, [run[stage][name] for run in others])
+            if tolerance <= MOST_TOLERANCE:
+                numbers[stage][name] = [value, tolerance]
     shown = {"packages": packages(), "numbers": numbers}
     (ROOT / "ccl" / "results" / GOLDEN).write_text(json.dumps(shown, indent=2) + "\n")
 
