@@ -35,6 +35,7 @@ STAGES = (
     "genomics",
     "clinical",
     "cluster",
+    "vectors",
     "train",
     "evaluate",
     "added",

@@ -48,7 +48,7 @@ class Model(ClosedForm):
         self.features = shape.features
         self.indicators = shape.n_tables + shape.lacks_slides
         self.light = self.indicators + shape.clinical
-        width, count = self.light + genes + shape.features, len(replicas)
+        width, count = self.light + genes + shape.features + shape.vectors, len(replicas)
         self.weight = nn.Parameter(torch.zeros(count, width), requires_grad=False)
         self.register_buffer("mean", torch.zeros(count, width))
         self.register_buffer("scale", torch.ones(count, width))
@@ -106,14 +106,15 @@ class Model(ClosedForm):
     def _scores(self, batch: Batch) -> Tensor:
         """Return the columns that the log-hazard is linear in, (1 or S, B, columns); NaN where a patient lacks a part.
 
-        First the indicators of missing parts, then covariates, genes and slides.
+        First the indicators of missing parts, then covariates, genes, slides and vectors.
         """
         genes = self._genes(batch)
         if self.hyper.genes == "family-means":
             mean = torch.mean if batch.present is None else torch.nanmean
             genes = [mean(family, dim=-1, keepdim=True) for family in genes]
         clinical = [] if batch.clinical is None else [batch.clinical]
-        columns = [*self._indicators(batch), *clinical, *genes, *self._slides(batch)]
+        vectors = [] if batch.vectors is None else [batch.vectors]
+        columns = [*self._indicators(batch), *clinical, *genes, *self._slides(batch), *vectors]
         return torch.cat(columns, dim=-1)
 
     def _indicators(self, batch: Batch) -> list[Tensor]:
