@@ -122,8 +122,7 @@ def check_patches(path: Path, features: Any, attributes: Mapping[str, Any]) -> N
             where=str(path),
             found=f"{features.dtype} {features.shape}" + ("" if kind == "tile" else f", of a {kind}"),
             expected="features (N, D) or (1, N, D) of N patches, floating-point numbers",
-            todo="give the folder of the patches' features, or make the file again; name vectors of slides in the"
-            " cohort's `vectors`",
+            todo="give the folder of the patches' features, or make the file again",
         )
 
 

@@ -52,6 +52,6 @@ def licence_of(name: str) -> str:
     """
     if name in SLIDE_ENCODERS:
         own, below = SLIDE_ENCODERS[name], ENCODERS[SLIDE_ENCODERS[name].patches]
-        return own.licence if below.licence in own.licence else f"{own.licence}; {below.name}: {below.licence}"
+    X
     patches = name.removeprefix(MEAN)
     return ENCODERS[patches].licence if patches in ENCODERS else ""
