@@ -52,6 +52,7 @@ def licence_of(name: str) -> str:
     """
     if name in SLIDE_ENCODERS:
         own, below = SLIDE_ENCODERS[name], ENCODERS[SLIDE_ENCODERS[name].patches]
-    X
+        same = own.licence.startswith(below.licence)
+        return own.licence if same else f"{own.licence}; {below.name}: {below.licence}"
     patches = name.removeprefix(MEAN)
     return ENCODERS[patches].licence if patches in ENCODERS else ""

@@ -105,7 +105,6 @@ def test_other_vectors_than_those_of_the_training_make_no_bundle(tmp_path: Path,
     trained = Trained(tmp_path, cohort, "cox-vectors")
     trained.bundle()
     replace(trained.vectors, values=trained.vectors.values * 2).write(trained.files["vectors"])
+    runs, settings = [tmp_path / "fold0", tmp_path / "fold1"], BundleSettings("mine", "to be tested")
     with pytest.raises(InputError, match="different vectors"):
-        runs = [tmp_path / "fold0", tmp_path / "fold1"]
-        settings = BundleSettings("mine", "to be tested")
         make_bundle(runs=runs, inputs=trained.inputs, out=tmp_path / "b", settings=settings, preprocessing={})
