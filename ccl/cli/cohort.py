@@ -19,6 +19,7 @@ from ccl.config.sections import (
     DemoSettings,
     GenomicsSettings,
     Omics,
+    VectorsSettings,
 )
 from ccl.io.sheets import Frozen
 
@@ -180,4 +181,20 @@ def cluster(manifests: tuple[Path, ...], **inputs: Any) -> None:
     cluster_cohort(manifests=list(manifests), **inputs)
 
 
-COMMANDS = (demo, slides, init, source, cohort, clinical, genomics, cluster)
+@click.command("vectors")
+@click.option("--name", required=True, help="name of the vectors in the config")
+@click.option("--path", type=PATH, help="folder of vectors of TRIDENT or STAMP, or a table")
+@click.option("--mean-of", help="encoder whose patches are averaged")
+@click.option("--slides", type=PATH, help="sample sheet of slides")
+@click.option("--manifests", type=PATH, multiple=True, help="manifest of the features that are averaged (repeat)")
+@click.option("--out", type=PATH, required=True, help="file to write")
+@ON_BAD_SLIDE
+@settings_options(VectorsSettings)
+def vectors(out: Path, **inputs: Any) -> None:
+    """Join the slide-level vectors of each patient."""
+    from ccl.vectors.stage import make_vectors
+
+    make_vectors(out, **inputs)
+
+
+COMMANDS = (demo, slides, init, source, cohort, clinical, genomics, cluster, vectors)

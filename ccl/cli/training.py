@@ -30,6 +30,7 @@ def stage_files(command: Any) -> Any:
         click.option("--clusters", type=PATH, help="file of the cluster stage"),
         click.option("--genomics", type=PATH, help="file of the genomics stage"),
         click.option("--clinical", type=PATH, help="file of the clinical stage"),
+        click.option("--vectors", type=PATH, help="file of the vectors stage"),
     ):
         command = option(command)
     return command

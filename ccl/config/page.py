@@ -26,6 +26,7 @@ TABLES: Mapping[str, Any] = {
     "omics": sections.Omics,
     "clinical": sections.Clinical,
     "covariate": sections.Covariate,
+    "vector source": sections.VectorSource,
     "encoders": sections.Encoder,
     "models": sections.Model,
     **{

@@ -383,6 +383,33 @@ class Source:
 
 
 @section
+class VectorColumns:
+    """The columns of a table of vectors."""
+
+    patient_column: str = key(
+        "patient_id", "column with the patient's name; without it the slide sheet says whose slide it is"
+    )
+    slide_column: str = key("slide_id", "column with the slide's name; without it each row is a patient")
+    columns: tuple[Text, ...] = key((), "columns of the vector; empty takes all columns of numbers")
+
+
+@section
+class VectorSource(VectorColumns):
+    """``cohorts: <name>: vectors: <name>``: where vectors come from."""
+
+    path: Text | None = key(
+        None, "folder of a file per slide or patient, as TRIDENT and STAMP write them, or a table with a row per slide"
+    )
+    mean_of: Name | None = key(None, "encoder of the cohort whose patches are averaged, instead of `path`")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> VectorSource:
+        if bool(self.path) == bool(self.mean_of):
+            raise PydanticCustomError("incomplete", "name either `path` or `mean_of`")
+        return self
+
+
+@section
 class TrainedHere:
     """``predict_with: <name>``: a bundle of a model that the same config trains."""
 
@@ -416,6 +443,12 @@ class Cohort(Purpose, Label, FollowUpColumns):
         None,
         "folders of feature files by encoder name, as TRIDENT, CLAM or STAMP wrote them; they are read instead of the"
         " slides",
+        min_length=1,
+    )
+    vectors: Annotated[dict[Name, VectorSource] | None, LATER] = key(
+        None,
+        "slide-level vectors by name, for methods that read vectors; with the name of a known slide encoder, such as"
+        " titan, the width is checked and the licence recorded",
         min_length=1,
     )
     about: Annotated[Text | None, LATER] = key(
@@ -722,6 +755,23 @@ class GenomicsSettings(Grouping, PatientColumn):
 
 
 @section
+class Joining:
+    """``vectors``: how the vectors of slides become one of a patient."""
+
+    join: Annotated[Literal["mean", "largest"], LATER] = key(
+        "mean", "mean averages the slides of a patient; largest takes the slide with the most patches"
+    )
+    missing: Annotated[Literal["error", "mean"], LATER] = key(
+        "error", "treatment of an empty cell in a table of vectors; error, or mean (of the training patients)"
+    )
+
+
+@section
+class VectorsSettings(Joining, VectorColumns):
+    """How vectors are read and joined."""
+
+
+@section
 class ClusterSettings:
     """``cluster``: how K-means is run."""
 
@@ -959,6 +1009,7 @@ class Config:
     embed: Embed = subsection(Embed)
     genomics: Genomics = subsection(Genomics)
     cluster: ClusterSettings = subsection(ClusterSettings)
+    vectors: Joining = subsection(Joining)
     train: Train = subsection(Train)
     evaluate: EvaluateSettings = subsection(EvaluateSettings)
     bundle: BundleSettings = subsection(BundleSettings)

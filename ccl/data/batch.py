@@ -23,6 +23,8 @@ class Shape:
     """Width D of a patch or a centre; 0 for a method that reads no slides."""
     clinical: int = 0
     """Number C of the covariates' columns; 0 for a method that reads none."""
+    vectors: int = 0
+    """Width D of a patient's vector; 0 for a method that reads none."""
     tables: tuple[tuple[int, ...], ...] = ()
     """Per family, the number of each column's omics table, 0 to T - 1; empty if every patient is complete."""
 
@@ -42,8 +44,8 @@ class Shape:
         return self.incomplete and self.features > 0
 
     def entries(self) -> dict[str, Any]:
-        """Return the sizes for a JSON file; `tables` only if patients may be incomplete."""
-        return {name: value for name, value in asdict(self).items() if name != "tables" or value}
+        """Return the sizes for a JSON file; `tables` only if patients may be incomplete, `vectors` only if read."""
+        return {name: value for name, value in asdict(self).items() if name not in ("tables", "vectors") or value}
 
     @classmethod
     def of(cls, entries: Mapping[str, Any]) -> Shape:
@@ -106,6 +108,8 @@ class Batch:
     for a patient without slides."""
     clinical: Tensor | None = None
     """(S, B, C) scaled covariates, for methods that read them."""
+    vectors: Tensor | None = None
+    """(S, B, D) scaled vectors of patients, for methods that read them."""
     present: Present | None = None
     """What each patient has; None if every patient is complete.  Values of a missing part mean nothing."""
 
@@ -117,5 +121,6 @@ class Batch:
             None if self.centres is None else self.centres[:, own],
             None if self.outcomes is None else self.outcomes.one(number),
             clinical=None if self.clinical is None else self.clinical[:, own],
+            vectors=None if self.vectors is None else self.vectors[:, own],
             present=None if self.present is None else self.present.map(lambda part: part[:, own]),
         )

@@ -41,6 +41,7 @@ class Inputs:
     """Of the features, for methods that read bags."""
     clinical: Path | None = None
     """With the coding of the covariates beside it."""
+    vectors: Path | None = None
 
     @property
     def by_use(self) -> dict[str, list[Path]]:
@@ -53,6 +54,7 @@ class Inputs:
             "sheet": [self.slides],
             "manifest": list(self.manifests),
             "clinical": [self.clinical, self.clinical.parent / CODING] if self.clinical else [],
+            "vectors": [self.vectors],
         }
         return {use: [path for path in paths if path is not None] for use, paths in given.items()}
 
@@ -70,6 +72,7 @@ class Inputs:
             slides=self.slides,
             manifests=self.manifests,
             clinical=self.clinical,
+            vectors=self.vectors,
             incomplete=incomplete,
         )
 
@@ -124,7 +127,7 @@ def load_fold(
     Parameters
     ----------
     reads : collection of str
-        What the method reads: ``genomics``, ``clusters``, ``bags``, ``clinical``.
+        What the method reads: ``genomics``, ``clusters``, ``bags``, ``clinical``, ``vectors``.
     inputs : Inputs
         Files of the stages before.
     fold : int
@@ -169,9 +172,11 @@ def load_fold(
     if tables.incomplete:
         _check_modalities(tables, members["train"])
     genes = zip(tables.families, tables.genes_of(members["train"]), strict=True)
+    vectors = tables.vectors_of(members["train"])
     scalers = Scalers(
         {family.name: Scaler.fit(values) for family, values in genes},
         None if tables.clinical is None else _fit_clinical(tables.clinical, members["train"], fold),
+        None if vectors is None else Scaler.fit(vectors),
     )
     clusters, features, weights = tables.clusters, 0, "none"
     if clusters is not None:
@@ -180,6 +185,8 @@ def load_fold(
         found = tables.members.bags
         bags = {patient: found[patient] for role in members.values() for patient in role if patient in found}
         features, weights = check_bags(bags, keep=keep_bags)
+    elif tables.vectors is not None:
+        weights = tables.vectors.weights
 
     def side(role: str) -> Side:
         data = scalers.scale(read_patients(tables, members[role], device=device, keep_bags=keep_bags))
@@ -197,6 +204,7 @@ def load_fold(
             clusters=clusters.centres.shape[1] if clusters else 0,
             features=features,
             clinical=len(tables.clinical.columns) if tables.clinical else 0,
+            vectors=tables.vectors.values.shape[1] if tables.vectors else 0,
             tables=tables.table_numbers if tables.incomplete or (drop_modality and tables.reads_slides) else (),
         ),
         edges=interval_edges(basis["months"], basis["censorship"], intervals),

@@ -30,6 +30,8 @@ class PatientData:
     bags: Bags | None = None
     clinical: Tensor | None = None
     """(P, C)"""
+    vectors: Tensor | None = None
+    """(P, D)"""
     present: Present | None = None
     """What each patient has, if incomplete patients are kept."""
     device: torch.device = CPU
@@ -40,7 +42,8 @@ class PatientData:
         clinical = None if self.clinical is None else self.clinical[None]
         present = None if self.present is None else self.present.map(lambda part: part[None])
         genomics = tuple(family[None] for family in self.genomics)
-        return Batch(genomics, centres, outcomes=None, clinical=clinical, present=present)
+        vectors = None if self.vectors is None else self.vectors[None]
+        return Batch(genomics, centres, outcomes=None, clinical=clinical, vectors=vectors, present=present)
 
     def batches(self) -> Iterator[Batch]:
         """Yield the batches for a prediction: all patients at once, or one by one with their bags."""
@@ -67,8 +70,11 @@ def read_patients(
     keep_bags : bool
         Keep each bag in memory after it was read.
     """
-    found, bags, clinical, present = tables.centres_of(patients), None, None, None
-    centres = None if found is None else torch.from_numpy(found).to(device)
+    bags, clinical, present = None, None, None
+    centres, vectors = (
+        None if found is None else torch.from_numpy(found).to(device)
+        for found in (tables.centres_of(patients), tables.vectors_of(patients))
+    )
     if tables.members is not None:
         bags = Bags([tables.members.bags.get(patient, ()) for patient in patients], device=device, keep=keep_bags)
     if tables.clinical is not None:
@@ -82,6 +88,7 @@ def read_patients(
         centres=centres,
         bags=bags,
         clinical=clinical,
+        vectors=vectors,
         present=present,
         device=device,
     )
@@ -110,6 +117,7 @@ class Side(PatientData):
             None if self.centres is None else self.centres[rows],
             Outcomes(outcomes.labels[0][rows], outcomes.censorship[0][rows], outcomes.months[0][rows]),
             clinical=None if self.clinical is None else self.clinical[rows],
+            vectors=None if self.vectors is None else self.vectors[rows],
             present=None if self.present is None else self.present.map(lambda part: part[rows]),
         )
 

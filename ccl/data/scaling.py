@@ -1,4 +1,4 @@
-"""Scaling of genes and covariates by the training patients."""
+"""Scaling of genes, covariates and vectors by the training patients."""
 
 from __future__ import annotations
 
@@ -45,26 +45,33 @@ class HasValues(Protocol):
     def clinical(self) -> Tensor | None:
         """Covariates (..., C)."""
 
+    @property
+    def vectors(self) -> Tensor | None:
+        """Vectors (..., D)."""
+
 
 Values = TypeVar("Values", bound=HasValues)
 
 
 @dataclass(frozen=True)
 class Scalers:
-    """The scalers of genes and covariates."""
+    """The scalers of genes, covariates and vectors."""
 
     families: Mapping[str, Scaler]
     """Per gene family, in the method's order."""
     clinical: Scaler | None = None
     """Of the covariates; None for a method that reads none."""
+    vectors: Scaler | None = None
+    """Of the vectors; None for a method that reads none."""
 
     def scale(self, values: Values) -> Values:
-        """Return patients or a batch with scaled genes and covariates."""
+        """Return patients or a batch with scaled genes, covariates and vectors."""
         genomics = tuple(_scaled(*pair) for pair in zip(values.genomics, self.families.values(), strict=True))
-        clinical = None
-        if values.clinical is not None and self.clinical is not None:
-            clinical = _scaled(values.clinical, self.clinical)
-        return replace(values, genomics=genomics, clinical=clinical)  # type: ignore[type-var]
+        clinical, vectors = (
+            None if own is None or scaler is None else _scaled(own, scaler)
+            for own, scaler in ((values.clinical, self.clinical), (values.vectors, self.vectors))
+        )
+        return replace(values, genomics=genomics, clinical=clinical, vectors=vectors)  # type: ignore[type-var]
 
 
 def _scaled(values: Tensor, scaler: Scaler) -> Tensor:

@@ -1,4 +1,4 @@
-"""Reading the files of the genomics, cluster and embed stages, as far as a method needs them."""
+"""Reading the files of the genomics, cluster, embed and vectors stages, as far as a method needs them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ccl.config.sections import OMICS_SUFFIXES
 from ccl.io.bags import Members, read_members
 from ccl.io.covariates import Clinical
 from ccl.io.errors import ConfigError, ModelError
-from ccl.io.formats import Clusters, Family, Genomics
+from ccl.io.formats import Clusters, Family, Genomics, Vectors
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Tables:
     clusters: Clusters | None
     members: Members | None
     clinical: Clinical | None = None
+    vectors: Vectors | None = None
     incomplete: bool = False
     """Whether patients who have slides or omics, but not both or not every omics table, are kept."""
 
@@ -62,14 +63,25 @@ class Tables:
         """Return the rows of some patients in the clusters."""
         return _rows(self.clusters.patients, patients) if self.clusters else np.empty(0, dtype=np.intp)
 
+    def vectors_of(self, patients: Sequence[str]) -> NDArray[np.float32] | None:
+        """Return the unscaled vectors (P, D) of some patients, NaN where there are none; None if none are read."""
+        if self.vectors is None:
+            return None
+        return _taken(self.vectors.values, _rows(self.vectors.patients, patients), missing=np.nan)
+
     @property
     def reads_slides(self) -> bool:
         """Whether there are clusters or bags."""
         return self.clusters is not None or self.members is not None
 
     def with_slides(self, patients: Sequence[str]) -> NDArray[np.bool_]:
-        """Return which of P patients have slides, (P,)."""
-        known = set(self.clusters.patients) if self.clusters else set(self.members.bags) if self.members else set()
+        """Return which of P patients have slides, or a vector of them, (P,)."""
+        groups: tuple[Collection[str], ...] = (
+            self.clusters.patients if self.clusters else (),
+            self.members.bags if self.members else (),
+            self.vectors.patients if self.vectors else (),
+        )
+        known = set().union(*groups)
         return np.array([patient in known for patient in patients], dtype=bool)
 
     def in_tables(self, patients: Sequence[str]) -> NDArray[np.bool_]:
@@ -108,13 +120,14 @@ class Tables:
 
     def _without_slides(self, patients: Sequence[str]) -> dict[str, str]:
         reasons: dict[str, str] = {}
-        for of_slides in (
-            None if self.clusters is None else (self.clusters.patients, self.clusters.left_out),
-            None if self.members is None else (self.members.bags, self.members.excluded),
+        for of_slides, otherwise in (
+            (None if self.clusters is None else (self.clusters.patients, self.clusters.left_out), "no slides"),
+            (None if self.members is None else (self.members.bags, self.members.excluded), "no slides"),
+            (None if self.vectors is None else (self.vectors.patients, self.vectors.left_out), "no vector"),
         ):
             if of_slides is not None:
                 known, why_not = of_slides
-                reasons |= {patient: why_not.get(patient, "no slides") for patient in set(patients) - set(known)}
+                reasons |= {patient: why_not.get(patient, otherwise) for patient in set(patients) - set(known)}
         return reasons
 
     def _without_genes(self, patients: Sequence[str]) -> dict[str, str]:
@@ -156,6 +169,7 @@ def read_tables(
     slides: Path | None,
     manifests: Sequence[Path],
     clinical: Path | None = None,
+    vectors: Path | None = None,
     incomplete: bool = False,
 ) -> Tables:
     """Read the files that a method needs.
@@ -163,8 +177,8 @@ def read_tables(
     Parameters
     ----------
     reads : collection of str
-        What the method reads: ``genomics``, ``clusters``, ``bags``, ``clinical``.
-    genomics, clusters, slides, manifests, clinical
+        What the method reads: ``genomics``, ``clusters``, ``bags``, ``clinical``, ``vectors``.
+    genomics, clusters, slides, manifests, clinical, vectors
         Files of the stages, those that are given.
     incomplete : bool
         Whether patients who lack slides or omics tables are kept.
@@ -181,6 +195,7 @@ def read_tables(
         Clusters.read(_given(clusters, "clusters")) if "clusters" in reads else None,
         read_members(_given(slides, "slides"), manifests) if "bags" in reads else None,
         Clinical.read(_given(clinical, "clinical")) if "clinical" in reads else None,
+        Vectors.read(_given(vectors, "vectors")) if "vectors" in reads else None,
         incomplete,
     )
 

@@ -130,3 +130,23 @@ def check_patches(path: Path, features: Any, attributes: Mapping[str, Any]) -> N
             expected="features (N, D) or (1, N, D) of N patches, floating-point numbers",
             todo="give the folder of the patches' features, or make the file again",
         )
+
+
+def check_vector(path: Path, values: Any, attributes: Mapping[str, Any]) -> None:
+    """Check only by shape and type that `values` (an array, or an HDF5 dataset) are one vector.
+
+    Raises
+    ------
+    InputError
+        They are not (D,) or (1, D) floating-point numbers, or the file says they are those of patches.
+    """
+    kind = attributes.get("feat_type", "slide")
+    one = values.ndim == 1 or (values.ndim == 2 and values.shape[0] == 1)
+    if not one or not values.size or values.dtype.kind != "f" or kind not in ("slide", "patient"):
+        raise InputError(
+            "not the vector of a slide or a patient",
+            where=str(path),
+            found=f"{values.dtype} {values.shape}" + ("" if kind in ("slide", "patient") else f", of a {kind}"),
+            expected="features (D,) or (1, D), floating-point numbers",
+            todo="give a folder of vectors alone; name patches in the cohort's `features`",
+        )

@@ -25,7 +25,7 @@ from ccl.io.bounds import check_h5
 from ccl.io.checksums import MEND
 from ccl.io.errors import CclError, DamageError, InputError, machine_error
 from ccl.io.files import existing, intact, read_rows, write_bytes, write_table
-from ccl.io.foreign import check_patches, is_array, read_array, stamp_coords, to_pixels
+from ccl.io.foreign import check_patches, check_vector, is_array, read_array, stamp_coords, to_pixels
 
 CHUNK_BYTES = 1 << 20
 """Features are stored in chunks of about this size, each with a checksum that is verified on reading."""
@@ -366,6 +366,91 @@ class Clusters:
                 weights=str(file.attrs["weights"]),
                 left_out={name: _text([reason[()]])[0] for name, reason in file["left_out"].items()},
             )
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """A vector of each patient (``vectors/{name}/vectors.h5``)."""
+
+    patients: tuple[str, ...]
+    """P patients, sorted."""
+    values: NDArray[np.float32]
+    """(P, D), unscaled; NaN where a table has no value."""
+    columns: tuple[str, ...]
+    """The D columns of a table; empty for vectors of an encoder."""
+    encoder: str
+    """The name of the encoder in the files; ``table`` for a table."""
+    weights: str
+    """As in :class:`Features`."""
+    slides: NDArray[np.int64]
+    """(P,) slides that were joined."""
+    left_out: Mapping[str, str]
+    """Reason for each patient without a vector."""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """A table by its content, name and sha256; a digest of all files of a folder."""
+
+    def write(self, path: Path) -> None:
+        """Write the file atomically."""
+        with new_h5(path, checksum=True) as file:
+            file.attrs.update(encoder=self.encoder, weights=self.weights, inputs=json.dumps(self.inputs))
+            file["patients"] = list(self.patients)
+            file["values"] = self.values.astype(np.float32)
+            file.create_dataset("columns", data=list(self.columns), dtype=h5py.string_dtype())
+            file["slides"] = self.slides.astype(np.int64)
+            folder = file.create_group("left_out")
+            for name, reason in self.left_out.items():
+                folder[name] = reason
+
+    @classmethod
+    def read(cls, path: Path) -> Vectors:
+        """Read a file that :meth:`write` wrote."""
+        with _open_h5(path, "vectors") as file:
+            return cls(
+                patients=tuple(_text(file["patients"][:])),
+                values=file["values"][:],
+                columns=tuple(_text(file["columns"][:])),
+                encoder=str(file.attrs["encoder"]),
+                weights=str(file.attrs["weights"]),
+                slides=file["slides"][:],
+                left_out={name: _text([reason[()]])[0] for name, reason in file["left_out"].items()},
+                inputs=json.loads(file.attrs["inputs"]),
+            )
+
+
+@dataclass(frozen=True)
+class SlideVector:
+    """The vector of a slide or a patient, in a file of TRIDENT or STAMP (``slide_features_{encoder}/{slide}.h5``)."""
+
+    values: NDArray[np.float32]
+    """(D,)"""
+    size: int | None
+    """Patches of the slide, if the file has their coordinates."""
+    encoder: str
+    weights: str
+    of_patient: bool
+    """Whether the file says that the vector is a patient's."""
+
+    @classmethod
+    def read(cls, path: Path) -> SlideVector:
+        """Read a file.
+
+        Raises
+        ------
+        InputError
+            The file is damaged, or holds features of patches.
+        """
+        if is_array(existing(path)):
+            values = read_array(path)
+            check_vector(path, values, {})
+            return cls(_single(values.reshape(-1)), None, "unknown", "imported", of_patient=False)
+        with _open_h5(path, "vectors") as file:
+            values = _dataset(file, "feats" if "feats" in file else "features")
+            told = _named(values)
+            check_vector(path, values, told)
+            size = len(_of_one_slide(file["coords"][:])) if "coords" in file else None
+            encoder, weights = _made_by(values)
+            of_patient = told.get("feat_type") == "patient"
+            return cls(_single(values[:].reshape(-1)), size, str(told.get("encoder", encoder)), weights, of_patient)
 
 
 COVERAGE = "coverage"

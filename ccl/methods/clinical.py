@@ -31,7 +31,7 @@ class WithClinical(Wrapper):
 
     def __init__(self, network: SurvivalModel, shape: Shape, replicas: Replicas) -> None:
         super().__init__(network)
-        self.cox = Cox(replace(shape, families=(), features=0, clusters=0, tables=()), Hyper(), replicas)
+        self.cox = Cox(replace(shape, families=(), features=0, clusters=0, vectors=0, tables=()), Hyper(), replicas)
         self.cox.weight.requires_grad_(True)
 
     @torch.no_grad()

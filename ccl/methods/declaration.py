@@ -45,13 +45,14 @@ class Method:
 
     name: str
     """Its name in the config and in all results."""
-    reads: tuple[Literal["clusters", "bags", "genomics", "clinical"], ...]
-    """Its input: ``bags`` are all patches of a patient, ``clusters`` the centres of their clusters, ``clinical`` the
-    covariates."""
+    reads: tuple[Literal["clusters", "bags", "vectors", "genomics", "clinical"], ...]
+    """Its input: ``bags`` are all patches of a patient, ``clusters`` the centres of their clusters, ``vectors`` one
+    vector of the slides, ``clinical`` the covariates."""
     citation: str
     parameters: int
     """Number of trained parameters at the sizes of TCGA-BLCA: gene families of 94, 334, 521, 468, 1496 and 479 columns,
-    4 survival intervals, and, if slides are read, ResNet-50 features (1024) and 6 clusters; covariates not counted."""
+    4 survival intervals, and, if slides are read, ResNet-50 features (1024) and 6 clusters; if vectors are read, those
+    of TITAN (768); covariates not counted."""
     hyper: type
     """Its hyper-parameters: a :func:`ccl.config.keys.section`."""
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -83,8 +84,9 @@ class Method:
 
     @property
     def needs(self) -> list[str]:
-        """The inputs that it needs of a cohort, by their keys in the config: ``slides``, ``omics``, ``clinical``."""
-        other = [key for key, read in (("omics", "genomics"), ("clinical", "clinical")) if read in self.reads]
+        """The inputs that it needs of a cohort, by their keys: ``slides``, ``vectors``, ``omics``, ``clinical``."""
+        pairs = (("vectors", "vectors"), ("omics", "genomics"), ("clinical", "clinical"))
+        other = [key for key, read in pairs if read in self.reads]
         return ["slides"] * self.reads_slides + other
 
     def with_clinical(self) -> Method:

@@ -119,10 +119,12 @@ class SurvivalModel(nn.Module):
     def reference(self, batch: Batch) -> Batch:
         """Return the average training patient, the baseline of a risk, in the layout of `batch` with its one patient.
 
-        By default, it has average genes and covariates (zeros, because they are scaled) and the batch's own slides.
+        By default, it has average genes, covariates and vectors (zeros, because they are scaled) and the batch's own
+        slides.
         """
-        clinical = None if batch.clinical is None else torch.zeros_like(batch.clinical)
-        return replace(batch, genomics=tuple(map(torch.zeros_like, batch.genomics)), clinical=clinical)
+        clinical, vectors = (None if own is None else torch.zeros_like(own) for own in (batch.clinical, batch.vectors))
+        genomics = tuple(map(torch.zeros_like, batch.genomics))
+        return replace(batch, genomics=genomics, clinical=clinical, vectors=vectors)
 
 
 class ClosedForm(SurvivalModel):

@@ -1,4 +1,4 @@
-"""Pooling of bags, for methods that read all patches; S is the number of replicas."""
+"""Pooling of bags, for methods that read all patches, and vectors; S is the number of replicas."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ def bag_of(batch: Batch, replicas: Replicas) -> Tensor:
     """Return the bag (S, N, D) of a batch, the same for each replica if there is only one."""
     assert batch.bag is not None, "a method that reads bags is given one"
     return batch.bag.expand(len(replicas), -1, -1)
+
+
+def vectors_of(batch: Batch, replicas: Replicas) -> Tensor:
+    """Return the vectors (S, B, D) of a batch, the same for each replica if there are only those of one."""
+    assert batch.vectors is not None, "a method that reads vectors is given them"
+    return batch.vectors.expand(len(replicas), -1, -1)
 
 
 class DenseLayer(nn.Module):

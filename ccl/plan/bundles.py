@@ -98,19 +98,22 @@ def _check_data(bundle: Bundle, cohort: Cohort, *, place: str) -> None:
             expected=f"what {bundle.method.name} reads",
             todo=f"give {cohort.name} the data, or remove the bundle",
         )
-    if bundle.method.reads_slides and "slides" not in lacking and bundle.encoder not in cohort.encoders:
+    known, read = cohort.features_for(bundle.method), "vectors" if "vectors" in bundle.method.reads else "slides"
+    if read not in lacking and bundle.encoder not in known:
         raise ConfigError(
             "a bundle was trained with another encoder",
             where=f"config, {place}",
-            found=", ".join(cohort.encoders),
+            found=", ".join(known),
             expected=bundle.encoder,
-            todo="name it in `embed: encoders`, or in the cohort's `features`",
+            todo="name it in the cohort's `vectors`"
+            if read == "vectors"
+            else "name it in `embed: encoders`, or in the cohort's `features`",
         )
 
 
 def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], tilings: Tilings, *, place: str) -> None:
     _check_transforms(card, cohort, place=place)
-    if not card.reads_slides or "slides" in cohort.lacks(card.declared):
+    if {"slides", "vectors"} & set(cohort.lacks(card.declared)):
         return
     for section, key, here, there in _differences(card, cohort, values, tilings):
         raise ConfigError(
@@ -120,7 +123,7 @@ def _check_card(card: Card, cohort: Cohort, values: Mapping[str, Any], tilings: 
             expected=str(there),
             todo=f"set `{section}: {key}: {there}`",
         )
-    if cohort.entry.features is None:
+    if card.reads_slides and cohort.entry.features is None:
         _check_weights_kind(card, cohort, place=place)
 
 

@@ -56,6 +56,20 @@ def check_sources(plan: Plan, files: Sequence[str | Path] = ()) -> None:
             check_source(plan.config.encoder(name), entry.weights)
 
 
+def check_vectors(plan: Plan, files: Sequence[str | Path] = ()) -> None:
+    """Raise one ConfigError for all vectors that need a slide sheet or features that their cohort does not have."""
+    found = []
+    for cohort in plan.cohorts.values():
+        for name, source in cohort.vectors.items():
+            place, path = f"cohorts: {cohort.name}: vectors: {name}", cohort.vector_path(name)
+            if not cohort.entry.slides and (path is None or Path(path).is_dir()):
+                found.append(f"{place}: needs `slides`, which says whose slide each file is")
+            elif source.mean_of and source.mean_of not in cohort.encoders:
+                found.append(f"{place}: mean_of: found {source.mean_of}; expected {', '.join(cohort.encoders)}")
+    if found:
+        raise mistakes(found, files)
+
+
 def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
     """Yield the config's keys that name files of a cohort, each with the path."""
     place, entry = f"cohorts: {cohort.name}", cohort.entry
@@ -83,6 +97,9 @@ def _sources(cohort: Cohort) -> Iterator[tuple[str, str]]:
         for name, path in (getattr(entry, key) or {}).items():
             if isinstance(path, str):
                 yield f"{place}: {key}: {name}", cohort.config.path(path)
+    for name in cohort.vectors:
+        if path := cohort.vector_path(name):
+            yield f"{place}: vectors: {name}: path", path
     if entry.reads_slides:
         for encoder in cohort.encoders:
             if path := cohort.config.weights_file(encoder):

@@ -15,7 +15,7 @@ from ccl.config.keys import keys_of, stated
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import digest
 from ccl.io.gdc import GdcFile, files_of_slides
-from ccl.io.interop.naming import find_features
+from ccl.io.interop.naming import find_features, find_vector
 from ccl.io.sheets import Slide, read_slide_sheet, shard_of
 from ccl.methods.declaration import Method
 from ccl.plan.demo import Demo
@@ -119,7 +119,9 @@ class Cohort:
         return [self.config.path(path)] if path else []
 
     def prepared_by(self, method: Method) -> list[str]:
-        """Return the sections of the config that prepare the cohort's slides for a method."""
+        """Return the sections of the config that prepare the cohort's slides, or its vectors, for a method."""
+        if "vectors" in method.reads:
+            return ["vectors"]
         if not method.reads_slides:
             return []
         of_patches = [] if self.entry.features else ["tissue", "tile"]
@@ -149,6 +151,30 @@ class Cohort:
     def encoders(self) -> list[str]:
         """The encoders of the cohort's features: those of imported features, or else those of the config."""
         return list(self.entry.features or self.config.embed.encoders)
+
+    def features_for(self, method: Method) -> list[str]:
+        """Return the names of the features that a method is run with: encoders, vectors, or ``none``."""
+        if "vectors" in method.reads:
+            return list(self.vectors)
+        return self.encoders if method.reads_slides else ["none"]
+
+    @property
+    def vectors(self) -> Mapping[str, sections.VectorSource]:
+        """Where the vectors of each name come from."""
+        return self.entry.vectors or {}
+
+    def vector_path(self, name: str) -> str | None:
+        """Return the folder or table of vectors; None if they are means of patches."""
+        path = self.vectors[name].path
+        return self.config.path(path) if path else None
+
+    def vector_files(self, name: str) -> list[str]:
+        """Return the table of vectors, or the files of the slides and patients that exist; the stage reports others."""
+        path = self.vector_path(name)
+        if path is None or not Path(path).is_dir():
+            return [path] if path else []
+        found = [find_vector(Path(path), slide) for slide in self.slides]
+        return sorted({str(file) for file in found if file is not None})
 
     @cached_property
     def fold_files(self) -> list[str]:

@@ -35,6 +35,9 @@ PREDICTION = ("predict.json", "risk.csv", "survival.csv", "left_out.csv")
 CLINICAL = "<results>/{cohort}/clinical/clinical.csv"
 """The covariates of a cohort; their coding is a file beside it."""
 
+VECTORS = "<results>/{cohort}/vectors/{name}/vectors.h5"
+"""The vectors of a cohort, by their name in the config."""
+
 CHARACTERISTICS = "<results>/{cohort}/clinical/characteristics.csv"
 """The table of a cohort's characteristics."""
 
@@ -161,7 +164,16 @@ class Inputs:
             files["clusters"] = f"<results>/{{cohort}}/cluster/{{encoder}}/k{model.k}.h5"
         if "clinical" in model.reads:
             files["clinical"] = CLINICAL
+        if "vectors" in model.reads:
+            files["vectors"] = VECTORS.format(name="{encoder}", cohort="{cohort}")
         return files
+
+    def vectors(self, wildcards: Wildcards) -> Files:
+        """Return the slide sheet and the files of vectors, or the features that are averaged."""
+        cohort = self._cohort(wildcards)
+        mean_of = cohort.vectors[wildcards.encoder].mean_of
+        manifests = [path.replace("{encoder}", mean_of) for path in cohort.feature_manifests] if mean_of else []
+        return {"files": cohort.vector_files(wildcards.encoder), "manifests": manifests}
 
     def bag_sheet(self, wildcards: Wildcards) -> list[str]:
         """Return the slide sheet for a model that reads bags, else nothing."""
@@ -230,6 +242,8 @@ class Inputs:
             files["clusters"] = f"<results>/{{cohort}}/cluster/{bundle.encoder}/k{bundle.clusters}.h5"
         if "clinical" in reads:
             files["clinical"] = CLINICAL
+        if "vectors" in reads:
+            files["vectors"] = VECTORS.format(name=bundle.encoder, cohort="{cohort}")
         return files
 
     def validate(self, wildcards: Wildcards) -> Files:

@@ -142,6 +142,19 @@ class Options:
             words += ["--outcome-column", column]
         return shlex.join([*words, "--covariates", json.dumps(clinical)])
 
+    def vectors(self, wildcards: Wildcards) -> str:
+        """Return the options of the vectors stage: where they come from, and how they are read."""
+        cohort, name = self._cohort(wildcards), wildcards.encoder
+        words = ["--name", name]
+        for flag, value in (("--path", cohort.vector_path(name)), ("--mean-of", cohort.vectors[name].mean_of)):
+            words += [flag, value] if value else []
+        values = {**self.plan.values["vectors"], **self.plan.values["cohorts"][cohort.name]["vectors"][name]}
+        return f"{shlex.join(words)} {to_flags(sections.VectorsSettings, values)}"
+
+    def vector_inputs(self, wildcards: Wildcards, input: Any) -> str:
+        """Return the slide sheet and the manifests as options; files are named by their folder or table."""
+        return input_options(input, without=("files",))
+
     def download(self, wildcards: Wildcards) -> str:
         """Return the options of a download."""
         values = dict(self.plan.values["cohorts"][wildcards.cohort]["download"])

@@ -16,7 +16,7 @@ from ccl.config.check import check_config, filled
 from ccl.paper import ablations
 from ccl.paper.figures import check_names
 from ccl.plan.bundles import Bundle, read_bundles
-from ccl.plan.checks import check_cohort_names, check_models, check_sources
+from ccl.plan.checks import check_cohort_names, check_models, check_sources, check_vectors
 from ccl.plan.cohorts import Cohort
 from ccl.plan.demo import Demo, declared_demo
 from ccl.plan.inputs import Inputs
@@ -74,7 +74,7 @@ class Plan:
             for cohort in self.followed.values()
             for name in self.config.models
             if not cohort.lacks(self.models[name].method)
-            for encoder in (cohort.encoders if self.models[name].reads_slides else ["none"])
+            for encoder in cohort.features_for(self.models[name].method)
         ]
 
     @cached_property
@@ -94,8 +94,8 @@ class Plan:
 
     @property
     def encoders(self) -> list[str]:
-        """Every encoder that names a folder of results."""
-        return sorted({"none"}.union(*(cohort.encoders for cohort in self.cohorts.values())))
+        """Every encoder, or name of vectors, that names a folder of results."""
+        return sorted({"none"}.union(*([*cohort.encoders, *cohort.vectors] for cohort in self.cohorts.values())))
 
     @property
     def constraints(self) -> dict[str, str]:
@@ -159,6 +159,7 @@ def make_plan(values: Mapping[str, Any], files: Sequence[str | Path] = ()) -> Pl
     check_cohort_names(plan, files)
     check_tilings(config, files)
     check_sources(plan, files)
+    check_vectors(plan, files)
     check_models(plan, files)
     check_names((run.encoder, run.model) for run in plan.runs)
     for cohort in plan.cohorts.values():

@@ -42,7 +42,7 @@ from ccl.predict.training import (
     internal_results,
 )
 from ccl.train.store import read_tensors
-from ccl.wsi.encoders import ENCODERS
+from ccl.vectors.registry import licence_of
 
 SPLIT = ("intervals", "intervals_from", "inner", "incomplete", "drop_modality")
 """Settings of training that :func:`ccl.data.fold.load_fold` takes."""
@@ -116,13 +116,14 @@ def make_bundle(
         folds=[{"fold": run.fold, "interval_edges": run.facts["interval_edges"]} for run in folds],
         families=facts["families"],
         features_encoder=encoders[1],
+        vector_columns=source_of(tables).columns,
         scales=scales_of(slides),
         distance_limit=None if distances is None else float(np.quantile(distances, QUANTILE)),
         cut=_median_risk(folds),
         n_patients=len(patients),
         n_events=int((outcomes["censorship"] == 0).sum()),
         preprocessing=preprocessing,
-        encoder_licence=next((ENCODERS[name].licence for name in encoders if name in ENCODERS), ""),
+        encoder_licence=next(filter(None, map(licence_of, encoders)), ""),
         licence=settings.licence,
         intended_use=settings.intended_use,
         versions={
@@ -175,6 +176,7 @@ def _check_inputs(run: FoldRun, fold: Fold, tensors: Mapping[str, Tensor]) -> No
         "weights of the encoder": run.facts["weights"] == fold.weights,
         "clusters": run.facts["k"] == (fold.shape.clusters or None),
         "covariates": run.facts.get("covariates", []) == list(fold.covariates),
+        "width of the vectors": len(tensors.get("vectors/mean", ())) == fold.shape.vectors,
     }
     if alike["gene families"]:
         alike["gene values"] = all(
@@ -184,13 +186,16 @@ def _check_inputs(run: FoldRun, fold: Fold, tensors: Mapping[str, Tensor]) -> No
     if alike["covariates"] and fold.scalers.clinical:
         mean = tensors["covariates/mean"].numpy()
         alike["values of covariates"] = np.allclose(mean, fold.scalers.clinical.mean, equal_nan=True)
+    if alike["width of the vectors"] and fold.scalers.vectors:
+        mean = tensors["vectors/mean"].numpy()
+        alike["vectors"] = np.allclose(mean, fold.scalers.vectors.mean, equal_nan=True)
     different = [what for what, same in alike.items() if not same]
     if different:
         raise InputError(
             "these are not the files that the fold was trained on",
             where=str(run.folder),
             found=f"different {', different '.join(different)}",
-            expected="the files of the cohort, genomics, clinical, cluster and embed stages at the time of training",
+            expected="the files of the cohort, genomics, clinical, cluster, vectors and embed stages, as in training",
             todo="name the files of the training, or train the fold again on these files",
         )
 
@@ -205,7 +210,7 @@ def _ranges(tables: Tables, patients: Sequence[str]) -> tuple[dict[str, Tensor],
         summary = GeneSummary.fit(own)
         for part, tensor in zip(GENE_PARTS, summary.tensors(), strict=True):
             ranges[f"training/genes/{family.name}/{part}"] = tensor
-    if tables.clusters is None and tables.members is None:
+    if tables.vectors is None and not tables.reads_slides:
         return ranges, None
     with_slides = np.array(patients)[tables.with_slides(patients)].tolist()
     means = mean_patches(tables, with_slides)

@@ -24,7 +24,7 @@ VERSION = 2
 FORMAT = 1
 """Format of the folder; a bundle of another format is refused."""
 
-OPTIONAL = {"covariates", "training"}
+OPTIONAL = {"covariates", "training", "vector_columns"}
 """Entries that a bundle may lack."""
 
 LARGEST = 1 << 20
@@ -77,6 +77,8 @@ class Card:
     """Covariates of the training (:class:`ccl.io.covariates.Covariate`); the file omits the entry if there are none."""
     training: Mapping[str, Any] | None = None
     """What :mod:`ccl.predict.training` tells of the training; None in a bundle of an earlier version."""
+    vector_columns: Sequence[str] = ()
+    """Columns of the table of vectors; the file omits the entry if there was none."""
 
     @property
     def declared(self) -> Method:

@@ -179,7 +179,7 @@ def _covariates(card: Card, internal: Mapping[str, Any] | None) -> Iterator[Sect
 def _licences(card: Card) -> Section:
     rows = [
         ("this bundle", card.licence),
-        (f"encoder {card.encoder}", card.encoder_licence or "not known to ccl") if card.reads_slides else None,
+        (f"encoder {card.encoder}", card.encoder_licence or "not known to ccl") if card.encoder != "none" else None,
         ("ccl", "Apache-2.0"),
         (f"method {card.method}", get_method(card.method).citation),
         (WEIGHTS, f"sha256 {card.sha256}"),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ccl.config.sections import Expression
 from ccl.data.bags import check_bags
+from ccl.data.batch import Shape
 from ccl.data.patients import read_patients
 from ccl.data.tables import Tables, kind_of, read_tables
 from ccl.io.bags import Members
@@ -27,11 +28,13 @@ class Source:
     """The origin of some patients' features."""
 
     encoder: str
-    """Name of the encoder in the files; ``none`` if no slides are read."""
+    """Name of the encoder in the files; ``none`` if neither slides nor vectors are read."""
     weights: str
     width: int
     clusters: int
     """Number of clusters k; 0 if no clusters are read."""
+    columns: tuple[str, ...] = ()
+    """Columns of a table of vectors."""
 
 
 def source_of(tables: Tables) -> Source:
@@ -39,6 +42,9 @@ def source_of(tables: Tables) -> Source:
     if tables.clusters is not None:
         _, k, width = tables.clusters.centres.shape
         return Source(tables.clusters.encoder, tables.clusters.weights, width, k)
+    if tables.vectors is not None:
+        vectors = tables.vectors
+        return Source(vectors.encoder, vectors.weights, vectors.values.shape[1], 0, vectors.columns)
     if tables.members is not None and tables.members.bags:
         width, weights = check_bags(tables.members.bags, keep=False)
         first = next(iter(tables.members.bags.values()))[0]
@@ -70,7 +76,10 @@ class Patients:
 
 
 def mean_patches(tables: Tables, names: Sequence[str]) -> NDArray[np.float64]:
-    """Return the mean patch (P, D) of each of some patients; cluster centres are weighted by their patches."""
+    """Return the mean patch (P, D), or the vector, of some patients; cluster centres are weighted by their patches."""
+    vectors = tables.vectors_of(names)
+    if vectors is not None:
+        return vectors.astype(np.float64)
     if tables.clusters is not None:
         rows = tables.cluster_rows(names)
         sizes = tables.clusters.sizes[rows][..., None].astype(np.float64)
@@ -102,7 +111,7 @@ def read_new(card: Card, **files: Any) -> Tables:
     given = [read for read in card.reads if read in sources and sources[read] is not None]
     reads = card.reads
     if card.incomplete and given:
-        reads = tuple(read for read in reads if read in given or read == "clinical")
+        reads = tuple(read for read in reads if read in given or read in ("clinical", "vectors"))
     tables = read_tables(reads, **files, incomplete=card.incomplete)
     absent = set(card.reads) - set(reads)
     return replace(
@@ -204,15 +213,20 @@ def _everybody(tables: Tables) -> set[str]:
         groups += [tables.clusters.patients, tables.clusters.left_out]
     if tables.members is not None:
         groups += [tables.members.bags, tables.members.excluded]
+    if tables.vectors is not None:
+        groups += [tables.vectors.patients, tables.vectors.left_out]
     return set().union(*groups)
 
 
 def _check_source(source: Source, card: Card) -> None:
-    known = Source(card.features_encoder, card.weights, card.shape["features"], card.shape["clusters"])
+    shape = Shape.of(card.shape)
+    width, columns = shape.vectors or shape.features, tuple(card.vector_columns)
+    known = Source(card.features_encoder, card.weights, width, shape.clusters, columns)
     pairs = {
         "encoder": (source.encoder, known.encoder),
         "width of the features": (source.width, known.width),
         "number of clusters": (source.clusters, known.clusters),
+        "columns of the vectors": (", ".join(source.columns), ", ".join(known.columns)),
     }
     # A cohort may mix features from several weights.  All of them must be among those of the training.
     if not set(source.weights.split(", ")) <= set(known.weights.split(", ")):

@@ -36,6 +36,7 @@ def predict_patients(
     genomics: Path | None = None,
     clusters: Path | None = None,
     clinical: Path | None = None,
+    vectors: Path | None = None,
     slides: Path | None = None,
     manifests: Sequence[Path] = (),
     settings: PredictSettings,
@@ -48,7 +49,7 @@ def predict_patients(
     ----------
     bundle : Path
         Folder that :func:`ccl.predict.bundle.make_bundle` wrote.
-    genomics, clusters, clinical, slides, manifests
+    genomics, clusters, clinical, vectors, slides, manifests
         Files of earlier stages, as far as the method reads them.  With slides and manifests, the scales of the slides
         are compared with those of the training slides, even if the method reads no slides.
 
@@ -66,7 +67,15 @@ def predict_patients(
     torch_device = pick_device(device)
     loaded = load_bundle(bundle, torch_device)
     card = loaded.card
-    tables = read_new(card, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests, clinical=clinical)
+    tables = read_new(
+        card,
+        genomics=genomics,
+        clusters=clusters,
+        slides=slides,
+        manifests=manifests,
+        clinical=clinical,
+        vectors=vectors,
+    )
     patients = on_training_scale(match_patients(tables, card), loaded.trained_genes, settings.expression)
     logits = loaded.logits(read_patients(patients.tables, patients.names, device=torch_device))
     risks = risk(logits).double().numpy()

@@ -47,6 +47,7 @@ def _methods(card: Card) -> dict[str, str]:
     reads = {
         "clusters": "slides, as clusters of patches",
         "bags": "slides, as patches",
+        "vectors": f"a vector of each patient ({card.encoder})",
         "genomics": f"{genes} columns of omics, in gene families ({len(card.families)})",
         "clinical": f"covariates: {covariates}",
     }

@@ -14,7 +14,7 @@ from ccl.evaluate import INNER
 from ccl.io.covariates import CODING
 from ccl.io.errors import InputError
 from ccl.io.files import digest, read_json, read_table
-from ccl.io.formats import Genomics, ManifestRow, newest_rows
+from ccl.io.formats import Genomics, ManifestRow, Vectors, newest_rows
 from ccl.methods import get_method
 from ccl.results.added import Added, read_added
 from ccl.results.components import Components, read_components
@@ -289,6 +289,10 @@ def _read_inputs(
     if coding.is_file():
         given["clinical"] = read_json(coding, required=("inputs",))["inputs"]["table"]
     files = [InputFile(what, row["file"], row["sha256"]) for what, rows in given.items() for row in rows]
+    for path in (folder / "vectors" / encoder / "vectors.h5" for encoder in features):
+        if path.is_file():
+            rows = Vectors.read(path).inputs["vectors"]
+            files += [InputFile(f"vectors {path.parent.name}", row["file"], row["sha256"]) for row in rows]
     for encoder, slides in features.items():
         keys = sorted((slide, row.key) for slide, row in slides.items() if row.status == "ok")
         if keys:

@@ -36,6 +36,7 @@ STAGES = (
     "genomics",
     "clinical",
     "cluster",
+    "vectors",
     "train",
     "evaluate",
     "added",

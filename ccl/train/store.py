@@ -43,8 +43,8 @@ def save_models(
     """Write models, each with some of the seeds, atomically, with all that is needed to rebuild them.
 
     Tensors are named ``seed{s}/{weight or buffer}``, ``scaler/{family}/mean``, ``scaler/{family}/scale``,
-    ``covariates/mean`` and ``covariates/scale``.  The metadata hold, as JSON under ``ccl``, the method, its
-    hyper-parameters, the shape of the data and the order of the families.
+    ``covariates/mean`` and ``covariates/scale``, likewise ``vectors``.  The metadata hold, as JSON under ``ccl``, the
+    method, its hyper-parameters, the shape of the data and the order of the families.
     """
     tensors = {
         f"seed{seed}/{key}": value[number].cpu().contiguous()
@@ -55,6 +55,8 @@ def save_models(
     named = {f"scaler/{family}": scaler for family, scaler in scalers.families.items()}
     if scalers.clinical:
         named["covariates"] = scalers.clinical
+    if scalers.vectors:
+        named["vectors"] = scalers.vectors
     for name, scaler in named.items():
         tensors[f"{name}/mean"] = torch.from_numpy(scaler.mean)
         tensors[f"{name}/scale"] = torch.from_numpy(scaler.scale)
@@ -96,7 +98,8 @@ def build_model(
     model.load_state_dict(state)
     families = {family: _scaler(f"scaler/{family}", tensors) for family in metadata["families"]}
     clinical = _scaler("covariates", tensors) if shape.clinical else None
-    return model.to(device).eval(), Scalers(families, clinical)
+    vectors = _scaler("vectors", tensors) if shape.vectors else None
+    return model.to(device).eval(), Scalers(families, clinical, vectors)
 
 
 def _scaler(name: str, tensors: Mapping[str, Tensor]) -> Scaler:

@@ -166,7 +166,7 @@ def compare_features(bundle: Bundle, patients: Patients) -> dict[str, Any] | Non
         "internal_median": known and known["quantiles"][len(known["quantiles"]) // 2],
         "limit": bundle.features.limit,
         "beyond": float((distances > bundle.features.limit).mean()),
-        "centre": float(bundle.features.distance(means.mean(axis=0, keepdims=True))[0]),
+        "centre": float(bundle.features.distance(np.nanmean(means, axis=0, keepdims=True))[0]),
         "quantiles": describe_distances(distances)["quantiles"],
     }
 

@@ -51,6 +51,7 @@ def validate_bundle(
     genomics: Path | None = None,
     clusters: Path | None = None,
     clinical: Path | None = None,
+    vectors: Path | None = None,
     slides: Path | None = None,
     manifests: Sequence[Path] = (),
     tissue: Sequence[Path] = (),
@@ -77,7 +78,7 @@ def validate_bundle(
         Treatment of patients of the training.
     months : sequence of float
         As in :func:`ccl.evaluate.stage.evaluate_runs`.
-    genomics, clusters, slides, manifests
+    genomics, clusters, vectors, slides, manifests
         What the predictions were made from, to show how it differs from the training.
     clinical : Path, optional
         Covariates of the new cohort, even if the model does not read them.
@@ -96,7 +97,13 @@ def validate_bundle(
     covariates = Clinical.read(clinical) if clinical else None
     of_method = clinical if "clinical" in card.reads else None
     tables = read_new(
-        card, genomics=genomics, clusters=clusters, slides=slides, manifests=manifests, clinical=of_method
+        card,
+        genomics=genomics,
+        clusters=clusters,
+        slides=slides,
+        manifests=manifests,
+        clinical=of_method,
+        vectors=vectors,
     )
     matched = match_patients(tables, card)
     scored, shared = _treat_shared(scored, matched, card, settings)

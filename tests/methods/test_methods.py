@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -17,10 +17,10 @@ from ccl.nn.likelihood import survival_nll
 from ccl.nn.replicas import Replicas
 from ccl.train.optimisers import make_optimiser
 
-SMALL = Shape((7, 5, 11), intervals=4, clusters=3, features=10)
+SMALL = Shape((7, 5, 11), intervals=4, clusters=3, features=10, vectors=10)
 
-BLCA = Shape((94, 334, 521, 468, 1496, 479), intervals=4, clusters=6, features=1024)
-"""Sizes of TCGA-BLCA with ResNet-50 features."""
+BLCA = Shape((94, 334, 521, 468, 1496, 479), intervals=4, clusters=6, features=1024, vectors=768)
+"""Sizes of TCGA-BLCA with ResNet-50 features, and vectors of TITAN."""
 
 IDLE = {"clam-sb": ("instance",), "clam-mb": ("instance",)}
 """Parts that learn nothing at the defaults: CLAM's instance classifiers, whose loss is off for survival."""
@@ -40,6 +40,7 @@ def shape_of(name: str, shape: Shape) -> Shape:
         shape.intervals,
         shape.clusters if "clusters" in reads else 0,
         shape.features if {"bags", "clusters"} & set(reads) else 0,
+        vectors=shape.vectors if "vectors" in reads else 0,
     )
 
 
@@ -66,6 +67,7 @@ def patient(name: str, number: int, patches: int = 20) -> Batch:
         centres if "clusters" in reads else None,
         outcomes,
         bag if "bags" in reads else None,
+        vectors=kind[None, None] if "vectors" in reads else None,
     )
 
 
@@ -94,7 +96,7 @@ def train(model: SurvivalModel, batches: list[Batch], *, epochs: int, recipe: Re
 @torch.no_grad()
 def logits(model: SurvivalModel, batch: Batch) -> Tensor:
     """Return what a model predicts."""
-    output: Output = model.eval()(Batch(batch.genomics, batch.centres, None, batch.bag))
+    output: Output = model.eval()(replace(batch, outcomes=None))
     assert not output.aux, "losses are of training alone"
     return output.logits
 

@@ -163,7 +163,8 @@ def test_an_impossible_value_is_refused_by_key(key, value):
 @pytest.mark.parametrize("name", METHODS)
 def test_the_smallest_data_make_a_model(name):
     narrow = {"width": 8} if "width" in {item.name for item in dataclasses.fields(METHODS[name].hyper)} else {}
-    model = load(name).Model(Shape((1,), intervals=2, clusters=2, features=3), hyper(name, narrow), Replicas((0,)))
+    shape = Shape((1,), intervals=2, clusters=2, features=3, vectors=3)
+    model = load(name).Model(shape, hyper(name, narrow), Replicas((0,)))
     assert all(torch.isfinite(weight).all() for weight in model.parameters())
 
 

@@ -121,7 +121,8 @@ def _measured(path: Path, apart: Apart) -> Measured:
             where=error.where,
             found=error.found,
             expected="features (N, D) in a file of TRIDENT, CLAM or STAMP (docs/interop.md)",
-            todo="correct the folder, or make the file again with the tool that wrote it",
+            todo="correct the folder, or make the file again with the tool that wrote it; name vectors of slides in the"
+            " cohort's `vectors`",
         ) from error
 
 

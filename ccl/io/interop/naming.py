@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from ccl.io.sheets import Slide
@@ -44,6 +45,11 @@ def candidates(folder: Path, slide: Slide) -> list[Path]:
         for inner in ("", clam, slide.path.parent.name)
     ]
     return list(dict.fromkeys(files))
+
+
+def find_vector(folder: Path, slide: Slide) -> Path | None:
+    """Return the file of a slide's vector, or else that of its patient, or None if there is neither."""
+    return find_features(folder, slide) or find_features(folder, replace(slide, slide_id=slide.patient_id, path=Path()))
 
 
 def find_features(folder: Path, slide: Slide) -> Path | None:

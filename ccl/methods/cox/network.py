@@ -14,11 +14,11 @@ from ccl.nn.replicas import Replicas
 
 
 class Model(LinearCox):
-    """A Cox model whose columns are genes, or the mean of each family, and the mean patch."""
+    """A Cox model whose columns are genes, or the mean of each family, and the mean patch or a vector."""
 
     def __init__(self, shape: Shape, hyper: Hyper, replicas: Replicas) -> None:
         genes = sum(shape.families) if hyper.genes == "columns" else len(shape.families)
-        super().__init__(shape, hyper, replicas, heavy=genes + shape.features)
+        super().__init__(shape, hyper, replicas, heavy=genes + shape.features + shape.vectors)
         self.hyper = hyper
 
     def solve(self, patients: Callable[[], Iterable[Batch]], outcomes: Outcomes) -> None:
@@ -27,12 +27,13 @@ class Model(LinearCox):
         self.settle(x.double().cpu().numpy(), outcomes)
 
     def heavy(self, batch: Batch) -> list[Tensor]:
-        """Return the columns (1 or S, B, ...): genes and slides."""
+        """Return the columns (1 or S, B, ...): genes, slides and vectors."""
         genes = self.genes(batch)
         if self.hyper.genes == "family-means":
             mean = torch.mean if batch.present is None else torch.nanmean
             genes = [mean(family, dim=-1, keepdim=True) for family in genes]
-        return [*genes, *self._slides(batch)]
+        vectors = [] if batch.vectors is None else [batch.vectors]
+        return [*genes, *self._slides(batch), *vectors]
 
     def _slides(self, batch: Batch) -> list[Tensor]:
         """Return the mean patch (1, 1, D), NaN for a patient without slides; nothing if no slides are read."""
