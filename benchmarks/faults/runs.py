@@ -58,11 +58,12 @@ def finished_small(folder: Path) -> Path:
 
 
 def results(folder: Path) -> dict[str, str]:
-    """Return the content of a run's results."""
+    """Return the content of a run's results, without the times of epochs."""
     found = {}
     for path in sorted((folder / "results").rglob("*")):
         name = str(path.relative_to(folder))
-        if path.is_file() and not UNTOUCHED.match(name):
+        timed = path.name == "history.csv" or ".sha256" in path.parts
+        if path.is_file() and not timed and not UNTOUCHED.match(name):
             found[name] = content(path)
     return found
 

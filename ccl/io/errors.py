@@ -29,7 +29,7 @@ NO_MEMORY = re.compile(
     "OutOfMemoryError|can't allocate memory|Insufficient memory|Cannot allocate memory|can't start new thread"
     "|TerminatedWorkerError|memory allocation failed"
 )
-"""What libraries say if memory is full: torch, OpenCV, the system, Python, joblib of a killed process, and HDF5."""
+"""What torch, OpenCV, the system, threads, joblib (of a killed process) and HDF5 say if memory is full."""
 
 
 class CclError(Exception):
