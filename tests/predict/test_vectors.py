@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccl.config.sections import BundleSettings, PredictSettings
+from ccl.config.sections import BundleSettings, PredictSettings, ValidateSettings
 from ccl.data.fold import Inputs
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.formats import Vectors
@@ -17,6 +18,7 @@ from ccl.predict.bundle import make_bundle
 from ccl.predict.card import read_card
 from ccl.predict.stage import predict_patients
 from ccl.train.stage import train_fold
+from ccl.validate.stage import validate_bundle
 from tests.data.conftest import Cohort
 
 WIDTH = 5
@@ -108,3 +110,25 @@ def test_other_vectors_than_those_of_the_training_make_no_bundle(tmp_path: Path,
     runs, settings = [tmp_path / "fold0", tmp_path / "fold1"], BundleSettings("mine", "to be tested")
     with pytest.raises(InputError, match="different vectors"):
         make_bundle(runs=runs, inputs=trained.inputs, out=tmp_path / "b", settings=settings, preprocessing={})
+
+
+def test_a_bundle_is_validated(tmp_path: Path, cohort: Cohort) -> None:
+    trained = Trained(tmp_path, cohort, "cox-vectors")
+    bundle = trained.bundle()
+    trained.predict(bundle)
+    out = tmp_path / "predictions"
+    validate_bundle(
+        prediction=out,
+        bundle=bundle,
+        patients=tmp_path / "patients.csv",
+        cohort="south",
+        name="ours",
+        synthetic=True,
+        settings=ValidateSettings(shared_patients="keep"),
+        vectors=trained.files["vectors"],
+    )
+    facts = json.loads((out / "evaluation.json").read_text())
+    assert facts["reads"] == ["vectors"]
+    assert facts["shift"]["features"]["n"] == 19
+    assert facts["shift"]["features"]["median"] == pytest.approx(facts["shift"]["features"]["internal_median"])
+    assert facts["concordance"]["c_index"] > 0.8
