@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from ccl.config.sections import BundleSettings, PredictSettings, ValidateSettings
-from ccl.data.fold import Inputs
+from ccl.data.fold import Inputs, load_fold
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.formats import Vectors
+from ccl.methods import get_method
 from ccl.predict.bundle import make_bundle
 from ccl.predict.card import read_card
 from ccl.predict.stage import predict_patients
@@ -132,3 +133,13 @@ def test_a_bundle_is_validated(tmp_path: Path, cohort: Cohort) -> None:
     assert facts["shift"]["features"]["n"] == 19
     assert facts["shift"]["features"]["median"] == pytest.approx(facts["shift"]["features"]["internal_median"])
     assert facts["concordance"]["c_index"] > 0.8
+
+
+@pytest.mark.parametrize("incomplete", ["drop", "keep"])
+def test_a_patient_without_a_vector_is_left_out_by_name(tmp_path: Path, cohort: Cohort, incomplete: str) -> None:
+    inputs = Trained(tmp_path, cohort, "late-fusion").inputs
+    reads = get_method("late-fusion").reads
+    fold = load_fold(reads, inputs, 0, intervals=4, intervals_from="train", incomplete=incomplete)
+    assert fold.left_out == {"P19": "no vector"}
+    assert fold.train.vectors is not None
+    np.testing.assert_allclose(fold.train.vectors.numpy().mean(axis=0), 0, atol=1e-5)
