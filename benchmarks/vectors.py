@@ -4,12 +4,14 @@
     python benchmarks/vectors.py [--results results/tcga-vectors]
 
 Prints the table of docs/tcga.md: the C-index after the last epoch, mean and standard deviation over the folds, of the
-test patients that all models predict, because a model without vectors predicts more.
+test patients that all models predict, because a model without vectors predicts more.  A model without all folds is left
+out, and named.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,12 @@ def read_predictions(folder: Path) -> pd.DataFrame:
         table = read_table(path, text=("patient_id",))
         last = table[table["epoch"] == table["epoch"].max()]
         tables.append(last.assign(model=path.parent.parent.name, fold=path.parent.name))
-    return pd.concat(tables)
+    found = pd.concat(tables)
+    folds = found.groupby("model")["fold"].nunique()
+    unfinished = folds.index[folds < folds.max()]
+    if len(unfinished):
+        print(f"{folder.name}: not all folds of {', '.join(unfinished)}", file=sys.stderr)
+    return found[~found["model"].isin(unfinished)]
 
 
 def of_all_models(found: pd.DataFrame) -> pd.DataFrame:

@@ -98,6 +98,12 @@ def stored_count(path: Path, dataset: str) -> tuple[str, int] | None:
         return None
 
 
+def stored_inputs(path: Path) -> dict[str, Any]:
+    """Return the user's files that an HDF5 file of a stage records, by what they are; none if it records none."""
+    with _open_h5(path, "stage's") as file:
+        return dict(json.loads(file.attrs.get("inputs", "{}")))
+
+
 def _text(values: Any) -> list[str]:
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
 

@@ -57,6 +57,10 @@ def _replaced(cohort: Cohort, folder: Path) -> Iterator[str]:
     yield from _different(folder / "cohort" / "summary.json", given)
     yield from _different(folder / "genomics" / "genomics.h5", omics)
     yield from _different(folder / "clinical" / "covariates.json", {"table": cohort.clinical_table})
+    for name in cohort.vectors:
+        path = cohort.vector_path(name)
+        tables = [path] if path and Path(path).is_file() else []
+        yield from _different(folder / "vectors" / name / "vectors.h5", {"vectors": tables})
     for encoder in cohort.encoders if cohort.entry.reads_slides else ():
         path = cohort.config.weights_file(encoder)
         for manifest in sorted((folder / "embed" / encoder / "manifests").glob("*.tsv")) if path else ():
@@ -69,11 +73,9 @@ def _different(record: Path, files: Mapping[str, Sequence[str]]) -> Iterator[str
     hidden = {name: [path for path in paths if _is_hidden_by_date(Path(path), record)] for name, paths in files.items()}
     if not any(hidden.values()):
         return
-    from ccl.io.formats import Genomics  # imports pandas, which planning usually does without
+    from ccl.io.formats import stored_inputs  # imports pandas, which planning usually does without
 
-    inputs: Mapping[str, Any] = (
-        Genomics.read(record).inputs if record.suffix == ".h5" else read_json(record).get("inputs", {})
-    )
+    inputs: Mapping[str, Any] = stored_inputs(record) if record.suffix == ".h5" else read_json(record).get("inputs", {})
     for name, paths in hidden.items():
         known = {each["sha256"] for each in inputs.get(name, ())}
         yield from (path for path in paths if known and sha256(Path(path)) not in known)

@@ -65,7 +65,7 @@ def read_folder(folder: Path, slides: Path) -> Found:
                 rows.append(ManifestRow(slide.slide_id, "excluded", Path(), "", 0, error.line))
     bad = {row.slide_id: row.message for row in rows if row.status == "excluded"}
     whole = {name: hashlib.sha256(vector.values.tobytes()).hexdigest() for name, vector in read.items()}
-    rows = _once_per_patient_file(rows, read)
+    rows = _each_file_once(rows)
     good = [row for row in counted_once(sheet, rows, whole) if row.status == "ok"]
     patient_of = {slide.slide_id: slide.patient_id for slide in sheet}
     parts: dict[str, list[Part]] = defaultdict(list)
@@ -117,7 +117,7 @@ def _check_finite(path: Path, vector: SlideVector) -> None:
         )
 
 
-def _once_per_patient_file(rows: Sequence[ManifestRow], read: Mapping[str, SlideVector]) -> list[ManifestRow]:
+def _each_file_once(rows: Sequence[ManifestRow]) -> list[ManifestRow]:
     """Return the rows, with each file once: that of a patient serves all slides of the patient."""
     seen: set[Path] = set()
     kept = []

@@ -12,7 +12,7 @@ import pytest
 
 from ccl.io.errors import InputError
 from ccl.io.files import identified, write_json
-from ccl.io.formats import Features, Genomics, ManifestRow, write_manifest
+from ccl.io.formats import Features, Genomics, ManifestRow, Vectors, write_manifest
 from ccl.io.sheets import Slide, shard_of
 from ccl.plan import Plan
 from ccl.wsi.reader.opening import slide_fingerprint
@@ -97,3 +97,18 @@ def test_a_link_to_another_slide_is_noticed(plan: Callable[..., Plan], made: dic
     slide.symlink_to("two.svs")
     with pytest.raises(InputError, match="files of an older date"):
         plan(**made)
+
+
+def test_so_is_a_table_of_vectors(
+    plan: Callable[..., Plan], config: dict[str, Any], made: dict[str, Any], tmp_path: Path
+) -> None:
+    table = tmp_path / "til.csv"
+    table.write_text("patient_id,x\n")
+    cohorts = {"blca": {**config["cohorts"]["blca"], "vectors": {"til": {"path": "til.csv"}}}}
+    values, counts = np.ones((1, 1), np.float32), np.ones(1, np.int64)
+    record = Vectors(("P0",), values, ("x",), "table", "imported", counts, {}, {"vectors": identified([table])})
+    record.write(tmp_path / "results" / "blca" / "vectors" / "til" / "vectors.h5")
+    plan(**made, cohorts=cohorts)
+    replace(table, "another content")
+    with pytest.raises(InputError, match="files of an older date"):
+        plan(**made, cohorts=cohorts)

@@ -68,3 +68,18 @@ def test_vectors_that_cannot_be_made_are_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=expected):
         plan(cohorts={"blca": {**cohort, **change}}, **MODELS)
+
+
+def test_a_bundle_reads_the_new_cohorts_vectors_of_the_same_name(plan: Make, cohort: dict[str, Any]) -> None:
+    new = {"predict_with": {"ours": {"cohort": "blca", "model": "cox-vectors", "encoder": "til"}}}
+    models: dict[str, Any] = {"models": {"cox-vectors": {}}}
+    made = plan(cohorts={"blca": cohort, "new": {**new, "vectors": {"til": TABLE}}}, **models)
+    files = made.inputs.predict(job(cohort="new", bundle="ours"))
+    assert files["vectors"] == "<results>/{cohort}/vectors/til/vectors.h5"
+    assert made.options.preprocessing(job(cohort="blca", model="cox-vectors")) == '{"vectors": {}}'
+    with pytest.raises(
+        ConfigError, match=r"(?s)trained with another encoder.*other.*til.*name it in the cohort's `vec"
+    ):
+        plan(cohorts={"blca": cohort, "new": {**new, "vectors": {"other": TABLE}}}, **models)
+    with pytest.raises(ConfigError, match="no vectors"):
+        plan(cohorts={"blca": cohort, "new": new}, **models)

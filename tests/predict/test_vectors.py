@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ccl.config.sections import BundleSettings, PredictSettings
-from ccl.data.fold import Inputs
+from ccl.config.sections import BundleSettings, PredictSettings, ValidateSettings
+from ccl.data.fold import Inputs, load_fold
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.formats import Vectors
+from ccl.methods import get_method
 from ccl.predict.bundle import make_bundle
 from ccl.predict.card import read_card
 from ccl.predict.stage import predict_patients
 from ccl.train.stage import train_fold
+from ccl.validate.stage import validate_bundle
 from tests.data.conftest import Cohort
 
 WIDTH = 5
@@ -108,3 +111,35 @@ def test_other_vectors_than_those_of_the_training_make_no_bundle(tmp_path: Path,
     runs, settings = [tmp_path / "fold0", tmp_path / "fold1"], BundleSettings("mine", "to be tested")
     with pytest.raises(InputError, match="different vectors"):
         make_bundle(runs=runs, inputs=trained.inputs, out=tmp_path / "b", settings=settings, preprocessing={})
+
+
+def test_a_bundle_is_validated(tmp_path: Path, cohort: Cohort) -> None:
+    trained = Trained(tmp_path, cohort, "cox-vectors")
+    bundle = trained.bundle()
+    trained.predict(bundle)
+    out = tmp_path / "predictions"
+    validate_bundle(
+        prediction=out,
+        bundle=bundle,
+        patients=tmp_path / "patients.csv",
+        cohort="south",
+        name="ours",
+        synthetic=True,
+        settings=ValidateSettings(shared_patients="keep"),
+        vectors=trained.files["vectors"],
+    )
+    facts = json.loads((out / "evaluation.json").read_text())
+    assert facts["reads"] == ["vectors"]
+    assert facts["shift"]["features"]["n"] == 19
+    assert facts["shift"]["features"]["median"] == pytest.approx(facts["shift"]["features"]["internal_median"])
+    assert facts["concordance"]["c_index"] > 0.8
+
+
+@pytest.mark.parametrize("incomplete", ["drop", "keep"])
+def test_a_patient_without_a_vector_is_left_out_by_name(tmp_path: Path, cohort: Cohort, incomplete: str) -> None:
+    inputs = Trained(tmp_path, cohort, "late-fusion").inputs
+    reads = get_method("late-fusion").reads
+    fold = load_fold(reads, inputs, 0, intervals=4, intervals_from="train", incomplete=incomplete)
+    assert fold.left_out == {"P19": "no vector"}
+    assert fold.train.vectors is not None
+    np.testing.assert_allclose(fold.train.vectors.numpy().mean(axis=0), 0, atol=1e-5)
