@@ -136,6 +136,7 @@ def predict_patients(
             "bundle": [bundle / CARD, bundle / WEIGHTS],
             "genomics": genomics,
             "clusters": clusters,
+            "vectors": vectors,
             "clinical": [clinical, clinical.parent / CODING] if clinical else None,
             "sheet": slides,
             "manifest": manifests,

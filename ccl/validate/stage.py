@@ -151,6 +151,7 @@ def validate_bundle(
             "patients": patients,
             "genomics": genomics,
             "clusters": clusters,
+            "vectors": vectors,
             "clinical": [clinical, clinical.parent / CODING] if clinical else None,
             "sheet": slides,
             "manifest": [*manifests, *tissue],

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ccl.config.keys import recorded
 from ccl.config.sections import VectorsSettings
 from ccl.io.errors import ConfigError, InputError, StageError
 from ccl.io.files import existing
 from ccl.io.formats import Vectors
+from ccl.io.origin import record
 from ccl.io.progress import say
 from ccl.io.sheets import OnBadSlide
+from ccl.vectors import VERSION
 from ccl.vectors.joining import join
 from ccl.vectors.reading import Found, read_folder, read_means, read_rows
 from ccl.vectors.registry import SLIDE_ENCODERS
@@ -79,10 +82,24 @@ def make_vectors(
         inputs=found.inputs,
     )
     vectors.write(out)
+    record(
+        "vectors",
+        VERSION,
+        outputs=[out],
+        inputs={"vectors": _files(path), "sheet": slides, "manifest": list(manifests)},
+        settings={**recorded(settings), "mean_of": mean_of},
+    )
     several = int((vectors.slides > 1).sum())
     say(f"vectors: {len(patients)} patients, {vectors.values.shape[1]} values each; {several} have several slides")
     if found.left_out:
         say(f"vectors: {len(found.left_out)} patients have none")
+
+
+def _files(path: Path | None) -> list[Path]:
+    """Return the files that were given: a table, or those of a folder."""
+    if path is None:
+        return []
+    return sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
 
 
 def _read(
