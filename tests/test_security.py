@@ -338,7 +338,13 @@ def test_a_network_is_never_larger_than_its_weights() -> None:
 def test_every_network_draws_fewer_numbers_than_the_bound(method: str) -> None:
     reads = METHODS[method].reads
     shape = Shape(
-        (5, 4), 4, 3 * ("clusters" in reads), 16 * METHODS[method].reads_slides, 2, ((0, 0, 0, 1, 1), (0, 0, 1, 1))
+        (5, 4),
+        4,
+        3 * ("clusters" in reads),
+        16 * METHODS[method].reads_slides,
+        2,
+        vectors=16 * ("vectors" in reads),
+        tables=((0, 0, 0, 1, 1), (0, 0, 1, 1)),
     )
     counted = Replicas((0,), most=1 << 40)
     network = build(method, shape, hyper(method, {}), counted)

@@ -146,7 +146,7 @@ def test_geojson_holds_each_patch_inside_the_slide(folder: Path) -> None:
 
 
 def test_the_folder_of_a_patient(folder: Path, trained: Trained) -> None:
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     tables = {"attention.csv", "attributions.csv", "survival.csv"}
     assert names == tables | {"P04-A.geojson", "explanation.html", "explanation.json", "figures"}
     figures = {"survival", "ways", "genes", "families", "clusters", "patches", "map.P04-A"}

@@ -161,7 +161,7 @@ def test_every_fold_of_every_repeat_is_trained(plan: Make) -> None:
 
 
 def test_how_patches_are_made_is_an_option_only_where_it_is_not_the_default(plan: Make, config: dict[str, Any]) -> None:
-    encoders, of_ccl = config["embed"]["encoders"], job(cohort="blca", model="ccl")
+    encoders, of_ccl = config["embed"]["encoders"], job(cohort="blca", model="ccl", encoder="uni")
     usual = {"decode": "exact", "profile": "ignore", "stain": "none", "stain_target": "published"}
     assert plan(embed={"encoders": encoders, **usual}).options.embed(WILDCARDS) == plan().options.embed(WILDCARDS)
     assert '"embed"' not in plan().options.preprocessing(of_ccl)
@@ -180,8 +180,8 @@ def test_how_patches_are_made_is_an_option_only_where_it_is_not_the_default(plan
 def test_files_of_slides_stages_are_found_in_the_data_folder_or_named(plan: Make, config: dict[str, Any]) -> None:
     Path(config["data"], "net.pth").touch()
     made = plan(tile={"artefacts": "grandqc", "artefact_weights": "net.pth"})
-    assert f"--artefacts grandqc --artefact-weights {config['data']}/net.pth" in made.options.tile(WILDCARDS)
-    assert made.inputs.artefact_weights(WILDCARDS) == [f"{config['data']}/net.pth"]
+    assert f"--artefacts grandqc --artefact-weights {config['data']}/net.pth" in made.options.tile(job(tiling="tile"))
+    assert made.inputs.artefact_weights(job(tiling="tile")) == [f"{config['data']}/net.pth"]
     with pytest.raises(ConfigError, match=r"tile: artefact_weights: there is no .*gone\.pth"):
         plan(tile={"artefacts": "grandqc", "artefact_weights": "gone.pth"})
     encoders = config["embed"]["encoders"]

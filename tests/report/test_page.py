@@ -452,7 +452,9 @@ def test_inputs_are_named_with_their_digests(tmp_path, make_results):
     Genomics((), (), inputs).write(tmp_path / "a" / "genomics" / "genomics.h5")
 
     def digests(key):
-        write_manifest(manifest, [ManifestRow(name, "ok", manifest, key, 5, "") for name in ("S1", "S2")])
+        write_manifest(
+            manifest, [ManifestRow(name, "ok", tmp_path / f"{name}.h5", key, 5, "") for name in ("S1", "S2")]
+        )
         cohorts = gather(evaluations)
         assert "ab" * 32 in page_of(cohorts)
         return make_tables(cohorts)["inputs"].set_index("what")

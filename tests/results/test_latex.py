@@ -56,16 +56,24 @@ def test_a_number_is_printed_with_what_is_known_of_it() -> None:
 
 
 def evaluation(
-    cohort: str, encoder: str, folds: int, seeds: int, synthetic: bool, weights: str, censored: int = 0
+    cohort: str,
+    encoder: str,
+    folds: int,
+    seeds: int,
+    synthetic: bool,
+    weights: str,
+    censored: int = 0,
+    learnt: float = 0.8,
 ) -> Evaluation:
     """An evaluation whose first folds have no C-index."""
     scores = [{"fold": fold, "c_index": None if fold < censored else 0.6} for fold in range(folds)]
     protocols = {"last": {"folds": scores, "seeds": [{"seed": seed} for seed in range(seeds)]}}
     facts = {
+        "model": "snn", "method": "mcat",
         "cohort": cohort, "encoder": encoder, "synthetic": synthetic, "weights": weights, "protocols": protocols
     }  # fmt: skip
-    nothing = pd.DataFrame()
-    return Evaluation(facts, nothing, nothing, nothing, tuple({"fold": fold} for fold in range(folds)), nothing)
+    nothing, history = pd.DataFrame(), pd.DataFrame({"epoch": [1], "c_index_train": [learnt]})
+    return Evaluation(facts, nothing, nothing, nothing, tuple({"fold": fold} for fold in range(folds)), history)
 
 
 def test_a_caption_tells_the_protocol_and_what_a_mean_is_over() -> None:
@@ -90,6 +98,13 @@ def test_what_is_not_real_is_named() -> None:
         " Careful: the patients of demo are synthetic, and the weights of uni, resnet50 are random."
     )
     assert careful([real]) == ""
+
+
+def test_a_model_that_has_not_learnt_is_named() -> None:
+    idle = evaluation("blca", "uni", 5, 1, False, "hub", learnt=0.52)
+    assert careful([idle]) == (
+        " Careful: not trained, as it does not order its own training patients: snn (mcat) with uni on blca."
+    )
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX here")

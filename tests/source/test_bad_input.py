@@ -75,7 +75,7 @@ def test_a_bad_matrix_is_one_clear_message(tmp_path: Path, read: Read, edit: Edi
 def test_a_list_that_is_not_utf8_is_named(tmp_path: Path, read: Read, name: str) -> None:
     path = cbioportal(tmp_path / "study", Truth()) / name
     path.write_bytes(path.read_bytes() + b"description: \xc4\n")
-    with pytest.raises(InputError, match=f"not text in UTF-8(.|\n)*{path.name}"):
+    with pytest.raises(InputError, match=rf"cannot be read(.|\n)*{path.name}(.|\n)*text file in UTF-8"):
         read("cbioportal", tmp_path / "study", **LOG)
 
 

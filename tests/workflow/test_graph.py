@@ -27,13 +27,13 @@ def test_a_cohort_whose_slides_are_read_has_a_contact_sheet(finished: Workspace)
     assert not (finished.folder / "results" / "bags" / "quality").exists()
 
 
-def test_slides_are_looked_at_without_being_embedded(finished: Workspace) -> None:
-    finished.snakemake("look")
-    folder = finished.folder / "results" / "tiny"
+def test_slides_are_looked_at_without_being_embedded(workspace: Workspace) -> None:
+    workspace.snakemake("look")
+    folder = workspace.folder / "results" / "tiny"
     page = (folder / "look" / "contact_sheet.html").read_text()
     assert "Nothing is embedded yet" in page
     assert "Nothing is embedded yet" not in (folder / "quality" / "contact_sheet.html").read_text()
-    assert finished.planned() == {}
+    assert workspace.planned() == {}
 
 
 def test_random_weights_and_synthetic_data_are_labelled_everywhere(finished: Workspace) -> None:
