@@ -75,8 +75,9 @@ class Apart:
         context: Any = multiprocessing.get_context(method)
         context.set_forkserver_preload(["ccl.io.formats"])
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
+        process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        process.start()
+        self._process = process
         theirs.close()
 
     def _exit_code(self) -> str:
