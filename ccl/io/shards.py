@@ -163,7 +163,7 @@ def run_shard(stage: SlideStage, shard: Shard) -> list[ManifestRow]:
 
 def _other_rows(shard: Shard) -> list[ManifestRow]:
     """Return the rows of the other shards that are done; remove manifests of an earlier number of shards."""
-    manifests = [path for path in shard.manifest.parent.glob("*.tsv") if path != shard.manifest]
+    manifests = [path for path in shard.manifest.parent.glob("[!.]*.tsv") if path != shard.manifest]
     for path in list(manifests):
         if shard.shards is not None and path.stem.isdigit() and int(path.stem) >= shard.shards:
             path.unlink(missing_ok=True)

@@ -63,7 +63,7 @@ def _replaced(cohort: Cohort, folder: Path) -> Iterator[str]:
         yield from _different(folder / "vectors" / name / "vectors.h5", {"vectors": tables})
     for encoder in cohort.encoders if cohort.entry.reads_slides else ():
         path = cohort.config.weights_file(encoder)
-        for manifest in sorted((folder / "embed" / encoder / "manifests").glob("*.tsv")) if path else ():
+        for manifest in sorted((folder / "embed" / encoder / "manifests").glob("[!.]*.tsv")) if path else ():
             if path and _is_hidden_by_date(Path(path), manifest) and (known := _weights(manifest)):
                 yield from [path] if f"file:{sha256(Path(path))}" not in known else []
 

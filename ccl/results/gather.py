@@ -305,7 +305,7 @@ def _read_excluded(folder: Path, features: Mapping[str, Mapping[str, ManifestRow
     """Return the reason of each slide of the cohort that was excluded, by all of its encoders or by those named."""
     sheet = folder / "cohort" / "slides.csv"
     known = read_table(sheet, text=("slide_id",))["slide_id"].tolist() if sheet.is_file() else []
-    stages = {name: _rows((folder / name / "manifests").glob("*.tsv")) for name in ("tissue", "tile")}
+    stages = {name: _rows((folder / name / "manifests").glob("[!.]*.tsv")) for name in ("tissue", "tile")}
     reasons: dict[str, str] = {}
     for slide in known:
         # Before a slide is embedded, the earlier stages know; afterwards, what they say may be of other patches.

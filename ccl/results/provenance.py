@@ -195,7 +195,7 @@ class _Records:
             if (origin := self._in(folder).get(path)) is not None:
                 return origin, folder
         for stage in list(path.parents)[:1]:
-            manifests = sorted((stage / "manifests").glob("*.tsv"))
+            manifests = sorted((stage / "manifests").glob("[!.]*.tsv"))
             for row, manifest in newest_rows(manifests).values() if manifests else ():
                 if _plain(row.path) == path:
                     return self.of(_plain(manifest))

@@ -253,6 +253,12 @@ def test_a_cohort_of_which_no_slide_is_left_is_an_error(tmp_path: Path, slides: 
     run_shard(stage, Shard(slides[1:], None, tmp_path / "m" / "1.tsv", **options))
 
 
+def test_a_manifest_that_another_shard_is_just_writing_is_not_read(tmp_path: Path, slides: list[Slide]) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / ".ccl-1-abc.tsv").touch()
+    assert {row.status for row in run_shard(Copy(tmp_path / "out"), shard(tmp_path, slides))} == {"ok"}
+
+
 def test_fewer_shards_remove_the_manifests_of_the_others(tmp_path: Path, slides: list[Slide]) -> None:
     stage = Copy(tmp_path / "out")
     for number, slide in enumerate(slides):

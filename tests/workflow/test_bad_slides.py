@@ -35,6 +35,7 @@ def test_all_bad_slides_are_named_in_one_list_and_the_others_are_done(tmp_path: 
     slides = cohort(tmp_path, shards=8, missing=9)
     result = slides.snakemake()
     assert result.returncode != 0
+    assert "error: 9 of 15 slides cannot be used" in result.stdout, result.stdout[-6000:]
     told = result.stdout[result.stdout.index("error: 9 of 15 slides cannot be used") :]
     assert all(f"GONE-{number}: tissue: the slide's file does not exist" in told for number in range(9))
     results = slides.folder / "results" / "tiny"
