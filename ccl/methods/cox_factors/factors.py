@@ -5,6 +5,8 @@ All replicas (S) are equal: the leading axis is there because every stored state
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -81,13 +83,14 @@ class Phenotypes(nn.Module):
         super().__init__()
         self.register_buffer("centres", torch.zeros(replicas, count, features))
         self.shares = Components(replicas, count, count - 1)
-        self.n_looks = looks
-        self.looks = nn.ModuleList(Components(replicas, features, looks) for _ in range(count))
+        self.looks: Sequence[Components] = nn.ModuleList(  # type: ignore[assignment]
+            Components(replicas, features, looks) for _ in range(count)
+        )
 
     @property
     def count(self) -> int:
         """Number of factors."""
-        return self.shares.count + len(self.looks) * self.n_looks
+        return self.shares.count + sum(look.count for look in self.looks)
 
     def find(self, sampled: NDArray[np.float32]) -> None:
         """Find the clusters of patches (N, D) of all training patients."""
@@ -99,7 +102,6 @@ class Phenotypes(nn.Module):
         """Find the factors of log shares (P, k) and mean patches (P, k, D) of the training patients."""
         self.shares.fit(shares)
         for number, look in enumerate(self.looks):
-            assert isinstance(look, Components)
             look.fit(looks[:, number])
 
     def describe(self, bag: Tensor) -> tuple[Tensor, Tensor]:
@@ -118,7 +120,10 @@ class Phenotypes(nn.Module):
 
     def forward(self, bag: Tensor) -> Tensor:
         """Return the factors (S, 1, count) of a bag (1 or S, N, D)."""
-        shares, looks = self.describe(bag)
+        return self.factors(*self.describe(bag))
+
+    def factors(self, shares: Tensor, looks: Tensor) -> Tensor:
+        """Return the factors (S, 1, count) of what :meth:`describe` says of a bag."""
         return torch.cat([self.shares(shares), *(look(looks[:, :, j]) for j, look in enumerate(self.looks))], dim=-1)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ccl.data.batch import Batch, Outcomes, Shape
@@ -36,7 +37,9 @@ class Model(LinearCox):
         self.n_slides = slides.count if slides else 0
         products = min(hyper.products, self.n_genes * self.n_slides)
         super().__init__(shape, hyper, replicas, heavy=self.n_genes + self.n_slides + products)
-        self.families = nn.ModuleList(Components(seeds, size, self.counts[-1]) for size in shape.families)
+        self.families: Sequence[Components] = nn.ModuleList(  # type: ignore[assignment]
+            Components(seeds, size, self.counts[-1]) for size in shape.families
+        )
         self.phenotypes = slides
         # A product is the place of its gene factor times the number of slide factors, plus that of its slide factor.
         self.register_buffer("kept", torch.zeros(seeds, dtype=torch.long))
@@ -46,18 +49,16 @@ class Model(LinearCox):
     def solve(self, patients: Patients, outcomes: Outcomes) -> None:
         """Find the factors, choose how many a family has, choose the products, and fit."""
         months, dead = follow_up(outcomes)
-        self._find_genes(patients)
-        if self.phenotypes is not None:
-            self._find_phenotypes(self.phenotypes, patients)
-        found = [self._columns(batch) for batch in patients()]
-        light, genes, slides = (np.concatenate([_numbers(part[k]) for part in found]) for k in range(3))
+        light, genes, sampled = self._find_genes(patients)
+        slides = self._find_slides(patients, sampled, len(genes))
         genes = self._prune(light, genes, slides, months, dead)
         products = self._choose_products(np.hstack([light, genes, slides]), genes, slides, months, dead)
         self.settle(np.hstack([light, genes, slides, products]), outcomes)
 
     def heavy(self, batch: Batch) -> list[Tensor]:
         """Return the columns (S, B, ...): factors of genes, factors of slides, and products."""
-        _, genes, slides = self._columns(batch)
+        genes = self._gene_factors(self.genes(batch))
+        slides = self._slides(batch, genes)
         gene, slide = self.chosen // max(self.n_slides, 1), self.chosen % max(self.n_slides, 1)
         of = [place[:, None].expand(-1, genes.shape[1], -1) for place in (gene, slide)]
         return [genes, slides, genes.gather(2, of[0]) * slides.gather(2, of[1])]
@@ -74,11 +75,12 @@ class Model(LinearCox):
             }
         return facts
 
-    def _columns(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the light columns (1, B, l), the gene factors (S, B, g) and the slide factors (S, B, s)."""
-        genes = [family(values) for family, values in zip(self.families, self.genes(batch), strict=True)]
-        light = torch.cat([genes[0].new_empty(1, genes[0].shape[1], 0), *self.light_columns(batch)], dim=-1)
-        return light, torch.cat(genes, dim=-1), self._slides(batch, genes[0])
+    def _light(self, batch: Batch) -> Tensor:
+        like = batch.genomics[0]
+        return torch.cat([like.new_empty(1, like.shape[1], 0), *self.light_columns(batch)], dim=-1)
+
+    def _gene_factors(self, genes: Sequence[Tensor]) -> Tensor:
+        return torch.cat([family(values) for family, values in zip(self.families, genes, strict=True)], dim=-1)
 
     def _slides(self, batch: Batch, like: Tensor) -> Tensor:
         """Return the slide factors; NaN for patients without slides."""
@@ -87,19 +89,31 @@ class Model(LinearCox):
         factors: Tensor = self.phenotypes(batch.bag)
         return factors
 
-    def _find_genes(self, patients: Patients) -> None:
-        rows = [self.genes(batch) for batch in patients()]
+    def _find_genes(self, patients: Patients) -> tuple[Array, Array, list[NDArray[np.float32]]]:
+        """Find the gene factors; return the light columns (P, l), the factors (P, g), and patches of each bag."""
+        light, genes, sampled = [], [], []
+        for batch in patients():
+            light.append(self._light(batch))
+            genes.append(self.genes(batch))
+            if batch.bag is not None and batch.bag.shape[1]:
+                sampled.append(sample(batch.bag))
         for number, family in enumerate(self.families):
-            assert isinstance(family, Components)
-            family.fit(np.concatenate([_numbers(row[number]) for row in rows]))
+            family.fit(np.concatenate([_numbers(row[number]) for row in genes]))
+        factors = [_numbers(self._gene_factors(row)) for row in genes]
+        return np.concatenate([_numbers(part) for part in light]), np.concatenate(factors), sampled
 
-    @staticmethod
-    def _find_phenotypes(phenotypes: Phenotypes, patients: Patients) -> None:
-        bags = (batch.bag for batch in patients())
-        phenotypes.find(np.concatenate([sample(bag) for bag in bags if bag is not None and bag.shape[1]]))
-        bags = (batch.bag for batch in patients())
-        found = [phenotypes.describe(bag) for bag in bags if bag is not None and bag.shape[1]]
-        phenotypes.fit(*(np.concatenate([_numbers(part[k]) for part in found]) for k in range(2)))
+    def _find_slides(self, patients: Patients, sampled: Sequence[NDArray[np.float32]], count: int) -> Array:
+        """Find the slide factors; return them, (P, s), NaN for patients without slides."""
+        slides = np.full((count, self.n_slides), np.nan)
+        if self.phenotypes is None:
+            return slides
+        self.phenotypes.find(np.concatenate(sampled))
+        bags = ((number, batch.bag) for number, batch in enumerate(patients()))
+        found = {number: self.phenotypes.describe(bag) for number, bag in bags if bag is not None and bag.shape[1]}
+        self.phenotypes.fit(*(np.concatenate([_numbers(part[k]) for part in found.values()]) for k in range(2)))
+        for number, described in found.items():
+            slides[number] = _numbers(self.phenotypes.factors(*described))[0]
+        return slides
 
     def _prune(self, light: Array, genes: Array, slides: Array, months: Array, dead: Deaths) -> Array:
         """Choose the number of factors of a family by cross-validation; return the gene factors, zero if not kept."""
@@ -115,7 +129,6 @@ class Model(LinearCox):
         count = max(self.counts, key=likelihood) if len(self.counts) > 1 else self.counts[0]
         self.kept.fill_(count)
         for family in self.families:
-            assert isinstance(family, Components)
             family.keep(count)
         return genes * (within < count)
 
