@@ -16,8 +16,9 @@ from ccl.pages.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, panel, set_h
 from ccl.report.figures import figure_name
 from ccl.results.added import Added
 from ccl.results.gather import Cohort, Evaluation, caveats_of
+from ccl.results.panels import Look, draw_benefits, draw_calibrations
 
-CURVES: Mapping[str, tuple[str, str, Any]] = {
+CURVES: Mapping[str, Look] = {
     "both": ("covariates and model", ORANGE, "-"),
     "clinical": ("covariates", BLUE, (0, (5, 1.2))),
     "model": ("model", GREEN, (0, (1, 1))),
@@ -70,47 +71,22 @@ def draw_differences(cohort: str, adding: Sequence[tuple[Evaluation, Added]]) ->
 
 
 def draw_arm_calibration(evaluation: Evaluation, added: Added) -> Figure | None:
-    """Draw predicted against observed survival of each arm, a panel for each time; None if nothing was predicted."""
-    table = added.calibration[added.calibration["protocol"] == "last"].dropna(subset=["observed"])
-    times = table["months"].unique()
-    if not len(times):
-        return None
-    figure = panel(max(3.4, 2.5 * len(times)), 3.3)
-    places = figure.subplots(1, len(times), squeeze=False)[0]
-    for axes, month in zip(places, times, strict=True):
-        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
-        for arm, marker in zip(ARMS, "osD", strict=True):
-            rows = table[(table["months"] == month) & (table["arm"] == arm)]
-            label, colour, dashes = CURVES[arm]
-            errors = [rows["observed"] - rows["lower"], rows["upper"] - rows["observed"]]
-            axes.errorbar(
-                rows["predicted"], rows["observed"], yerr=errors, color=colour, linestyle=dashes, marker=marker,
-                markersize=4, linewidth=1.2, elinewidth=0.8, capsize=2, label=label,
-            )  # fmt: skip
-        axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=f"Predicted survival\nat {month:g} months")
-    places[0].set_ylabel("Observed survival")
-    figure.legend(*places[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    set_heading(figure, evaluation.full_title, ["last epoch", *evaluation.caveats])
-    return figure
+    """Draw predicted against observed survival of each arm; None if nothing was predicted."""
+    looks = {str(arm): (CURVES[arm], marker) for arm, marker in zip(ARMS, "osD", strict=True)}
+    return draw_calibrations(_last(added.calibration), "arm", looks, evaluation.full_title, _notes(evaluation))
 
 
 def draw_benefit(evaluation: Evaluation, added: Added) -> Figure:
-    """Draw decision curves, a panel for each time."""
-    table = added.benefit[added.benefit["protocol"] == "last"]
-    times = table["months"].unique()
-    figure = panel(max(3.4, 2.5 * len(times)), 3.1)
-    places = figure.subplots(1, max(1, len(times)), squeeze=False)[0]
-    for axes, month in zip(places, times, strict=False):
-        rows = table[table["months"] == month]
-        for name, (label, colour, dashes) in CURVES.items():
-            width = 1.0 if name in ("all", "none") else 1.7
-            axes.plot(rows["threshold"], rows[name], color=colour, linestyle=dashes, linewidth=width, label=label)
-        highest = float(rows[["both", "clinical", "model", "all"]].max().max())
-        axes.set(ylim=(-0.25 * highest, 1.08 * highest), xlabel=f"Threshold: risk of death\nby {month:g} months")
-    places[0].set_ylabel("Net benefit")
-    figure.legend(*places[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    set_heading(figure, evaluation.full_title, ["last epoch", *evaluation.caveats])
-    return figure
+    """Draw the decision curves of each arm."""
+    return draw_benefits(_last(added.benefit), CURVES, evaluation.full_title, _notes(evaluation))
+
+
+def _last(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["protocol"] == "last"]
+
+
+def _notes(evaluation: Evaluation) -> list[str]:
+    return ["last epoch", *evaluation.caveats]
 
 
 def draw_groups(evaluation: Evaluation, added: Added) -> Figure:
@@ -133,7 +109,7 @@ def draw_groups(evaluation: Evaluation, added: Added) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")
     axes.set(ylim=(-len(labels) + 0.4, 0.6), xlabel="C-index of the model (dotted: chance)")
-    set_title(axes, evaluation.full_title, ["last epoch", *evaluation.caveats])
+    set_title(axes, evaluation.full_title, _notes(evaluation))
     return figure
 
 

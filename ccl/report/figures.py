@@ -15,6 +15,7 @@ from ccl.evaluate import PROTOCOLS, Protocol
 from ccl.pages.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, panel, set_title
 from ccl.results.figures import PROTOCOL_WORDS
 from ccl.results.gather import Evaluation
+from ccl.results.panels import calibration_axes, calibration_line
 from ccl.results.published import published_beside
 
 LEGEND_COLUMNS = 2
@@ -76,14 +77,10 @@ def draw_calibration(evaluation: Evaluation) -> Figure | None:
         return None
     figure = panel()
     axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+    calibration_axes(axes, "Predicted survival")
     for (months, rows), colour, marker in zip(table.groupby("months"), cycle(COLOURS), cycle(MARKERS), strict=False):
-        errors = [(rows["observed"] - rows["lower"]).to_numpy(), (rows["upper"] - rows["observed"]).to_numpy()]
-        axes.errorbar(
-            rows["predicted"], rows["observed"], yerr=errors, color=colour, marker=marker, markersize=5, linewidth=1.2,
-            elinewidth=0.8, capsize=2, label=f"{months:g} months",
-        )  # fmt: skip
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="Predicted survival", ylabel="Observed survival")
+        calibration_line(axes, rows, (f"{months:g} months", colour, "-"), marker)
+    axes.set_ylabel("Observed survival")
     axes.legend(loc="best")
     drawn = set(table["months"])
     absent = [f"{x['months']:g}" for x in evaluation.facts["protocols"]["last"]["months"] if x["months"] not in drawn]
