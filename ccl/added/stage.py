@@ -19,7 +19,7 @@ from ccl.added.resample import arm_facts, concordances, differences
 from ccl.evaluate.bootstrap import CONFIDENCE, RESAMPLES
 from ccl.evaluate.repeats import mean_facts
 from ccl.evaluate.times import chosen_months, judge_times
-from ccl.io.covariates import CODING, Clinical
+from ccl.io.covariates import Clinical, coded_files
 from ccl.io.files import read_json, read_table, write_json, write_table
 from ccl.io.origin import record
 
@@ -95,7 +95,7 @@ def judge_added(*, evaluation: Path, clinical: Path, out: Path, months: Sequence
         outputs=[out / "added.json", *(out / f"{name}.csv" for name in TABLES)],
         inputs={
             "evaluation": [evaluation / "evaluation.json", evaluation / "risks.csv"],
-            "clinical": [clinical, clinical.parent / CODING],
+            "clinical": coded_files(clinical),
         },
         settings={"months": list(months)},
     )

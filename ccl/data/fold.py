@@ -18,7 +18,7 @@ from ccl.data.intervals import interval_edges
 from ccl.data.patients import CPU, Side, read_patients
 from ccl.data.scaling import Scaler, Scalers
 from ccl.data.tables import Tables, read_tables
-from ccl.io.covariates import CODING, Clinical
+from ccl.io.covariates import Clinical, coded_files
 from ccl.io.errors import ConfigError, ModelError
 from ccl.io.files import read_table
 from ccl.pages.numbers import plural
@@ -53,7 +53,7 @@ class Inputs:
             "clusters": [self.clusters],
             "sheet": [self.slides],
             "manifest": list(self.manifests),
-            "clinical": [self.clinical, self.clinical.parent / CODING] if self.clinical else [],
+            "clinical": list(coded_files(self.clinical)),
             "vectors": [self.vectors],
         }
         return {use: [path for path in paths if path is not None] for use, paths in given.items()}

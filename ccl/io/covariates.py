@@ -123,3 +123,8 @@ def _values(covariate: Covariate, cells: pd.Series, path: Path) -> pd.Series:
             todo="run snakemake again",
         )
     return values
+
+
+def coded_files(clinical: Path | None) -> list[Path]:
+    """Return ``clinical.csv`` and its coding beside it; nothing if there is none."""
+    return [clinical, clinical.parent / CODING] if clinical else []

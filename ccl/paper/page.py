@@ -15,6 +15,7 @@ from ccl.paper.cells import Filled
 from ccl.results.cells import OVERALL_COLUMN, Cell
 from ccl.results.gather import caveats_of, warnings_of
 from ccl.results.latex import mean_over
+from ccl.train.learning import LEAST_C_INDEX
 
 DIGITS = {"c_index": 3, "distance": 2}
 """Decimals of each quantity."""
@@ -70,6 +71,7 @@ def _render(template: str, tables: Sequence[Filled], **own: Any) -> str:
         published=any(cell["published"] is not None for made in tables for cell in made.cells),
         over=mean_over(evaluations),
         **warnings_of(evaluations),
+        least_c_index=LEAST_C_INDEX,
         **provenance(run["versions"] for one in evaluations for run in one.runs),
         **own,
     )

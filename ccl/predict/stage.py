@@ -17,7 +17,7 @@ from ccl.config.sections import PredictSettings
 from ccl.data.patients import read_patients
 from ccl.evaluate import MONTHS
 from ccl.io.bags import read_members
-from ccl.io.covariates import CODING
+from ccl.io.covariates import coded_files
 from ccl.io.devices import pick_device
 from ccl.io.files import write_json, write_table
 from ccl.io.origin import record
@@ -137,7 +137,7 @@ def predict_patients(
             "genomics": genomics,
             "clusters": clusters,
             "vectors": vectors,
-            "clinical": [clinical, clinical.parent / CODING] if clinical else None,
+            "clinical": coded_files(clinical),
             "sheet": slides,
             "manifest": manifests,
         },

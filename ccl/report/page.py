@@ -31,6 +31,7 @@ from ccl.report.tables import SHOWN, headline, statistics
 from ccl.results.choices import choices
 from ccl.results.gather import Cohort, Evaluation, caveats_of, evaluations_of, protocols_of, warnings_of
 from ccl.source import words
+from ccl.train.learning import LEAST_C_INDEX
 from ccl.wsi.encoders import ENCODERS
 
 
@@ -88,6 +89,7 @@ def render_report(
         c_index_figure=drawn["c_index"],
         without_c_index=_without_c_index(evaluations),
         **warnings_of(evaluations),
+        least_c_index=LEAST_C_INDEX,
         protocol=_protocol(evaluations),
         differences=_differences(cohorts, tables["comparisons"]),
         alignment=_alignment(tables["alignment"], evaluations),

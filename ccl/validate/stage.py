@@ -11,7 +11,7 @@ import torch
 
 from ccl import __version__
 from ccl.config.sections import ValidateSettings
-from ccl.io.covariates import CODING, Clinical
+from ccl.io.covariates import Clinical, coded_files
 from ccl.io.files import write_json, write_table, write_text
 from ccl.io.origin import record
 from ccl.pages.numbers import plural
@@ -152,7 +152,7 @@ def validate_bundle(
             "genomics": genomics,
             "clusters": clusters,
             "vectors": vectors,
-            "clinical": [clinical, clinical.parent / CODING] if clinical else None,
+            "clinical": coded_files(clinical),
             "sheet": slides,
             "manifest": [*manifests, *tissue],
         },
