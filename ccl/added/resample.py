@@ -14,6 +14,7 @@ from ccl.added.arms import Prediction
 from ccl.added.patients import Patients
 from ccl.evaluate.bootstrap import SEED, percentile_interval, resample
 from ccl.evaluate.concordance import concordance_index, resampled_concordance
+from ccl.io.files import number_or_none
 
 
 @dataclass(frozen=True)
@@ -74,21 +75,20 @@ def _mean(values: NDArray[np.float64]) -> float:
 def arm_facts(found: Concordance) -> dict[str, Any]:
     """Return ``c_index`` with its interval, and ``folds``, for JSON."""
     return {
-        "c_index": _number(found.mean),
+        "c_index": number_or_none(found.mean),
         **percentile_interval(found.resampled),
-        "folds": [_number(c) for c in found.folds],
+        "folds": [number_or_none(c) for c in found.folds],
     }
 
 
 def difference(first: Concordance, second: Concordance) -> dict[str, Any]:
     """Return ``difference`` in C-index, first minus second, with its 95 % interval, for JSON."""
-    return {"difference": _number(first.mean - second.mean), **percentile_interval(first.resampled - second.resampled)}
+    return {
+        "difference": number_or_none(first.mean - second.mean),
+        **percentile_interval(first.resampled - second.resampled),
+    }
 
 
 def differences(found: Mapping[Arm, Concordance]) -> dict[str, dict[str, Any]]:
     """Return the difference of each arm that has the model to the covariates alone."""
     return {arm: difference(found[arm], found["clinical"]) for arm in ARMS if arm != "clinical"}
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

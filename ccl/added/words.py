@@ -15,6 +15,13 @@ Reads = Literal["other", "covariates too", "covariates alone"]
 """What a model reads: data other than the covariates, the covariates too, or only the covariates."""
 
 
+def reads_of(reads: Sequence[str]) -> Reads:
+    """Return whether a model reads the covariates, and whether it reads anything else."""
+    if "clinical" not in reads:
+        return "other"
+    return "covariates alone" if tuple(reads) == ("clinical",) else "covariates too"
+
+
 def listed(names: Sequence[str]) -> str:
     """Return names as a list in a sentence.
 

@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from ccl.evaluate.repeats import resampled_pooled
 
 RESAMPLES = 1000
 SEED = 0
 CONFIDENCE = 0.95
+
+HALF_WIDTH = float(norm.ppf((1 + CONFIDENCE) / 2))
+"""Half the width of the interval of a normal distribution, in standard errors."""
 
 
 def resample(patients: int, seed: int = SEED) -> NDArray[np.int64]:
@@ -36,5 +40,9 @@ def pooled_interval(risks: pd.DataFrame) -> dict[str, Any]:
     The risks are fixed: the interval describes how the C-index varies with the patients it is computed on, not with
     those that the models were trained on.  Resamples without a comparable pair are ignored.
     """
-    interval = percentile_interval(resampled_pooled(risks, resample(len(risks))))
-    return {**interval, "confidence": CONFIDENCE, "resamples": RESAMPLES}
+    return stated_interval(resampled_pooled(risks, resample(len(risks))))
+
+
+def stated_interval(resampled: NDArray[np.float64]) -> dict[str, Any]:
+    """Return the interval of a statistic of resamples, with its ``confidence`` and their number ``resamples``."""
+    return {**percentile_interval(resampled), "confidence": CONFIDENCE, "resamples": RESAMPLES}

@@ -9,6 +9,7 @@ Follow-up ends at t, so later hazards do not matter.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 from warnings import catch_warnings
 
@@ -17,11 +18,11 @@ import pandas as pd
 from lifelines import CoxPHFitter
 from lifelines.exceptions import ConvergenceError
 from numpy.typing import NDArray
-from scipy.stats import norm
 
-from ccl.evaluate.bootstrap import CONFIDENCE
+from ccl.evaluate.bootstrap import HALF_WIDTH
 from ccl.evaluate.censoring import survived_share
 from ccl.evaluate.concordance import TIED_TOLERANCE
+from ccl.methods.cox.ridge import at_risk
 
 LEAST_DEATHS = 10
 """With fewer deaths there is no intercept and no slope."""
@@ -31,8 +32,14 @@ EDGE = 1e-6
 
 NAMES = ("intercept", "intercept_lower", "intercept_upper", "slope", "slope_lower", "slope_upper")
 
-HALF = float(norm.ppf((1 + CONFIDENCE) / 2))
-"""Half the width of an interval, in standard errors."""
+
+def calibrate_all(
+    risks: pd.DataFrame,
+    months: Iterable[float],
+    survival: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> list[dict[str, Any]]:
+    """Return :func:`calibrate` at some times; `survival` maps times (T,) to predicted survival (P, T)."""
+    return [calibrate(risks, at, survival(np.array([at]))[:, 0]) for at in months]
 
 
 def calibrate(risks: pd.DataFrame, at: float, survival: NDArray[np.float64]) -> dict[str, Any]:
@@ -53,10 +60,8 @@ def calibrate(risks: pd.DataFrame, at: float, survival: NDArray[np.float64]) -> 
         ``months``, ``predicted`` (mean survival), ``observed`` (Kaplan-Meier), :data:`NAMES` with 95 % intervals, and
         ``reason``, which says why some of them are None.
     """
-    months, died = (
-        risks["months"].to_numpy(dtype=np.float64),
-        (risks["censorship"] == 0).to_numpy() & (risks["months"] <= at).to_numpy(),
-    )
+    months = risks["months"].to_numpy(dtype=np.float64)
+    died = (risks["censorship"] == 0).to_numpy() & (months <= at)
     facts: dict[str, Any] = {"months": at, "predicted": None, "observed": None, **dict.fromkeys(NAMES)}
     if not np.isfinite(survival).all():
         return {**facts, "reason": "survival is not predicted for this time"}
@@ -74,10 +79,9 @@ def calibrate(risks: pd.DataFrame, at: float, survival: NDArray[np.float64]) -> 
 
 def _intercept(months: NDArray[np.float64], died: NDArray[np.bool_], hazard: NDArray[np.float64]) -> dict[str, float]:
     """Return the log of Breslow's cumulative baseline hazard with `hazard` (P,) as an offset, with its interval."""
-    weights = np.exp(hazard)
-    followed = np.array([weights[months >= time].sum() for time in months[died]])
+    followed = at_risk(np.exp(hazard), months)[died]
     total = float((1 / followed).sum())
-    half = HALF * float(np.sqrt((followed**-2.0).sum())) / total
+    half = HALF_WIDTH * float(np.sqrt((followed**-2.0).sum())) / total
     middle = float(np.log(total))
     return {"intercept": middle, "intercept_lower": middle - half, "intercept_upper": middle + half}
 

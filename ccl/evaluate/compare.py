@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from ccl.evaluate import GIVEN
-from ccl.evaluate.bootstrap import CONFIDENCE, resample
+from ccl.evaluate.bootstrap import HALF_WIDTH, resample
 from ccl.evaluate.concordance import comparable_pairs
 from ccl.evaluate.repeats import pooled_concordance, resampled_pooled, risk_columns
 from ccl.io.errors import InputError
@@ -199,7 +199,7 @@ def differences(risks: Sequence[pd.DataFrame], pairs: Sequence[tuple[int, int]])
         if error < ROUNDING:
             # Models that order all patients alike do not differ; any other constant difference has no error to test by.
             error = 0.0 if abs(difference) < ROUNDING else np.nan
-        half = float(norm.ppf((1 + CONFIDENCE) / 2)) * error
+        half = HALF_WIDTH * error
         rows.append(
             {
                 "n_patients": patients,

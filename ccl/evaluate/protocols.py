@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from ccl.evaluate.bootstrap import pooled_interval
 from ccl.evaluate.concordance import concordance_index
 from ccl.evaluate.folds import FoldRun, survival_columns
 from ccl.evaluate.repeats import pooled_concordance, split_repeats
+from ccl.io.files import number_or_none
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,9 @@ def judge_fold(run: FoldRun, epochs: pd.DataFrame, protocol: str) -> list[FoldSc
         epoch = int(chosen["epoch"])
         tested = run.predictions[(run.predictions["seed"] == seed) & (run.predictions["epoch"] == epoch)]
         deaths = int((tested["censorship"] == 0).sum())
-        scores.append(FoldScore(run.fold, int(str(seed)), epoch, _number(chosen["c_index"]), len(tested), deaths))
+        scores.append(
+            FoldScore(run.fold, int(str(seed)), epoch, number_or_none(chosen["c_index"]), len(tested), deaths)
+        )
     return scores
 
 
@@ -153,20 +155,15 @@ def summarise(scores: Sequence[FoldScore], risks: pd.DataFrame) -> dict[str, Any
     pooled = pooled_concordance(risks)
     repeats = {}
     if len(pooled) > 1:
-        spread = _number(float(np.std(pooled, ddof=1)))
-        repeats = {"repeats": [_number(c) for c in pooled], "std_over_repeats": spread}
+        spread = number_or_none(float(np.std(pooled, ddof=1)))
+        repeats = {"repeats": [number_or_none(c) for c in pooled], "std_over_repeats": spread}
     return {
         "folds": [asdict(score) for score in scores],
-        "mean": _number(per_fold.mean()),
-        "std": _number(per_fold.std(ddof=0)),
-        "seeds": [{"seed": int(str(seed)), "mean": _number(mean)} for seed, mean in per_seed.items()],
-        "std_over_seeds": _number(per_seed.std(ddof=1)),
-        "pooled": _number(float(np.mean(pooled))),
+        "mean": number_or_none(per_fold.mean()),
+        "std": number_or_none(per_fold.std(ddof=0)),
+        "seeds": [{"seed": int(str(seed)), "mean": number_or_none(mean)} for seed, mean in per_seed.items()],
+        "std_over_seeds": number_or_none(per_seed.std(ddof=1)),
+        "pooled": number_or_none(float(np.mean(pooled))),
         "pooled_interval": pooled_interval(risks),
         **repeats,
     }
-
-
-def _number(value: float) -> float | None:
-    """Return a float for JSON: None instead of NaN."""
-    return None if math.isnan(value) else float(value)

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import tempfile
@@ -242,6 +243,11 @@ def read_table(path: Path, *, required: tuple[str, ...] = (), text: tuple[str, .
         if name in table.columns:
             table[name] = table[name].str.strip()
     return _converted(table, _meant) if ours else table
+
+
+def number_or_none(value: float) -> float | None:
+    """Return a float for JSON: None instead of NaN."""
+    return None if math.isnan(value) else float(value)
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:

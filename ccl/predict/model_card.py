@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ccl.added.words import Reads, for_whom, sentence
+from ccl.added.words import for_whom, reads_of, sentence
 from ccl.evaluate.words import calibration_sentences
 from ccl.io.files import write_text
 from ccl.methods import get_method
@@ -147,13 +147,6 @@ def _inside(card: Card, internal: Mapping[str, Any] | None) -> Section:
     return Section(
         title, [method, c_index, curve, calibration_sentences(internal["calibration"])], header=header, rows=rows
     )
-
-
-def reads_of(reads: Sequence[str]) -> Reads:
-    """Return whether a model reads the covariates, and whether it reads anything else."""
-    if "clinical" not in reads:
-        return "other"
-    return "covariates alone" if tuple(reads) == ("clinical",) else "covariates too"
 
 
 def _covariates(card: Card, internal: Mapping[str, Any] | None) -> Iterator[Section]:

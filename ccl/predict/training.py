@@ -20,13 +20,13 @@ from ccl.added.patients import select
 from ccl.added.stage import judge_protocol
 from ccl.data.tables import Tables
 from ccl.evaluate.bootstrap import resample
-from ccl.evaluate.calibration import calibrate
+from ccl.evaluate.calibration import calibrate_all
 from ccl.evaluate.concordance import concordance_index, resampled_concordance
 from ccl.evaluate.folds import FoldRun
 from ccl.evaluate.protocols import FoldScore, judge_fold, pool_risks, pool_survival, score_epochs, summarise
 from ccl.evaluate.times import judge_times
 from ccl.io.covariates import Clinical, Covariate
-from ccl.io.files import records
+from ccl.io.files import number_or_none, records
 from ccl.io.formats import ManifestRow, coords_attributes
 from ccl.predict.colours import tissue_colours
 from ccl.predict.expression import LEVELS
@@ -60,12 +60,10 @@ def internal_results(folds: Sequence[FoldRun], clinical: Clinical | None) -> dic
         "n_patients": len(risks),
         "n_events": int((risks["censorship"] == 0).sum()),
         "follow_up": follow_up(risks),
-        "concordance": measured_concordance(risks),
+        "concordance": measured_concordance(risks, resampled_risks(risks)),
         **{name: whole[name] for name in ("mean", "std")},
         **timed,
-        "calibration": [
-            calibrate(risks, at["months"], survival(np.array([at["months"]]))[:, 0]) for at in timed["months"]
-        ],
+        "calibration": calibrate_all(risks, [at["months"] for at in timed["months"]], survival),
         "added": None if clinical is None else added_results(risks, clinical),
     }
 
@@ -79,12 +77,16 @@ def follow_up(outcomes: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def measured_concordance(risks: pd.DataFrame) -> dict[str, float | None]:
+def resampled_risks(risks: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the C-index of resamples of some patients, (R,)."""
+    return resampled_concordance(risks["months"], risks["censorship"], risks["risk"], resample(len(risks)))
+
+
+def measured_concordance(risks: pd.DataFrame, resampled: NDArray[np.float64]) -> dict[str, float | None]:
     """Return ``c_index`` of some patients, and its standard error ``se`` over resamples; None if not defined."""
-    columns = risks["months"], risks["censorship"], risks["risk"]
-    found = concordance_index(*columns)
-    error = float(np.nanstd(resampled_concordance(*columns, resample(len(risks))), ddof=1)) if found == found else 0.0
-    return {"c_index": found if found == found else None, "se": error if error > 0 else None}
+    found = concordance_index(risks["months"], risks["censorship"], risks["risk"])
+    error = float(np.nanstd(resampled, ddof=1)) if found == found else 0.0
+    return {"c_index": number_or_none(found), "se": error if error > 0 else None}
 
 
 def added_results(risks: pd.DataFrame, clinical: Clinical) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ccl.added.words import Reads
+from ccl.added.words import Reads, reads_of
 from ccl.evaluate import INNER
 from ccl.io.covariates import CODING
 from ccl.io.errors import InputError
@@ -54,10 +54,7 @@ class Evaluation(Described):
     @property
     def reads(self) -> Reads:
         """Whether the model reads the covariates, and whether it reads anything else."""
-        read = get_method(self.method, clinical="covariates" in self.runs[0]).reads
-        if "clinical" not in read:
-            return "other"
-        return "covariates alone" if read == ("clinical",) else "covariates too"
+        return reads_of(get_method(self.method, clinical="covariates" in self.runs[0]).reads)
 
     @property
     def learnt(self) -> bool:

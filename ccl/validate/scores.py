@@ -15,12 +15,12 @@ from ccl.added.benefit import decision_curves
 from ccl.added.groups import GROUPS, TESTS
 from ccl.added.patients import Patients
 from ccl.added.stage import judge_protocol
-from ccl.evaluate.bootstrap import pooled_interval
-from ccl.evaluate.calibration import HALF, calibrate
+from ccl.evaluate.bootstrap import HALF_WIDTH, stated_interval
+from ccl.evaluate.calibration import calibrate_all
 from ccl.evaluate.survival import hazard_ratio, kaplan_meier, log_rank
 from ccl.evaluate.times import CALIBRATION, chosen_months, judge_times
 from ccl.io.covariates import Clinical
-from ccl.predict.training import follow_up, measured_concordance
+from ccl.predict.training import follow_up, measured_concordance, resampled_risks
 from ccl.validate.patients import Scored
 
 PREDICTED, RECALIBRATED = "predicted", "recalibrated"
@@ -40,13 +40,14 @@ def score(scored: Scored, months: Sequence[float]) -> tuple[dict[str, Any], dict
     table = scored.table
     timed, predicted = judge_times(table, scored.survival, months, end=float(scored.corners[-1]))
     recalibrated, again = _recalibrated(scored, months)
+    resampled = resampled_risks(table)
     facts = {
         "n_patients": len(table),
         "n_events": int((table["censorship"] == 0).sum()),
         "follow_up": follow_up(table),
-        "concordance": measured_concordance(table) | pooled_interval(table),
+        "concordance": measured_concordance(table, resampled) | stated_interval(resampled),
         **timed,
-        "calibration": _calibrations(table, timed, scored.survival),
+        "calibration": calibrate_all(table, [at["months"] for at in timed["months"]], scored.survival),
         RECALIBRATED: recalibrated,
         "groups": _compare_groups(table, float(scored.prediction["cut"])),
     }
@@ -59,10 +60,6 @@ def score(scored: Scored, months: Sequence[float]) -> tuple[dict[str, Any], dict
         "curves": pd.concat(curves)[["group", "months", "survival", "lower", "upper", "at_risk"]],
         "calibration": pd.concat([own for own in versions if len(own)] or versions)[["version", *CALIBRATION]],
     }
-
-
-def _calibrations(table: pd.DataFrame, timed: Mapping[str, Any], survival: Any) -> list[dict[str, Any]]:
-    return [calibrate(table, at["months"], survival(np.array([at["months"]]))[:, 0]) for at in timed["months"]]
 
 
 def recalibration(patients: Patients) -> Prediction:
@@ -79,7 +76,11 @@ def _recalibrated(scored: Scored, months: Sequence[float]) -> tuple[dict[str, An
     survival = recalibration(patients).survival
     timed, table = judge_times(scored.table, survival, months)
     facts = {name: timed[name] for name in ("months", "integrated_brier")}
-    return {**facts, "calibration": _calibrations(scored.table, timed, survival), "reason": None}, table
+    return {
+        **facts,
+        "calibration": calibrate_all(scored.table, [at["months"] for at in timed["months"]], survival),
+        "reason": None,
+    }, table
 
 
 def _compare_groups(table: pd.DataFrame, cut: float) -> dict[str, Any]:
@@ -148,6 +149,6 @@ def drop(internal: Mapping[str, Any] | None, external: Mapping[str, Any]) -> dic
         return {**facts, **empty, "reason": "a C-index or its standard error is not defined"}
     difference = external["c_index"] - internal["c_index"]
     error = float(np.hypot(internal["se"], external["se"]))
-    interval = {"lower": difference - HALF * error, "upper": difference + HALF * error}
+    interval = {"lower": difference - HALF_WIDTH * error, "upper": difference + HALF_WIDTH * error}
     p = 2 * float(norm.sf(abs(difference) / error))
     return {**facts, "difference": difference, "se": error, **interval, "p": p, "reason": None}

@@ -12,6 +12,7 @@ import pandas as pd
 from ccl.data.tables import kind_of
 from ccl.io.bags import read_members
 from ccl.io.covariates import Clinical
+from ccl.io.files import number_or_none
 from ccl.predict.card import Card
 from ccl.predict.ensemble import Bundle
 from ccl.predict.expression import GeneSummary
@@ -130,9 +131,9 @@ def summarise_genes(genes: pd.DataFrame | None) -> dict[str, Any] | None:
             "kind": str(kind),
             "columns": len(rows),
             "absent": int((rows["missing"] == 1).sum()),
-            "median_difference": _number(rows["difference"].abs().median()),
+            "median_difference": number_or_none(rows["difference"].abs().median()),
             "large": float((rows["difference"].abs() > LARGE).mean()),
-            "median_spread": _number(rows["spread"].median()),
+            "median_spread": number_or_none(rows["spread"].median()),
         }
         for kind, rows in once.groupby(once["name"].map(kind_of), sort=False)
     ]
@@ -214,7 +215,3 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
                 yield "colour", channel, inside, outside, (outside - inside) / spread if spread else None
     if features := facts["features"]:
         yield "features", "median distance", features["internal_median"], features["median"], None
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

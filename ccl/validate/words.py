@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ccl.added.words import listed, sentence
+from ccl.added.words import listed, reads_of, sentence
 from ccl.pages.numbers import digits_for, number, percent, plural, signed
-from ccl.predict.model_card import reads_of
 from ccl.validate.shift import LARGE
 
 MANY = 0.5
