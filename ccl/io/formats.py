@@ -104,6 +104,11 @@ def stored_inputs(path: Path) -> dict[str, Any]:
         return dict(json.loads(file.attrs.get("inputs", "{}")))
 
 
+def _left_out(file: h5py.File) -> dict[str, str]:
+    """Return the reason of each patient who was left out."""
+    return {name: _text([reason[()]])[0] for name, reason in file["left_out"].items()}
+
+
 def _text(values: Any) -> list[str]:
     return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
 
@@ -370,7 +375,7 @@ class Clusters:
                 labels={name: labels[:] for name, labels in file["labels"].items()},
                 encoder=str(file.attrs["encoder"]),
                 weights=str(file.attrs["weights"]),
-                left_out={name: _text([reason[()]])[0] for name, reason in file["left_out"].items()},
+                left_out=_left_out(file),
             )
 
 
@@ -418,7 +423,7 @@ class Vectors:
                 encoder=str(file.attrs["encoder"]),
                 weights=str(file.attrs["weights"]),
                 slides=file["slides"][:],
-                left_out={name: _text([reason[()]])[0] for name, reason in file["left_out"].items()},
+                left_out=_left_out(file),
                 inputs=json.loads(file.attrs["inputs"]),
             )
 

@@ -60,14 +60,16 @@ def taken_by_filters(
         The slide cannot be read.
     """
     found: dict[str, Taken] = {}
-    if settings.min_focus > 0 or settings.max_black < 1 or settings.max_white < 1:
-        focus, black, white = _measured(reader, Tiles(coords, attributes))
-        found["out of focus"] = focus < settings.min_focus
-        found["black"] = black > settings.max_black
-        found["white"] = white > settings.max_white
-    if settings.max_ink < 1 or settings.max_fold < 1:
+    measured = settings.min_focus > 0 or settings.max_black < 1 or settings.max_white < 1
+    if measured or settings.max_ink < 1 or settings.max_fold < 1:
         mpp = max(INK_UM, reader.mpp)
-        seen, side = thumbnail(reader, mpp), float(attributes["patch_size_level0"])
+        seen = thumbnail(reader, mpp)
+        if measured:
+            focus, black, white = _measured(reader, Tiles(coords, attributes), glass_colour(seen))
+            found["out of focus"] = focus < settings.min_focus
+            found["black"] = black > settings.max_black
+            found["white"] = white > settings.max_white
+        side = float(attributes["patch_size_level0"])
         if settings.max_ink < 1:
             inked = ink_mask(seen, TissueSettings(mpp=mpp))
             found["ink"] = _share(inked, reader.dimensions, coords, side) > settings.max_ink
@@ -83,12 +85,11 @@ def taken_by_filters(
 
 
 def _measured(
-    reader: SlideReader, tiles: Tiles
+    reader: SlideReader, tiles: Tiles, glass: NDArray[np.floating[Any]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return the focus of each patch (variance of the Laplacian of grey, 0 to 255), and its black and white share."""
     extent_um = float(tiles.attributes["patch_size_level0"]) * reader.mpp
     size_px = max(8, round(extent_um / max(SEEN_UM, float(tiles.attributes["target_mpp"]))))
-    glass = glass_colour(thumbnail(reader, max(INK_UM, reader.mpp)))
     focus, black, white = np.zeros((3, len(tiles.coords)))
     for block in patches(reader, tiles, size_px):
         for position, pixels in zip(block.positions.tolist(), block.pixels, strict=True):
