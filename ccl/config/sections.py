@@ -692,7 +692,7 @@ class Patches:
     stain_target: Annotated[Text, LATER] = key(
         PUBLISHED,
         "colours that slides are normalised to; published, or a picture of stained tissue at any scale, which should"
-        " be of none of the cohort's patients (PNG, JPEG or TIFF)",
+        " not show a patient of the cohort (PNG, JPEG or TIFF)",
     )
 
     @model_validator(mode="after")
@@ -898,7 +898,7 @@ class BundleSettings:
     fingerprints: Annotated[bool, LATER] = key(
         True,
         "keep hashes of the training patients' names and genes in the bundles, by which a validation finds patients of"
-        " the training; false where even a hash of a name must not leave the house",
+        " the training; false where even a hash of a name must not leave the hospital",
     )
 
 

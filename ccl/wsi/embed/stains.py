@@ -179,7 +179,7 @@ def _bytes(values: NDArray[Any]) -> Pixels:
 
 def _unfit(found: str) -> SlideError:
     return SlideError(
-        "the stains cannot be told",
+        "the stains cannot be determined",
         found=found,
         expected=f"{LEAST_PIXELS} pixels of tissue with two stains",
         todo="look at the picture; leave the slide out, or set `embed: stain: none`",

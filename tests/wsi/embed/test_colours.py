@@ -110,7 +110,7 @@ def test_a_slide_without_stained_tissue_is_excluded_with_its_reason(tmp_path):
     one = shard(tmp_path, np.full((64, 128, 3), 250, np.uint8), compression="deflate")
     (row,) = run_shard(stage(one, replace(PLAIN, stain="macenko")), replace(one, on_bad_slide="exclude"))
     assert row.status == "excluded"
-    assert "the stains cannot be told" in row.message
+    assert "the stains cannot be determined" in row.message
     assert "slide S" in row.message
 
 

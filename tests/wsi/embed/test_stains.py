@@ -69,5 +69,5 @@ def test_one_slide_in_two_stainings_looks_alike_after_it(name):
 @pytest.mark.parametrize("name", NORMALISERS)
 @pytest.mark.parametrize("shade", [(250, 250, 250), (180, 60, 120)], ids=["glass", "one colour"])
 def test_a_sample_without_two_stains_is_an_error(name, shade):
-    with pytest.raises(SlideError, match="the stains cannot be told"):
+    with pytest.raises(SlideError, match="the stains cannot be determined"):
         NORMALISERS[name](None)(np.full((64, 64, 3), shade, np.uint8))
