@@ -30,7 +30,8 @@ from threadpoolctl import threadpool_limits
 
 from ccl.cluster.stage import cluster_cohort
 from ccl.cohort.stage import make_cohort
-from ccl.config.sections import ClusterSettings, CohortSettings, DemoSettings, GenomicsSettings, TrainSettings
+from ccl.config.cohort_sections import CohortSettings
+from ccl.config.sections import ClusterSettings, DemoSettings, GenomicsSettings, TrainSettings
 from ccl.data.fold import Fold, Inputs, load_fold
 from ccl.data.patients import Side
 from ccl.demo.make import make_demo

@@ -24,7 +24,7 @@ from ccl.added.stage import judge_protocol
 from ccl.added.words import sentence
 from ccl.clinical.stage import read_covariates
 from ccl.cohort.stage import make_cohort
-from ccl.config.sections import CohortSettings
+from ccl.config.cohort_sections import CohortSettings
 from ccl.io.covariates import Clinical
 from ccl.io.errors import InputError
 from ccl.io.files import existing, read_table

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from packaging.requirements import Requirement
 
-from ccl.config import sections
+from ccl.config import cohort_sections
 from ccl.config.check import check_config, read_config
 from ccl.config.keys import keys_of
 from ccl.io.errors import CclError, ConfigError
@@ -214,13 +214,13 @@ def covariates(cohort: Cohort) -> Iterator[Finding]:
     if not table.exists():
         yield Finding("ok", what, f"the run will make {table}")
         return
-    columns = {name: getattr(entry, name) for name in keys_of(sections.FollowUpColumns)}
+    columns = {name: getattr(entry, name) for name in keys_of(cohort_sections.FollowUpColumns)}
     column = clinical.patient_column or entry.patient_column
     try:
         check_names(clinical, (entry.months_column, entry.censorship_column))
         patients = None
         for path in cohort.table("patients"):
-            patients = set(read_patients(Path(path), sections.CohortSettings(**columns))["patient_id"])
+            patients = set(read_patients(Path(path), cohort_sections.CohortSettings(**columns))["patient_id"])
         unnamed = unnamed_values(table, clinical, patient_column=column, patients=patients)
         for name, values in unnamed.items():
             todo = f"add them to `levels` or `missing` of `clinical: covariates: {name}`"

@@ -11,16 +11,10 @@ from typing import Any, get_args
 import click
 
 from ccl.cli.options import FILE, FOUND, ON_BAD_SLIDE, PATH, THREADS
+from ccl.config.cohort_sections import CohortSettings, Omics
 from ccl.config.keys import keys_of
 from ccl.config.options import settings_options
-from ccl.config.sections import (
-    ClusterSettings,
-    CohortSettings,
-    DemoSettings,
-    GenomicsSettings,
-    Omics,
-    VectorsSettings,
-)
+from ccl.config.sections import ClusterSettings, DemoSettings, GenomicsSettings, VectorsSettings
 from ccl.io.sheets import Frozen
 
 
@@ -111,7 +105,7 @@ def init(
 def source(section: str, out: Path, **inputs: Any) -> None:
     """Read a public download: cBioPortal, GDC or UCSC Xena."""
     from ccl.config.check import strictly
-    from ccl.config.sections import Source
+    from ccl.config.cohort_sections import Source
     from ccl.source.stage import read_source
 
     read_source(out, source=strictly(Source, json.loads(section)), **inputs)
@@ -145,7 +139,7 @@ def clinical(covariates: str, out: Path, **inputs: Any) -> None:
     """Read covariates such as age and stage."""
     from ccl.clinical.stage import read_covariates
     from ccl.config.check import strictly
-    from ccl.config.sections import Clinical
+    from ccl.config.cohort_sections import Clinical
 
     read_covariates(out, clinical=strictly(Clinical, json.loads(covariates)), **inputs)
 

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from ccl.cli.options import DEVICE, ON_BAD_SLIDE, PATH, THREADS
+from ccl.config.cohort_sections import DownloadSettings
 from ccl.config.options import key_option, settings_options
-from ccl.config.sections import DownloadSettings, Embed, EmbedSettings, TileSettings, TissueSettings
+from ccl.config.sections import Embed, EmbedSettings, TileSettings, TissueSettings
 from ccl.io.interop import LAYOUTS
 
 

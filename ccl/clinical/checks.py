@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 import pandas as pd
 
-from ccl.config import sections
+from ccl.config import cohort_sections
 from ccl.io.covariates import Clinical, Covariate
 from ccl.io.errors import ConfigError, InputError
 from ccl.pages.numbers import plural
@@ -42,7 +42,7 @@ def is_outcome(column: str) -> bool:
     return bool(OUTCOMES.fullmatch(re.sub(r"[\W_]+", "_", column.lower()).strip("_")))
 
 
-def check_names(clinical: sections.Clinical, outcome_columns: Collection[str]) -> None:
+def check_names(clinical: cohort_sections.Clinical, outcome_columns: Collection[str]) -> None:
     """Raise ConfigError for covariates that are named like an outcome.
 
     Raises

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from ccl.clinical.checks import is_outcome
-from ccl.config.sections import MISSING
+from ccl.config.cohort_sections import MISSING
 from ccl.io import files
 
 MOST_LEVELS = 12

@@ -11,7 +11,7 @@ from ccl.clinical import VERSION
 from ccl.clinical.characteristics import characteristics, groups_of
 from ccl.clinical.checks import check_association, check_names, imbalance, warnings
 from ccl.clinical.table import covariates_of, read_clinical
-from ccl.config import sections
+from ccl.config import cohort_sections
 from ccl.config.keys import recorded
 from ccl.io.covariates import CODING, Clinical
 from ccl.io.files import identified, read_table, write_table
@@ -22,7 +22,7 @@ def read_covariates(
     out: Path,
     *,
     table: Path,
-    clinical: sections.Clinical,
+    clinical: cohort_sections.Clinical,
     patient_column: str,
     outcome_columns: tuple[str, ...],
     patients: Path | None,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ccl.config import sections
+from ccl.config import cohort_sections
 from ccl.io.covariates import Covariate
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import MISSING, read_rows
@@ -54,12 +54,12 @@ class _Row(NamedTuple):
     cells: Mapping[str, str]
 
 
-def covariates_of(clinical: sections.Clinical) -> tuple[Covariate, ...]:
+def covariates_of(clinical: cohort_sections.Clinical) -> tuple[Covariate, ...]:
     """Return the covariates that a config declares."""
     return tuple(reading.covariate for reading in _readings(clinical))
 
 
-def _readings(clinical: sections.Clinical) -> list[_Reading]:
+def _readings(clinical: cohort_sections.Clinical) -> list[_Reading]:
     return [
         _Reading(
             Covariate(name, entry.kind, tuple(level[0] for level in entry.levels), entry.indicator, entry.unit),
@@ -72,7 +72,7 @@ def _readings(clinical: sections.Clinical) -> list[_Reading]:
 
 
 def read_clinical(
-    path: Path, clinical: sections.Clinical, *, patient_column: str, patients: Collection[str] | None = None
+    path: Path, clinical: cohort_sections.Clinical, *, patient_column: str, patients: Collection[str] | None = None
 ) -> pd.DataFrame:
     """Read the covariates of the patients of a table.
 
@@ -125,7 +125,7 @@ def read_clinical(
 
 
 def unnamed_values(
-    path: Path, clinical: sections.Clinical, *, patient_column: str, patients: Collection[str] | None = None
+    path: Path, clinical: cohort_sections.Clinical, *, patient_column: str, patients: Collection[str] | None = None
 ) -> dict[str, Counter[str]]:
     """Return the values that the config does not name, with their counts, by covariate.
 

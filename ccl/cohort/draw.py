@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
 from ccl.cohort.balance import share_out
-from ccl.config.sections import FoldDraw
+from ccl.config.cohort_sections import FoldDraw
 from ccl.io.errors import ConfigError
 
 TIME_GROUPS = 4

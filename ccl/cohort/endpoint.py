@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ccl.cohort.patients import FollowUp, in_months, list_patients, one_row_each
-from ccl.config.sections import MISSING, CohortSettings
+from ccl.config.cohort_sections import MISSING, CohortSettings
 from ccl.io.errors import InputError
 from ccl.io.files import read_table, row_of
 from ccl.io.sheets import check_ids

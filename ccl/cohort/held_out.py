@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ccl.config.sections import CohortSettings
+from ccl.config.cohort_sections import CohortSettings
 from ccl.io.errors import InputError
 from ccl.io.files import read_rows, read_table
 

@@ -14,7 +14,7 @@ from ccl.clinical.propose import propose_covariates
 from ccl.cohort.guess import guess_censorship, guess_months
 from ccl.cohort.patients import read_patients
 from ccl.cohort.sheet import Findings, Source, describe, left_out_of, read_owners, refuse_existing, write_sheet
-from ccl.config.sections import CohortSettings
+from ccl.config.cohort_sections import CohortSettings
 from ccl.genomics.gmt import read_families
 from ccl.genomics.names import some
 from ccl.io.errors import ConfigError, InputError

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ccl.config.sections import CohortSettings
+from ccl.config.cohort_sections import CohortSettings
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import read_table, row_of
 from ccl.io.sheets import check_ids

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ccl.config.sections import MISSING
+from ccl.config.cohort_sections import MISSING
 from ccl.io.errors import InputError
 from ccl.io.files import read_table
 

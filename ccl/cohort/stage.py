@@ -18,8 +18,8 @@ from ccl.cohort.patients import FollowUp, read_patients, start_later
 from ccl.cohort.sites import read_sites
 from ccl.cohort.summary import summarise
 from ccl.cohort.words import fold_lines, notes
+from ccl.config.cohort_sections import CohortSettings
 from ccl.config.keys import recorded
-from ccl.config.sections import CohortSettings
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import identified, write_json, write_table
 from ccl.io.origin import record

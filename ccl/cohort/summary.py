@@ -10,7 +10,7 @@ from lifelines import KaplanMeierFitter
 from lifelines.statistics import logrank_test
 
 from ccl.cohort.patients import FollowUp
-from ccl.config.sections import CohortSettings
+from ccl.config.cohort_sections import CohortSettings
 from ccl.io.sheets import Slide
 
 UNEQUAL = 0.5

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from ccl.config import sections
+from ccl.config import cohort_sections, sections
 from ccl.config.keys import default_of, keys_of
 
 START, END = "<!-- keys: {} -->", "<!-- end of keys -->"
@@ -17,16 +17,16 @@ START, END = "<!-- keys: {} -->", "<!-- end of keys -->"
 TABLES: Mapping[str, Any] = {
     "top": sections.Config,
     "demo": sections.Demo,
-    "cohorts": sections.Cohort,
-    "download": sections.Download,
-    "from": sections.Source,
-    "from: rna": sections.ExpressionSource,
-    "from: cnv": sections.CopyNumberSource,
-    "from: snv": sections.MutationSource,
-    "omics": sections.Omics,
-    "clinical": sections.Clinical,
-    "covariate": sections.Covariate,
-    "vector source": sections.VectorSource,
+    "cohorts": cohort_sections.Cohort,
+    "download": cohort_sections.Download,
+    "from": cohort_sections.Source,
+    "from: rna": cohort_sections.ExpressionSource,
+    "from: cnv": cohort_sections.CopyNumberSource,
+    "from: snv": cohort_sections.MutationSource,
+    "omics": cohort_sections.Omics,
+    "clinical": cohort_sections.Clinical,
+    "covariate": cohort_sections.Covariate,
+    "vector source": cohort_sections.VectorSource,
     "encoders": sections.Encoder,
     "models": sections.Model,
     **{

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ccl.config.sections import OMICS_SUFFIXES
+from ccl.config.cohort_sections import OMICS_SUFFIXES
 from ccl.io.bags import Members, read_members
 from ccl.io.covariates import Clinical
 from ccl.io.errors import ConfigError, ModelError

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ccl.config.sections import OMICS_SUFFIXES, GenomicsSettings
+from ccl.config.cohort_sections import OMICS_SUFFIXES
+from ccl.config.sections import GenomicsSettings
 from ccl.genomics.aliases import Aliases
 from ccl.genomics.gmt import Families
 from ccl.genomics.names import dates, similar, some

@@ -11,7 +11,8 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from ccl.config.sections import OMICS_SUFFIXES, GenomicsSettings
+from ccl.config.cohort_sections import OMICS_SUFFIXES
+from ccl.config.sections import GenomicsSettings
 from ccl.io.errors import InputError
 from ccl.io.files import read_table, row_of
 from ccl.io.formats import OmicsTables

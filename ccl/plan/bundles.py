@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ccl.config import sections
+from ccl.config import cohort_sections, sections
 from ccl.config.keys import default_of, keys_of
 from ccl.io.errors import ConfigError
 from ccl.methods.declaration import Method
@@ -58,7 +58,7 @@ def read_bundles(plan: Plan) -> dict[tuple[str, str], Bundle]:
     for name, cohort in plan.cohorts.items():
         for given, source in (cohort.entry.predict_with or {}).items():
             place = f"cohorts: {name}: predict_with: {given}"
-            if isinstance(source, sections.TrainedHere):
+            if isinstance(source, cohort_sections.TrainedHere):
                 bundle = _trained_here(plan, source, place=place)
             else:
                 folder = Path(cohort.config.path(source))
@@ -70,7 +70,7 @@ def read_bundles(plan: Plan) -> dict[tuple[str, str], Bundle]:
     return found
 
 
-def _trained_here(plan: Plan, source: sections.TrainedHere, *, place: str) -> Bundle:
+def _trained_here(plan: Plan, source: cohort_sections.TrainedHere, *, place: str) -> Bundle:
     """Return the bundle that the rule ``bundle_model`` will make."""
     run = Run(source.cohort, source.encoder, source.model)
     if run not in plan.runs:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ccl.cohort.folds import count_folds, fold_files
-from ccl.config import sections
+from ccl.config import cohort_sections, sections
 from ccl.config.keys import keys_of, stated
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import digest
@@ -41,7 +41,7 @@ class Cohort:
         return self.demo is not None and str(path) in self.demo.files
 
     @property
-    def entry(self) -> sections.Cohort:
+    def entry(self) -> cohort_sections.Cohort:
         """The cohort's entry in the config."""
         return self.config.cohorts[self.name]
 
@@ -90,7 +90,7 @@ class Cohort:
         """The omics table of each kind, if there are any; a download has one table of all kinds."""
         if self.public_download:
             return {"wide": [SOURCED.format("omics.h5")] if self.public_download.kinds else []}
-        paths = {kind: getattr(self.entry.omics, kind, None) for kind in keys_of(sections.Omics)}
+        paths = {kind: getattr(self.entry.omics, kind, None) for kind in keys_of(cohort_sections.Omics)}
         return {kind: [self.config.path(path)] if path else [] for kind, path in paths.items()}
 
     @property
@@ -98,7 +98,9 @@ class Cohort:
         """How the values of a public download are changed, by kind of omics; empty for the user's own tables."""
         if self.public_download is None or self.entry.from_ is None:
             return {}
-        chosen = {kind: getattr(self.entry.from_, kind) or default() for kind, default in sections.SOURCES.items()}
+        chosen = {
+            kind: getattr(self.entry.from_, kind) or default() for kind, default in cohort_sections.SOURCES.items()
+        }
         return {
             kind: {key: getattr(chosen[kind], key) for key in ("transform", "silent") if hasattr(chosen[kind], key)}
             for kind in self.public_download.kinds
@@ -159,7 +161,7 @@ class Cohort:
         return self.encoders if method.reads_slides else ["none"]
 
     @property
-    def vectors(self) -> Mapping[str, sections.VectorSource]:
+    def vectors(self) -> Mapping[str, cohort_sections.VectorSource]:
         """Where the vectors of each name come from."""
         return self.entry.vectors or {}
 

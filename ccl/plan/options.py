@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ccl.config import sections
+from ccl.config import cohort_sections, sections
 from ccl.config.keys import stated
 from ccl.config.options import to_flags
 from ccl.io.files import digest
@@ -128,7 +128,7 @@ class Options:
     def cohort(self, wildcards: Wildcards) -> str:
         """Return the options of the cohort stage."""
         values = {**self.plan.values["cohort"], **self.plan.values["cohorts"][wildcards.cohort]}
-        return to_flags(sections.CohortSettings, values)
+        return to_flags(cohort_sections.CohortSettings, values)
 
     def clinical(self, wildcards: Wildcards) -> str:
         """Return the options of the clinical stage."""
@@ -160,7 +160,7 @@ class Options:
         values = dict(self.plan.values["cohorts"][wildcards.cohort]["download"])
         if "token" in values:
             values["token"] = self.plan.config.path(values["token"])
-        return to_flags(sections.DownloadSettings, values)
+        return to_flags(cohort_sections.DownloadSettings, values)
 
     def downloads(self, wildcards: Wildcards) -> str:
         """Return a digest of the files that a shard downloads."""

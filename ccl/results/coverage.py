@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccl.config.sections import OMICS_SUFFIXES
+from ccl.config.cohort_sections import OMICS_SUFFIXES
 from ccl.io.files import read_json, read_rows
 from ccl.io.formats import COVERAGE
 

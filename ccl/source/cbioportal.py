@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ccl.config.sections import MutationSource, Source
+from ccl.config.cohort_sections import MutationSource, Source
 from ccl.io.errors import InputError
 from ccl.io.files import existing
 from ccl.source.account import Account

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ccl.config.sections import KINDS
+from ccl.config.cohort_sections import KINDS
 from ccl.io.errors import ConfigError, InputError
 
 

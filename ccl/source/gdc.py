@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ccl.config.sections import KINDS, MutationSource, Source
+from ccl.config.cohort_sections import KINDS, MutationSource, Source
 from ccl.io.errors import InputError
 from ccl.io.files import existing
 from ccl.io.gdc import GdcSample, read_samples

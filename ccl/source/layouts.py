@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
-from ccl.config.sections import Source
+from ccl.config.cohort_sections import Source
 from ccl.source import cbioportal, gdc, xena
 from ccl.source.download import Download
 

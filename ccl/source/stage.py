@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from ccl.clinical.propose import propose_covariates
+from ccl.config.cohort_sections import Source
 from ccl.config.keys import recorded
-from ccl.config.sections import Source
 from ccl.io.errors import InputError
 from ccl.io.files import digest, identified, write_json, write_table
 from ccl.io.formats import OmicsTables

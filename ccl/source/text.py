@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from ccl.config.sections import MISSING as WORDS
+from ccl.config.cohort_sections import MISSING as WORDS
 from ccl.io.errors import InputError
 from ccl.io.files import MISSING, UNREADABLE, Row, existing, open_text
 from ccl.io.headers import check_delimiter, check_repeated, check_width

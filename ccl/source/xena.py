@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
-from ccl.config.sections import KINDS, MutationSource, Source
+from ccl.config.cohort_sections import KINDS, MutationSource, Source
 from ccl.io.errors import InputError
 from ccl.io.files import existing
 from ccl.source.account import Account

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from ccl.config.check import strictly
-from ccl.config.sections import Clinical
+from ccl.config.cohort_sections import Clinical
 from ccl.io.files import write_table
 
 

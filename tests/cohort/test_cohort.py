@@ -14,7 +14,7 @@ from ccl.cohort.draw import draw_folds
 from ccl.cohort.folds import fold_files
 from ccl.cohort.patients import read_patients
 from ccl.cohort.stage import make_cohort
-from ccl.config.sections import CohortSettings, FoldDraw
+from ccl.config.cohort_sections import CohortSettings, FoldDraw
 from ccl.io.errors import CclError, ConfigError, InputError
 from ccl.io.files import read_json, read_table
 from ccl.io.sheets import read_slide_sheet

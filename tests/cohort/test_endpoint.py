@@ -18,7 +18,7 @@ from ccl.cohort.folds import fold_files
 from ccl.cohort.patients import read_patients
 from ccl.cohort.stage import make_cohort
 from ccl.cohort.words import notes
-from ccl.config.sections import CohortSettings
+from ccl.config.cohort_sections import CohortSettings
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import read_json, read_table
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from ccl.cohort.stage import make_cohort
-from ccl.config.sections import CohortSettings
+from ccl.config.cohort_sections import CohortSettings
 from ccl.io.errors import ConfigError
 
 

@@ -17,7 +17,7 @@ from ccl.cohort.draw import draw_folds, draw_held_out
 from ccl.cohort.sites import read_sites
 from ccl.cohort.stage import make_cohort
 from ccl.cohort.words import notes
-from ccl.config.sections import CohortSettings, FoldDraw
+from ccl.config.cohort_sections import CohortSettings, FoldDraw
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.files import read_json, read_table
 

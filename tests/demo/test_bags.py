@@ -12,7 +12,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import cross_val_predict
 
 from ccl.cohort.patients import read_patients
-from ccl.config.sections import CohortSettings
+from ccl.config.cohort_sections import CohortSettings
 from ccl.io.formats import Features
 from ccl.io.sheets import read_slide_sheet
 

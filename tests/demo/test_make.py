@@ -15,7 +15,8 @@ from sksurv.metrics import concordance_index_censored
 from ccl.clinical.table import read_clinical
 from ccl.cohort.stage import make_cohort
 from ccl.config.check import strictly
-from ccl.config.sections import Clinical, CohortSettings, DemoSettings, GenomicsSettings
+from ccl.config.cohort_sections import Clinical, CohortSettings
+from ccl.config.sections import DemoSettings, GenomicsSettings
 from ccl.demo.make import make_demo
 from ccl.demo.plan import demo_files, demo_slides, is_made
 from ccl.genomics.stage import group_genomics

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sksurv.metrics import concordance_index_censored
 
 from ccl.cohort.draw import draw_folds
-from ccl.config.sections import FoldDraw
+from ccl.config.cohort_sections import FoldDraw
 from ccl.demo.clinical import CARRIED, GRADES, STAGES, draw_clinical
 from ccl.demo.omics import CARRIERS, FAMILY_SIZES, draw_omics
 from ccl.demo.risk import LATENTS, Risk, draw_follow_up, draw_risk

@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from ccl.cli import cli
+from ccl.config.cohort_sections import OMICS_SUFFIXES, Omics
 from ccl.config.keys import keys_of
-from ccl.config.sections import OMICS_SUFFIXES, GenomicsSettings, Omics
+from ccl.config.sections import GenomicsSettings
 from ccl.genomics.stage import group_genomics
 from ccl.io.errors import ConfigError, InputError
 from ccl.io.formats import Genomics, OmicsTables

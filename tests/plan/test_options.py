@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ccl.config.check import strictly
-from ccl.config.sections import Clinical
+from ccl.config.cohort_sections import Clinical
 from ccl.io.errors import ConfigError
 from ccl.plan import Plan
 from ccl.plan.options import input_options

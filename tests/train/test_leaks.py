@@ -15,7 +15,8 @@ from ccl.clinical.stage import read_covariates
 from ccl.cohort.folds import fold_files
 from ccl.cohort.stage import make_cohort
 from ccl.config.check import strictly
-from ccl.config.sections import Clinical, CohortSettings, GenomicsSettings
+from ccl.config.cohort_sections import Clinical, CohortSettings
+from ccl.config.sections import GenomicsSettings
 from ccl.data.fold import Inputs
 from ccl.genomics.stage import group_genomics
 from ccl.train.stage import train_fold

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ccl.config.sections import DownloadSettings
+from ccl.config.cohort_sections import DownloadSettings
 from ccl.io.errors import InputError, StageError
 from ccl.io.files import digest, existing, read_json, write_json
 from ccl.io.formats import ManifestRow

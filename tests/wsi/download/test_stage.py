@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ccl.config.sections import DownloadSettings
+from ccl.config.cohort_sections import DownloadSettings
 from ccl.io.errors import InputError, MachineError, StageError
 from ccl.io.formats import ManifestRow
 from ccl.io.gdc import GdcFile
